@@ -1,0 +1,114 @@
+//! An authenticated webhook on its way to a ledger.
+//!
+//! The only way to a [`Delivery`] from outside leads through [`admit`], and
+//! so through a verified signature.
+
+use std::borrow::Cow;
+
+use crate::dialect::{self, Dialect, Meaning};
+use crate::event::{Content, Event};
+use crate::signature::{self, Authentic, DedupeKey, Presented, Unauthorized};
+use crate::source::Source;
+use crate::time::Timestamp;
+
+/// Largest body of a webhook: 1 MiB. Real ones have some kilobytes; with this
+/// a body and what it became fit in one row of 2 MB.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A verified webhook, addressed to its ledger.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Name of the source.
+    pub source: String,
+    /// The integration it belongs to.
+    pub integration: String,
+    /// How to read it.
+    pub dialect: &'static dyn Dialect,
+    /// What makes it the same as another delivery.
+    pub key: DedupeKey,
+    /// How long a repetition counts as one, in seconds.
+    pub dedupe_window_s: u64,
+    /// The raw body, as received.
+    pub body: Vec<u8>,
+}
+
+/// What an admitted webhook says of itself, for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Label {
+    /// The provider's name of the event.
+    pub event: Option<String>,
+    /// The record's model.
+    pub model: Option<String>,
+    /// The record's id.
+    pub record_id: Option<String>,
+}
+
+/// A verified webhook.
+pub enum Admitted {
+    /// A connectivity test: answered, not kept.
+    Ping(Label),
+    /// To be handed to its ledger.
+    Delivery(Delivery, Label),
+}
+
+/// Verifies a webhook for `source` and reads what its ledger must know.
+///
+/// `secrets` are the values of the source's secret bindings.
+pub fn admit(
+    source: &Source,
+    secrets: &[impl AsRef<[u8]>],
+    presented: Presented,
+    body: Vec<u8>,
+    now: Timestamp,
+) -> Result<Admitted, Unauthorized> {
+    let scheme = source.dialect.scheme();
+    let age_s = source.accepted_age_s;
+    let authentic = signature::verify(scheme, secrets, presented, body, age_s, now)?;
+    address(source, authentic, now)
+}
+
+fn address(source: &Source, body: Authentic, now: Timestamp) -> Result<Admitted, Unauthorized> {
+    let reading = dialect::read(source.dialect, body.body(), now);
+    if let Some(time) = reading.signed_at {
+        signature::check_age(time, source.accepted_age_s, now)?;
+    }
+    let label = match &reading.meaning {
+        Meaning::Event(event) => label(event),
+        Meaning::Ping => {
+            return Ok(Admitted::Ping(Label {
+                event: Some("test.ping".to_owned()),
+                ..Label::default()
+            }));
+        }
+        Meaning::Unclear(_) => Label::default(),
+    };
+    let key = reading.identity.key(body.body());
+    let integration = reading.integration.map_or_else(
+        || source.default_integration.clone(),
+        |integration| integration.into_owned(),
+    );
+    let delivery = Delivery {
+        source: source.name.clone(),
+        integration,
+        dialect: source.dialect,
+        key,
+        dedupe_window_s: source.dedupe_window_s,
+        body: body.into_body(),
+    };
+    Ok(Admitted::Delivery(delivery, label))
+}
+
+fn label(event: &Event) -> Label {
+    let (model, record_id) = match &event.content {
+        Content::Record(subject, _) => (
+            Some(subject.model.clone()),
+            Some(subject.record_id.clone().into_owned()),
+        ),
+        Content::Notice(_) => (None, None),
+    };
+    Label {
+        event: event.name.clone().map(Cow::into_owned),
+        model,
+        record_id,
+    }
+}

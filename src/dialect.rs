@@ -1,0 +1,180 @@
+//! A dialect is one provider's way of signing and shaping a webhook.
+//!
+//! Each has a file of its own and a line in [`dialects!`]. A source's
+//! configuration chooses one; a request is never tried against a second.
+
+use std::borrow::Cow;
+
+use crate::event::{Change, Event, Unclear};
+use crate::json::{self, Object};
+use crate::signature::{DedupeKey, FUTURE_S, Scheme};
+use crate::time::Timestamp;
+
+macro_rules! dialects {
+    ($($file:ident :: $name:ident),+ $(,)?) => {
+        $(mod $file;)+
+        /// Every dialect there is.
+        pub static DIALECTS: &[&dyn Dialect] = &[$(&$file::$name),+];
+    };
+}
+
+dialects! {
+    propexo::Propexo,
+    propify::Propify,
+    meterbase::MeterBase,
+    real_estate::RealEstate,
+}
+
+/// One provider's way of signing and shaping webhooks.
+pub trait Dialect: Sync {
+    /// The name in a source's configuration.
+    fn name(&self) -> &'static str;
+
+    /// How requests are signed.
+    fn scheme(&self) -> &'static Scheme;
+
+    /// How old a signed time may be, in seconds, unless the source says
+    /// otherwise. `None` where no time is signed.
+    fn accepted_age_s(&self) -> Option<u64>;
+
+    /// What the body, a JSON object, says.
+    fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a>;
+}
+
+/// The dialect called `name`.
+pub fn named(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS
+        .iter()
+        .copied()
+        .find(|dialect| dialect.name() == name)
+}
+
+/// What a body says.
+#[derive(Debug, Clone)]
+pub struct Reading<'a> {
+    /// The integration it names; `None` is the source's default.
+    pub integration: Option<Cow<'a, str>>,
+    /// What makes two deliveries the same delivery.
+    pub identity: Identity<'a>,
+    /// The body's own time, where it stands in for a signed header.
+    pub signed_at: Option<Timestamp>,
+    /// What it means.
+    pub meaning: Meaning<'a>,
+}
+
+/// What makes two deliveries the same delivery (decision 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity<'a> {
+    /// The raw body, which carries a time or a job id of its own.
+    Body,
+    /// The raw body, which carries nothing of the kind: the same bytes may be
+    /// a second, real event.
+    RepeatableBody,
+    /// The provider's id of the event.
+    EventId(Cow<'a, str>),
+    /// The provider's id of a synchronisation.
+    SyncId(Cow<'a, str>),
+}
+
+impl Identity<'_> {
+    /// The dedupe key of a delivery with the raw `body`.
+    pub fn key(&self, body: &[u8]) -> DedupeKey {
+        match self {
+            Self::Body | Self::RepeatableBody => DedupeKey::of("body", body),
+            Self::EventId(id) => DedupeKey::of("event", id.as_bytes()),
+            Self::SyncId(id) => DedupeKey::of("sync", id.as_bytes()),
+        }
+    }
+}
+
+/// What a body means.
+#[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most bodies are events, and a box would be one allocation more for each"
+)]
+pub enum Meaning<'a> {
+    /// A connectivity test, about nothing.
+    Ping,
+    /// An event.
+    Event(Event<'a>),
+    /// Authentic, but not understood (decision 9).
+    Unclear(Unclear),
+}
+
+impl<'a> From<Result<Event<'a>, Unclear>> for Meaning<'a> {
+    fn from(event: Result<Event<'a>, Unclear>) -> Self {
+        match event {
+            Ok(event) => Self::Event(event),
+            Err(unclear) => Self::Unclear(unclear),
+        }
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn unclear(unclear: Unclear) -> Self {
+        Self {
+            integration: None,
+            identity: Identity::Body,
+            signed_at: None,
+            meaning: Meaning::Unclear(unclear),
+        }
+    }
+}
+
+/// Reads a raw `body` in `dialect`. Never fails: what isn't understood is a
+/// reading too.
+///
+/// An event time ahead of `now` is not taken for true: see
+/// [`Unclear::FutureTime`].
+pub fn read<'a>(dialect: &dyn Dialect, body: &'a [u8], now: Timestamp) -> Reading<'a> {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Reading::unclear(Unclear::NotUtf8);
+    };
+    if json::too_deep(text) {
+        return Reading::unclear(Unclear::TooDeep);
+    }
+    let Some(object) = Object::parse(text) else {
+        let is_json = serde_json::from_str::<&json::Value>(text).is_ok();
+        return Reading::unclear(if is_json {
+            Unclear::NotAnObject
+        } else {
+            Unclear::NotJson
+        });
+    };
+    let mut reading = dialect.understand(&object);
+    if let Some(id) = &reading.integration
+        && !crate::event::is_usable_id(id)
+    {
+        reading.integration = None;
+        reading.meaning = Meaning::Unclear(Unclear::BadIntegration);
+    }
+    if let Meaning::Event(event) = &reading.meaning
+        && event
+            .occurred_at
+            .is_some_and(|time| time > now.plus_s(FUTURE_S))
+    {
+        reading.meaning = Meaning::Unclear(Unclear::FutureTime);
+    }
+    reading
+}
+
+/// The change in a Propexo or Propify body: `diff` for an update, `payload`
+/// for a new record.
+fn diff_or_payload<'a>(body: &Object<'a>) -> Result<Option<Change<'a>>, Unclear> {
+    if body.has("diff") {
+        let diff = body.object("diff").ok_or(Unclear::UnknownEnvelope)?;
+        let new = diff.object("new").ok_or(Unclear::UnknownEnvelope)?;
+        let previous = if diff.has("previous") {
+            diff.object("previous").ok_or(Unclear::UnknownEnvelope)?
+        } else {
+            Object::default()
+        };
+        return Ok(Some(Change::Diff { previous, new }));
+    }
+    if body.has("payload") {
+        let payload = body.object("payload").ok_or(Unclear::UnknownEnvelope)?;
+        return Ok(Some(Change::Sparse(payload)));
+    }
+    Ok(None)
+}

@@ -1,0 +1,163 @@
+//! Propexo: webhooks for every data model, in more than one envelope.
+//!
+//! All of them are documented, and told apart by their keys:
+//! - A, short: `{meta:{object,integration_id}, record_id, diff}`
+//! - B, short and wrapped: `{data:{event,object,record_id,diff|payload}}`
+//! - C, full and wrapped: `{trigger, data:{job_id,…,event,record_id,object,
+//!   payload|diff,context}, meta:{object,integration_id}}`
+//! - D, full and flat: C's `data` at the root, with `meta` and `context`
+//! - E, control events, flat or as `{trigger,data}`: synchronisations, jobs
+//!   and failed writes
+//!
+//! The raw body is signed, and no time. About 100 models exist and the set is
+//! open, so an unknown one is handled like any other.
+
+use std::borrow::Cow;
+
+use super::{Dialect, Identity, Meaning, Reading, diff_or_payload};
+use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
+use crate::json::Object;
+use crate::signature::Scheme;
+
+/// The dialect `propexo`.
+pub struct Propexo;
+
+const SCHEME: Scheme = Scheme {
+    header: "propexo-signature",
+    prefix: "",
+    timestamp_header: None,
+};
+
+impl Dialect for Propexo {
+    fn name(&self) -> &'static str {
+        "propexo"
+    }
+
+    fn scheme(&self) -> &'static Scheme {
+        &SCHEME
+    }
+
+    fn accepted_age_s(&self) -> Option<u64> {
+        None
+    }
+
+    fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a> {
+        let envelope = Envelope::open(body);
+        Reading {
+            integration: envelope.integration(),
+            identity: envelope.identity(),
+            signed_at: None,
+            meaning: Meaning::from(envelope.event()),
+        }
+    }
+}
+
+/// Any of the envelopes, opened.
+struct Envelope<'a> {
+    root: Object<'a>,
+    meta: Object<'a>,
+    /// What is wrapped in `data`; the root itself where nothing is.
+    data: Object<'a>,
+}
+
+impl<'a> Envelope<'a> {
+    fn open(root: &Object<'a>) -> Self {
+        Self {
+            root: root.clone(),
+            meta: root.object("meta").unwrap_or_default(),
+            data: root.object("data").unwrap_or_else(|| root.clone()),
+        }
+    }
+
+    fn name(&self) -> Option<Cow<'a, str>> {
+        let name = self.root.text("event");
+        let name = name.or_else(|| self.root.text("trigger"));
+        name.or_else(|| self.data.text("event"))
+            .filter(|name| !name.is_empty())
+    }
+
+    fn integration(&self) -> Option<Cow<'a, str>> {
+        let id = self.root.id("integration_id");
+        let id = id.or_else(|| self.data.id("integration_id"));
+        id.or_else(|| self.meta.id("integration_id"))
+    }
+
+    /// A body with a job id is one event for ever. Synchronisations and the
+    /// like are about no record, so a repetition can't be told from news.
+    fn identity(&self) -> Identity<'a> {
+        let has_job = self.root.has("job_id") || self.data.has("job_id");
+        let has_record = self.root.has("record_id") || self.data.has("record_id");
+        if has_record && !has_job {
+            Identity::RepeatableBody
+        } else {
+            Identity::Body
+        }
+    }
+
+    fn event(&self) -> Result<Event<'a>, Unclear> {
+        let name = self.name();
+        if let Some(kind) = name.as_deref().and_then(control) {
+            return Ok(self.notice(kind, name));
+        }
+        match self.change()? {
+            Some(change) => self.record(name, change),
+            None if matches!(name.as_deref(), None | Some("DATA_NEW" | "DATA_UPDATE")) => {
+                Err(Unclear::UnknownEnvelope)
+            }
+            None => Ok(self.notice(Kind::Other, name)),
+        }
+    }
+
+    fn change(&self) -> Result<Option<Change<'a>>, Unclear> {
+        let change = diff_or_payload(&self.data)?;
+        match change {
+            Some(change) => Ok(Some(change)),
+            None => diff_or_payload(&self.root),
+        }
+    }
+
+    fn record(
+        &self,
+        name: Option<Cow<'a, str>>,
+        change: Change<'a>,
+    ) -> Result<Event<'a>, Unclear> {
+        let record_id = self.root.id("record_id");
+        let record_id = record_id
+            .or_else(|| self.data.id("record_id"))
+            .ok_or(Unclear::NoRecordId)?;
+        let model = self.root.text("object");
+        let model = model
+            .or_else(|| self.data.text("object"))
+            .or_else(|| self.meta.text("object"))
+            .ok_or(Unclear::NoModel)?;
+        Ok(Event {
+            kind: match change {
+                Change::Sparse(_) => Kind::RecordCreated,
+                _ => Kind::RecordUpdated,
+            },
+            name,
+            occurred_at: None,
+            content: Content::Record(Subject::new(&model, record_id)?, change),
+        })
+    }
+
+    fn notice(&self, kind: Kind, name: Option<Cow<'a, str>>) -> Event<'a> {
+        Event {
+            kind,
+            name,
+            occurred_at: None,
+            content: Content::Notice(self.data.clone()),
+        }
+    }
+}
+
+fn control(name: &str) -> Option<Kind> {
+    Some(match name {
+        "FIRST_SYNC_COMPLETE" => Kind::FirstSyncCompleted,
+        "SYNC_COMPLETE" => Kind::SyncCompleted,
+        "JOB_FAILURE" => Kind::JobFailed,
+        "JOB_SUCCESS" => Kind::JobSucceeded,
+        "WRITE_OPERATION_FAILURE" => Kind::WriteFailed,
+        _ => return None,
+    })
+}

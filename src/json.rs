@@ -1,0 +1,236 @@
+//! JSON whose values keep their text.
+//!
+//! A record's fields pass through Leasewire untouched: `750000.0` stays
+//! `750000.0` and an integer above 2^53 keeps every digit (decision 10 of the
+//! dialects). So objects are read one level deep, as names and slices of the
+//! text they came in, and written back from the same slices.
+//!
+//! Where a name occurs twice, the last value counts and the first place is
+//! kept, which is what `JSON.parse` does in the senders' own language.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use indexmap::IndexMap;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// How deep a body may nest. Parsers that read records later (SQLite's stops
+/// at 1,000, many at 128) must not fail on what was accepted here.
+pub const DEPTH_MAX: usize = 100;
+
+/// A JSON value as the text it came in.
+pub type Value = RawValue;
+
+/// An object's fields in the order of their first occurrence.
+#[derive(Debug, Clone, Default)]
+pub struct Object<'a> {
+    fields: IndexMap<Name<'a>, &'a Value>,
+}
+
+impl<'a> Object<'a> {
+    /// Reads one object; `None` if `text` is anything else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The value of `name`, `null` included.
+    pub fn value(&self, name: &str) -> Option<&'a Value> {
+        self.fields.get(name).copied()
+    }
+
+    /// True if `name` is there and isn't `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|value| !is_null(value))
+    }
+
+    /// The string under `name`; `None` if it is missing or not a string.
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.value(name).and_then(text)
+    }
+
+    /// The identifier under `name`: a string, or the digits of an integer.
+    pub fn id(&self, name: &str) -> Option<Cow<'a, str>> {
+        let value = self.value(name)?;
+        text(value).or_else(|| {
+            let digits = value.get();
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+                .then_some(Cow::Borrowed(digits))
+        })
+    }
+
+    /// The object under `name`; `None` if it is missing or not an object.
+    pub fn object(&self, name: &str) -> Option<Object<'a>> {
+        self.value(name)
+            .and_then(|value| Object::parse(value.get()))
+    }
+
+    /// The boolean under `name`.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.value(name)?.get() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The only field, where there is exactly one.
+    pub fn single(&self) -> Option<(&str, &'a Value)> {
+        match self.fields.first() {
+            Some((name, value)) if self.fields.len() == 1 => Some((&name.0, value)),
+            _ => None,
+        }
+    }
+
+    /// Sets `name` to `value`; a field already known keeps its place.
+    pub fn set(&mut self, name: &str, value: &'a Value) {
+        if let Some(known) = self.fields.get_mut(name) {
+            *known = value;
+        } else {
+            self.fields.insert(Name(Cow::Owned(name.to_owned())), value);
+        }
+    }
+
+    /// Takes `name` out.
+    pub fn remove(&mut self, name: &str) {
+        self.fields.shift_remove(name);
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a Value)> {
+        self.fields.iter().map(|(name, value)| (&*name.0, *value))
+    }
+
+    /// True if there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The object as compact JSON, each value as it came.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+/// `value` as JSON text. Everything written here has string keys and writes
+/// to memory, so it can't fail; were it to, the result would be `null`.
+pub fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// The string that `value` is, if it is one.
+pub fn text(value: &Value) -> Option<Cow<'_, str>> {
+    let raw = value.get();
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// True for `null`.
+pub fn is_null(value: &Value) -> bool {
+    value.get() == "null"
+}
+
+/// `null`.
+pub fn null() -> &'static Value {
+    Value::NULL
+}
+
+/// True if two values mean the same: the same text, or the same content under
+/// another order of names, other white space, escapes or number notation.
+pub fn same(a: &Value, b: &Value) -> bool {
+    a.get() == b.get()
+        || match (
+            serde_json::from_str::<serde_json::Value>(a.get()),
+            serde_json::from_str::<serde_json::Value>(b.get()),
+        ) {
+            (Ok(a), Ok(b)) => same_content(&a, &b),
+            _ => false,
+        }
+}
+
+fn same_content(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (a, b) {
+        (Number(a), Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Array(a), Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_content(a, b))
+        }
+        (Object(a), Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(name, a)| b.get(name).is_some_and(|b| same_content(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+/// True if `text` nests objects and arrays deeper than [`DEPTH_MAX`].
+pub fn too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth = depth.saturating_add(1);
+                if depth > DEPTH_MAX {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut fields = IndexMap::new();
+                while let Some((name, value)) = map.next_entry::<Name, &Value>()? {
+                    fields.insert(name, value);
+                }
+                Ok(Object { fields })
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// A field's name; borrowed from the text unless it holds escapes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Hash for Name<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_ref().hash(state);
+    }
+}
+
+impl Borrow<str> for Name<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,148 @@
+//! The ledger of one integration: order, dedupe, state, and the way out.
+//!
+//! What it owns: the numbers (given once, without gaps), the log of every
+//! authentic delivery, each record's folded state, and the watermark up to
+//! which everything forwarded was confirmed. Whatever lies beyond the
+//! watermark is simply sent again after a crash: recovery is the normal path.
+//!
+//! What it doesn't: it moves no bytes and knows no clock. Each call is one
+//! synchronous decision, committed before it returns; what is to be done then
+//! (answer, send, wake) is for the host.
+
+mod call;
+mod fold;
+mod forward;
+mod history;
+mod intake;
+mod ranges;
+
+pub use call::{Call, Reply};
+pub use fold::{Folded, Incoming, Known, can_repeat, fold};
+pub use forward::{Pack, Wake};
+pub use history::State;
+pub use intake::{Outcome, Taken};
+pub use ranges::Ranges;
+
+use crate::sql::{Param, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// The tables of a ledger.
+pub const SCHEMA: &str = include_str!("ledger/schema.sql");
+
+/// One integration's ledger on the storage `S`.
+pub struct Ledger<S> {
+    sql: S,
+    /// Whose it is; `None` until the first event is taken in.
+    name: Option<Name>,
+    mark: Mark,
+}
+
+/// Whose ledger it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The source.
+    pub source: String,
+    /// The integration.
+    pub integration: String,
+}
+
+/// How far things are. All of it can be read back from the tables; what is
+/// lost with the memory only makes events go out again.
+#[derive(Debug, Clone, Default)]
+struct Mark {
+    /// The last number given.
+    last_seq: u64,
+    /// Everything up to here was handed to the queue since the ledger opened.
+    sent_seq: u64,
+    /// Everything up to here is settled: confirmed, dead or quarantined.
+    confirmed_seq: u64,
+    /// The watermark as the tables have it.
+    kept_seq: u64,
+    /// Confirmed beyond the watermark.
+    ahead: Ranges,
+    /// Not to be sent again.
+    dead: Ranges,
+    /// Since when the first unsettled event has been waiting for an answer.
+    waiting_since: Option<Timestamp>,
+    /// How often it was sent again without one.
+    attempts: u32,
+}
+
+impl<S: Sql> Ledger<S> {
+    /// Opens the ledger on `sql`. Nothing is written until the first event, so
+    /// that a look at a ledger that doesn't exist leaves none behind.
+    pub fn open(sql: S) -> Result<Self, SqlError> {
+        let mut ledger = Self {
+            sql,
+            name: None,
+            mark: Mark::default(),
+        };
+        let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'ledger'";
+        if first(ledger.sql.query(tables, &[])?)?.number(0)? > 0 {
+            ledger.load()?;
+        }
+        Ok(ledger)
+    }
+
+    /// Whose ledger it is; `None` if it never took in an event.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// The last number given; 0 if none was.
+    pub fn last_seq(&self) -> u64 {
+        self.mark.last_seq
+    }
+
+    fn load(&mut self) -> Result<(), SqlError> {
+        let rows = self.sql.query(
+            "SELECT source, integration, confirmed_seq, attempts FROM ledger",
+            &[],
+        )?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        self.name = Some(Name {
+            source: row.text(0)?.to_owned(),
+            integration: row.text(1)?.to_owned(),
+        });
+        let last = self.sql.query(
+            "SELECT seq, confirmed_seq FROM events ORDER BY seq DESC LIMIT 1",
+            &[],
+        )?;
+        let (last_seq, along) = match last.first() {
+            Some(last) => (last.number(0)?, last.number(1)?),
+            None => (0, 0),
+        };
+        let kept_seq = row.number(2)?.max(along);
+        self.mark = Mark {
+            last_seq: last_seq.max(kept_seq),
+            sent_seq: kept_seq,
+            confirmed_seq: kept_seq,
+            kept_seq,
+            attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
+            ..Mark::default()
+        };
+        for row in self
+            .sql
+            .query("SELECT first_seq, last_seq FROM dead", &[])?
+        {
+            self.mark.dead.insert(row.number(0)?, row.number(1)?);
+        }
+        self.advance()
+    }
+
+    fn create(&self, source: &str, integration: &str) -> Result<(), SqlError> {
+        self.sql.execute(SCHEMA, &[])?;
+        self.sql.execute(
+            "INSERT INTO ledger (id, source, integration) VALUES (1, ?1, ?2)",
+            &[Param::Text(source), Param::Text(integration)],
+        )
+    }
+}
+
+fn first(rows: Vec<crate::sql::Row>) -> Result<crate::sql::Row, SqlError> {
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| SqlError("a row is missing".to_owned()))
+}

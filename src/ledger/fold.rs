@@ -1,0 +1,224 @@
+//! Folding an event into its record's state.
+//!
+//! Whole objects with a time of their own: the newest wins, ties go to the
+//! greater dedupe key, so any order and any repetition of the same deliveries
+//! ends in the same fields (decision 7). Partial changes without a time:
+//! arrival order is all there is, and a contradiction is marked as `drift`
+//! (decision 8).
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::event::Change;
+use crate::json::{self, Object, Value, null, same};
+use crate::signature::DedupeKey;
+use crate::time::Timestamp;
+
+/// A record as its ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Number of the last event folded into it.
+    pub version: u64,
+    /// Its fields, a JSON object.
+    pub fields: String,
+    /// True until a whole object was seen.
+    pub partial: bool,
+    /// True from a contradiction to the next whole object.
+    pub drift: bool,
+    /// The time that the event `version` states.
+    pub occurred_at: Option<Timestamp>,
+    /// The dedupe key of the event `version`.
+    pub key: DedupeKey,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// The record now.
+    pub record: Known,
+    /// What the event changed, JSON.
+    pub changes: String,
+    /// The event is older than what the record reflects; it changed nothing.
+    pub late: bool,
+}
+
+/// An event on its way into a record.
+pub struct Incoming<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// Its dedupe key.
+    pub key: DedupeKey,
+    /// The time it states.
+    pub occurred_at: Option<Timestamp>,
+    /// How it changes the record.
+    pub change: &'a Change<'a>,
+}
+
+/// Folds `event` into what is `known` of its record.
+pub fn fold(known: Option<&Known>, event: &Incoming) -> Folded {
+    match event.change {
+        Change::Whole { fields, changes } => whole(known, event, fields, *changes),
+        Change::Diff { previous, new } => diff(known, event, previous, new),
+        Change::Sparse(fields) => sparse(known, event, fields),
+    }
+}
+
+/// True if a body seen before can be a second, real event: it changes
+/// something, and the record, which some other event has touched since, is
+/// again what this one says it was (decision 6).
+pub fn can_repeat(known: &Known, change: &Change) -> bool {
+    let Change::Diff { previous, new } = change else {
+        return false;
+    };
+    let Some(fields) = Object::parse(&known.fields) else {
+        return false;
+    };
+    let agrees = previous
+        .iter()
+        .all(|(name, was)| fields.value(name).is_some_and(|is| same(is, was)));
+    let changes = previous
+        .iter()
+        .any(|(name, was)| !same(was, new.value(name).unwrap_or(null())));
+    agrees && changes
+}
+
+fn whole(
+    known: Option<&Known>,
+    event: &Incoming,
+    fields: &Object,
+    stated: Option<&Value>,
+) -> Folded {
+    if let Some(known) = known
+        && (known.occurred_at, known.key) > (event.occurred_at, event.key)
+    {
+        return Folded {
+            record: known.clone(),
+            changes: stated.map_or("{}", Value::get).to_owned(),
+            late: true,
+        };
+    }
+    let before = known.and_then(|known| Object::parse(&known.fields));
+    let changes = match (stated, before) {
+        (Some(stated), _) => stated.get().to_owned(),
+        (None, Some(before)) => json::to_json(&Changes(difference(&before, fields))),
+        (None, None) => "{}".to_owned(),
+    };
+    Folded {
+        record: Known {
+            version: event.seq,
+            fields: fields.to_json(),
+            partial: false,
+            drift: false,
+            occurred_at: event.occurred_at,
+            key: event.key,
+        },
+        changes,
+        late: false,
+    }
+}
+
+fn diff(known: Option<&Known>, event: &Incoming, previous: &Object, new: &Object) -> Folded {
+    let mut fields = known_fields(known);
+    let contradicted = previous
+        .iter()
+        .any(|(name, was)| fields.value(name).is_some_and(|is| !same(is, was)));
+    let mut changes = Vec::new();
+    for (name, value) in new.iter() {
+        changes.push((name, previous.value(name).unwrap_or(null()), value));
+        fields.set(name, value);
+    }
+    // A field that had a value and has none: senders leave out `undefined`.
+    for (name, was) in previous.iter() {
+        if new.value(name).is_none() {
+            changes.push((name, was, null()));
+            fields.set(name, null());
+        }
+    }
+    partly(
+        known,
+        event,
+        &fields,
+        contradicted,
+        json::to_json(&Changes(changes)),
+    )
+}
+
+fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
+    let mut fields = known_fields(known);
+    let mut changes = Vec::new();
+    let mut contradicted = false;
+    for (name, value) in new.iter() {
+        if let Some(is) = fields.value(name).filter(|is| !same(is, value)) {
+            contradicted = true;
+            changes.push((name, is, value));
+        }
+        fields.set(name, value);
+    }
+    partly(
+        known,
+        event,
+        &fields,
+        contradicted,
+        json::to_json(&Changes(changes)),
+    )
+}
+
+fn known_fields(known: Option<&Known>) -> Object<'_> {
+    known
+        .and_then(|known| Object::parse(&known.fields))
+        .unwrap_or_default()
+}
+
+fn partly(
+    known: Option<&Known>,
+    event: &Incoming,
+    fields: &Object,
+    contradicted: bool,
+    changes: String,
+) -> Folded {
+    Folded {
+        record: Known {
+            version: event.seq,
+            fields: fields.to_json(),
+            partial: known.is_none_or(|known| known.partial),
+            drift: contradicted || known.is_some_and(|known| known.drift),
+            occurred_at: event.occurred_at,
+            key: event.key,
+        },
+        changes,
+        late: false,
+    }
+}
+
+type FieldChange<'a> = (&'a str, &'a Value, &'a Value);
+
+/// Top-level fields that differ, with their old and new values.
+fn difference<'a>(before: &'a Object, after: &'a Object) -> Vec<FieldChange<'a>> {
+    let changed = after.iter().filter_map(|(name, new)| {
+        let old = before.value(name);
+        let differs = old.is_none_or(|old| !same(old, new));
+        differs.then(|| (name, old.unwrap_or(null()), new))
+    });
+    let gone = before
+        .iter()
+        .filter(|(name, _)| after.value(name).is_none())
+        .map(|(name, old)| (name, old, null()));
+    changed.chain(gone).collect()
+}
+
+/// Changes as `{field: {old, new}}`.
+struct Changes<'a>(Vec<FieldChange<'a>>);
+
+impl Serialize for Changes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Pair<'a> {
+            old: &'a Value,
+            new: &'a Value,
+        }
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, old, new) in &self.0 {
+            map.serialize_entry(name, &Pair { old, new })?;
+        }
+        map.end()
+    }
+}

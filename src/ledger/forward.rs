@@ -1,0 +1,367 @@
+//! The log as the outbox: packs, confirmations, and waking up.
+//!
+//! Events go out in order, in packs. A confirmation moves the watermark; what
+//! stays beyond it is sent again, with growing pauses, until it is confirmed
+//! or reported dead. The watermark lives in memory and is written along with
+//! the next event, or by the alarm: losing it only makes events go out again.
+
+use super::{Ledger, first};
+use crate::event::Kind;
+use crate::record::{CloudEvent, slim_data};
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// Bytes of a pack. Queues are billed by 64 KB begun, so a full pack costs as
+/// little as can be.
+pub const PACK_BYTES_MAX: usize = 64_000;
+/// Bytes of a pack with one large event: a message may have 128,000, of which
+/// the platform uses about 100.
+pub const EVENT_BYTES_MAX: usize = 127_000;
+/// Bytes handed to the queue at once: a batch may have 256,000.
+pub const BATCH_BYTES_MAX: usize = 250_000;
+/// Events read for one batch; with 100 at the least 100 bytes long each, a
+/// batch is never short of them for long.
+const BATCH_EVENTS_MAX: u64 = 500;
+
+/// How long after intake the alarm looks whether all was confirmed, in
+/// seconds. Once a minute at the most, so that its row is shared.
+pub const WAKE_S: u64 = 60;
+/// How long an event may wait for its confirmation before it is sent again.
+const PATIENCE_S: u64 = 45;
+/// Longest pause between two attempts.
+const PAUSE_S_MAX: u64 = 3_600;
+
+/// Events in one queue message: a JSON array of CloudEvents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pack {
+    /// The first event's number.
+    pub first: u64,
+    /// The last event's number.
+    pub last: u64,
+    /// The message.
+    pub text: String,
+}
+
+/// What the alarm found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wake {
+    /// When to wake again; `None` if there is nothing to wait for.
+    pub next: Option<Timestamp>,
+    /// Something is to be sent.
+    pub forward: bool,
+}
+
+impl<S: Sql> Ledger<S> {
+    /// The next packs to send, in order, as many as fit into one batch.
+    pub fn next_packs(&self) -> Result<Vec<Pack>, SqlError> {
+        let Some(name) = &self.name else {
+            return Ok(Vec::new());
+        };
+        // A confirmed or dead event within reach ends a pack, so that a
+        // pack's range holds its own events only.
+        let mut packs = Packs::default();
+        for row in self.unsent()? {
+            let seq = row.number(0)?;
+            let settled = self.mark.ahead.end_of(seq).or(self.mark.dead.end_of(seq));
+            if settled.is_some() {
+                packs.close();
+                continue;
+            }
+            let event = self.cloud_event(&row, &name.source, &name.integration)?;
+            if !packs.push(seq, &event) {
+                break;
+            }
+        }
+        Ok(packs.finish())
+    }
+
+    /// True if an event was not handed to the queue yet.
+    pub fn has_unsent(&self) -> bool {
+        self.mark.sent_seq < self.mark.last_seq
+    }
+
+    /// True if something waits for its confirmation.
+    pub fn has_unsettled(&self) -> bool {
+        self.mark.confirmed_seq < self.mark.last_seq
+    }
+
+    /// Notes that everything through `seq` was handed to the queue. Where
+    /// [`Ledger::next_packs`] gave nothing, that is the last number.
+    pub fn sent(&mut self, seq: u64, now: Timestamp) {
+        let mark = &mut self.mark;
+        mark.sent_seq = mark.sent_seq.max(seq.min(mark.last_seq));
+        if mark.confirmed_seq < mark.last_seq {
+            mark.waiting_since.get_or_insert(now);
+        }
+    }
+
+    /// Notes that a consumer has applied the pack `first..=last`.
+    pub fn confirm(&mut self, first: u64, last: u64, now: Timestamp) -> Result<(), SqlError> {
+        if first == 0 || first > last || last > self.mark.last_seq {
+            return Err(SqlError("no such pack".to_owned()));
+        }
+        let revived = self.mark.dead.remove_within(first, last);
+        if revived {
+            self.sql.execute(
+                "DELETE FROM dead WHERE first_seq >= ?1 AND last_seq <= ?2",
+                &[first.into(), last.into()],
+            )?;
+        }
+        self.mark.ahead.insert(first, last);
+        self.settle(now)
+    }
+
+    /// Notes that the pack `first..=last` could not be applied. It stays in
+    /// the log and is not sent again until it is redriven.
+    pub fn bury(
+        &mut self,
+        first: u64,
+        last: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        if first == 0 || first > last || last > self.mark.last_seq {
+            return Err(SqlError("no such pack".to_owned()));
+        }
+        let confirmed = last <= self.mark.confirmed_seq && self.mark.dead.end_of(last).is_none();
+        if confirmed || self.mark.ahead.end_of(first).is_some_and(|end| end >= last) {
+            return Ok(()); // a repetition of a pack that was applied after all
+        }
+        self.sql.execute(
+            "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (first_seq) DO NOTHING",
+            &[
+                first.into(),
+                last.into(),
+                Param::Text(reason),
+                now.us().into(),
+            ],
+        )?;
+        self.mark.dead.insert(first, last);
+        self.settle(now)
+    }
+
+    /// The alarm: keeps the watermark, and finds what was sent and not
+    /// confirmed. `random` spreads the next wake-up, so that ledgers which
+    /// failed together don't all try again together.
+    pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Wake, SqlError> {
+        self.keep_mark()?;
+        if !self.has_unsettled() {
+            return Ok(Wake {
+                next: None,
+                forward: false,
+            });
+        }
+        let waiting_since = self.mark.waiting_since;
+        let patient = waiting_since.is_some_and(|since| since > now.minus_s(PATIENCE_S));
+        if !patient {
+            self.mark.attempts = self.mark.attempts.saturating_add(1);
+            self.sql.execute(
+                "UPDATE ledger SET attempts = ?1",
+                &[u64::from(self.mark.attempts).into()],
+            )?;
+            self.mark.sent_seq = self.mark.confirmed_seq;
+            self.mark.waiting_since = Some(now);
+        }
+        Ok(Wake {
+            next: Some(pause(self.mark.attempts, now, random)),
+            forward: self.has_unsent(),
+        })
+    }
+
+    /// When the alarm should look, counted from an intake.
+    pub fn wake_after_intake(now: Timestamp, random: u32) -> Timestamp {
+        pause(0, now, random)
+    }
+
+    fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
+        let before = self.mark.confirmed_seq;
+        self.advance()?;
+        if self.mark.confirmed_seq == before {
+            return Ok(());
+        }
+        self.mark.waiting_since = self.has_unsettled().then_some(now);
+        // After a resend the watermark is written at once: else a ledger that
+        // falls asleep between two alarms would send the same for ever.
+        if self.mark.attempts > 0 {
+            self.mark.attempts = 0;
+            self.keep_mark()?;
+        }
+        Ok(())
+    }
+
+    fn keep_mark(&mut self) -> Result<(), SqlError> {
+        if self.mark.kept_seq < self.mark.confirmed_seq {
+            self.sql.execute(
+                "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
+                &[
+                    self.mark.confirmed_seq.into(),
+                    u64::from(self.mark.attempts).into(),
+                ],
+            )?;
+            self.mark.kept_seq = self.mark.confirmed_seq;
+        }
+        Ok(())
+    }
+
+    /// Moves the watermark over everything that is settled.
+    pub(super) fn advance(&mut self) -> Result<(), SqlError> {
+        let mark = &mut self.mark;
+        while mark.confirmed_seq < mark.last_seq {
+            let next = first(self.sql.query(
+                "SELECT min(seq) FROM events WHERE seq > ?1 AND quarantine IS NULL",
+                &[mark.confirmed_seq.into()],
+            )?)?
+            .maybe_number(0)?;
+            let Some(next) = next else {
+                mark.confirmed_seq = mark.last_seq;
+                break;
+            };
+            let settled = mark.ahead.end_of(next).or(mark.dead.end_of(next));
+            mark.confirmed_seq = settled.unwrap_or(next.saturating_sub(1));
+            if settled.is_none() {
+                break;
+            }
+        }
+        mark.ahead.forget_through(mark.confirmed_seq);
+        mark.sent_seq = mark.sent_seq.max(mark.confirmed_seq);
+        Ok(())
+    }
+
+    fn unsent(&self) -> Result<Vec<Row>, SqlError> {
+        self.sql.query(
+            "SELECT seq, kind, model, record_id, occurred_at, received_at,
+                    CASE WHEN length(data) <= ?2 THEN data END
+             FROM events WHERE seq > ?1 AND quarantine IS NULL ORDER BY seq LIMIT ?3",
+            &[
+                self.mark.sent_seq.into(),
+                Param::Integer(i64::try_from(EVENT_BYTES_MAX).unwrap_or(i64::MAX)),
+                BATCH_EVENTS_MAX.into(),
+            ],
+        )
+    }
+
+    /// The forwarded form of a row as [`Ledger::unsent`] reads it.
+    fn cloud_event(&self, row: &Row, source: &str, integration: &str) -> Result<String, SqlError> {
+        let seq = row.number(0)?;
+        let event = CloudEvent {
+            source,
+            integration,
+            seq,
+            kind: kind(row, 1)?,
+            subject: row.maybe_text(2)?.zip(row.maybe_text(3)?),
+            time: time(row, 4, 5)?,
+            by_reference: false,
+            data: row.maybe_text(6)?.unwrap_or_default(),
+        };
+        if !event.data.is_empty() {
+            let json = event.to_json();
+            if json.len() <= EVENT_BYTES_MAX {
+                return Ok(json);
+            }
+        }
+        let whole = self.data(seq)?.unwrap_or_default();
+        let data = slim_data(&whole).unwrap_or_else(|| "{}".to_owned());
+        Ok(CloudEvent {
+            by_reference: true,
+            data: &data,
+            ..event
+        }
+        .to_json())
+    }
+
+    /// The whole data of the forwarded event `seq`, JSON; `None` if there is
+    /// no such event or it isn't understood.
+    pub fn data(&self, seq: u64) -> Result<Option<String>, SqlError> {
+        if self.name.is_none() {
+            return Ok(None);
+        }
+        let rows = self.sql.query(
+            "SELECT coalesce(data, (SELECT data FROM large WHERE large.seq = events.seq))
+             FROM events WHERE seq = ?1",
+            &[seq.into()],
+        )?;
+        match rows.first() {
+            Some(row) => Ok(row.maybe_text(0)?.map(str::to_owned)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The kind in column `at`.
+pub(super) fn kind(row: &Row, at: usize) -> Result<Kind, SqlError> {
+    Kind::named(row.text(at)?).ok_or_else(|| SqlError("an unknown kind of event".to_owned()))
+}
+
+/// The event's own time in column `own`, else when it was received.
+pub(super) fn time(row: &Row, own: usize, received: usize) -> Result<Timestamp, SqlError> {
+    let us = match row.maybe_integer(own)? {
+        Some(us) => us,
+        None => row.integer(received)?,
+    };
+    Ok(Timestamp::from_us(us))
+}
+
+/// The next wake-up after this many attempts: a minute, doubling up to an
+/// hour, and up to a quarter more at random.
+fn pause(attempts: u32, now: Timestamp, random: u32) -> Timestamp {
+    let doubled = WAKE_S.saturating_mul(1_u64.checked_shl(attempts).unwrap_or(u64::MAX));
+    let pause_s = doubled.min(PAUSE_S_MAX);
+    let jitter_s = u64::from(random).checked_rem(pause_s / 4).unwrap_or(0);
+    now.plus_s(pause_s.saturating_add(jitter_s))
+}
+
+/// Packs under construction.
+#[derive(Default)]
+struct Packs {
+    done: Vec<Pack>,
+    done_bytes: usize,
+    open: Option<Pack>,
+}
+
+impl Packs {
+    /// Adds an event; false if the batch is full.
+    fn push(&mut self, seq: u64, event: &str) -> bool {
+        // A comma or the two brackets.
+        let bytes = event.len().saturating_add(2);
+        let open_bytes = self.open.as_ref().map_or(0, |pack| pack.text.len());
+        let batch_bytes = self.done_bytes.saturating_add(open_bytes);
+        if batch_bytes > 0 && batch_bytes.saturating_add(bytes) > BATCH_BYTES_MAX {
+            return false;
+        }
+        if open_bytes > 0 && open_bytes.saturating_add(bytes) > PACK_BYTES_MAX {
+            self.close();
+        }
+        match &mut self.open {
+            Some(pack) => {
+                pack.text.push(',');
+                pack.text.push_str(event);
+                pack.last = seq;
+            }
+            None => {
+                let mut text = String::with_capacity(bytes);
+                text.push('[');
+                text.push_str(event);
+                self.open = Some(Pack {
+                    first: seq,
+                    last: seq,
+                    text,
+                });
+            }
+        }
+        true
+    }
+
+    fn close(&mut self) {
+        if let Some(mut pack) = self.open.take() {
+            pack.text.push(']');
+            self.done_bytes = self.done_bytes.saturating_add(pack.text.len());
+            self.done.push(pack);
+        }
+    }
+
+    fn finish(mut self) -> Vec<Pack> {
+        self.close();
+        self.done
+    }
+}

@@ -1,0 +1,229 @@
+//! What a ledger tells of itself: its state, and every delivery it has kept.
+
+use data_encoding::BASE64;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::forward::{kind, time};
+use super::{Ledger, first};
+use crate::json;
+use crate::record::CloudEvent;
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// A ledger's own state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct State {
+    /// The source.
+    pub source: String,
+    /// The integration.
+    pub integration: String,
+    /// The last number given.
+    pub last_seq: u64,
+    /// Everything up to here is settled: confirmed, dead or quarantined.
+    pub confirmed_seq: u64,
+    /// Events not yet handed to the queue.
+    pub pending: u64,
+    /// Events handed to the queue and not confirmed.
+    pub unconfirmed: u64,
+    /// Events in packs that could not be applied.
+    pub dead: u64,
+    /// Events not understood.
+    pub quarantined: u64,
+    /// When the first synchronisation ended.
+    pub first_synced_at: Option<Timestamp>,
+    /// When the latest synchronisation ended.
+    pub last_synced_at: Option<Timestamp>,
+    /// When the last new event was received.
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// One entry of the history.
+#[derive(Serialize)]
+struct Entry<'a> {
+    seq: u64,
+    status: &'static str,
+    event: Option<&'a str>,
+    kind: Option<&'a str>,
+    model: Option<&'a str>,
+    record_id: Option<&'a str>,
+    occurred_at: Option<Timestamp>,
+    received_at: Timestamp,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
+                     length(body), quarantine";
+
+impl<S: Sql> Ledger<S> {
+    /// The ledger's state; `None` if it never took in an event.
+    pub fn state(&self) -> Result<Option<State>, SqlError> {
+        let Some(name) = self.name.clone() else {
+            return Ok(None);
+        };
+        let mark = &self.mark;
+        let row = first(self.sql.query(
+            "SELECT first_synced_at, last_synced_at,
+               (SELECT received_at FROM events ORDER BY seq DESC LIMIT 1),
+               (SELECT count(*) FROM events WHERE quarantine IS NOT NULL)
+             FROM ledger",
+            &[],
+        )?)?;
+        let (mut unconfirmed, mut dead) = (
+            self.forwarded_within(mark.confirmed_seq.saturating_add(1), mark.sent_seq)?,
+            0_u64,
+        );
+        for (first, last) in mark.ahead.iter() {
+            let last = last.min(mark.sent_seq);
+            unconfirmed = unconfirmed.saturating_sub(self.forwarded_within(first, last)?);
+        }
+        for (first, last) in mark.dead.iter() {
+            dead = dead.saturating_add(self.forwarded_within(first, last)?);
+            let beyond = first.max(mark.confirmed_seq.saturating_add(1));
+            let beyond = self.forwarded_within(beyond, last.min(mark.sent_seq))?;
+            unconfirmed = unconfirmed.saturating_sub(beyond);
+        }
+        let at = |us: Option<i64>| us.map(Timestamp::from_us);
+        Ok(Some(State {
+            source: name.source,
+            integration: name.integration,
+            last_seq: mark.last_seq,
+            confirmed_seq: mark.confirmed_seq,
+            pending: self.forwarded_within(mark.sent_seq.saturating_add(1), mark.last_seq)?,
+            unconfirmed,
+            dead,
+            quarantined: row.number(3)?,
+            first_synced_at: at(row.maybe_integer(0)?),
+            last_synced_at: at(row.maybe_integer(1)?),
+            last_event_at: at(row.maybe_integer(2)?),
+        }))
+    }
+
+    /// Up to `limit` entries of the history after number `after`, as the
+    /// API's answer.
+    pub fn events(&self, after: u64, limit: u64) -> Result<String, SqlError> {
+        #[derive(Serialize)]
+        struct Page<'a> {
+            events: Vec<Entry<'a>>,
+            next: Option<u64>,
+        }
+        let rows = if self.name.is_some() {
+            self.sql.query(
+                &format!("SELECT {ENTRY} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
+                &[after.into(), limit.into()],
+            )?
+        } else {
+            Vec::new()
+        };
+        let events = rows
+            .iter()
+            .map(|row| self.entry(row))
+            .collect::<Result<Vec<_>, _>>()?;
+        let next = events
+            .last()
+            .map(|entry| entry.seq)
+            .filter(|seq| *seq < self.mark.last_seq);
+        Ok(json::to_json(&Page { events, next }))
+    }
+
+    /// One entry with its raw body and the forwarded CloudEvent, as the API's
+    /// answer; `None` if there is no such event.
+    pub fn event(&self, seq: u64) -> Result<Option<String>, SqlError> {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            #[serde(flatten)]
+            entry: Entry<'a>,
+            body: String,
+            body_encoding: &'static str,
+            cloudevent: Option<Box<RawValue>>,
+        }
+        if self.name.is_none() {
+            return Ok(None);
+        }
+        let rows = self.sql.query(
+            &format!("SELECT {ENTRY}, body FROM events WHERE seq = ?1"),
+            &[seq.into()],
+        )?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let body = row.blob(9)?;
+        let (body, body_encoding) = match std::str::from_utf8(body) {
+            Ok(text) => (text.to_owned(), "utf-8"),
+            Err(_) => (BASE64.encode(body), "base64"),
+        };
+        Ok(Some(json::to_json(&Whole {
+            entry: self.entry(row)?,
+            body,
+            body_encoding,
+            cloudevent: self.forwarded(seq, row)?,
+        })))
+    }
+
+    /// The forwarded event of a row as [`ENTRY`] reads it, with all its data.
+    fn forwarded(&self, seq: u64, row: &Row) -> Result<Option<Box<RawValue>>, SqlError> {
+        let (Some(name), Some(data)) = (&self.name, self.data(seq)?) else {
+            return Ok(None);
+        };
+        let json = CloudEvent {
+            source: &name.source,
+            integration: &name.integration,
+            seq,
+            kind: kind(row, 2)?,
+            subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
+            time: time(row, 5, 6)?,
+            by_reference: false,
+            data: &data,
+        }
+        .to_json();
+        RawValue::from_string(json)
+            .map(Some)
+            .map_err(|_| SqlError("stored data is not JSON".to_owned()))
+    }
+
+    fn entry<'a>(&self, row: &'a Row) -> Result<Entry<'a>, SqlError> {
+        let seq = row.number(0)?;
+        let reason = row.maybe_text(8)?;
+        Ok(Entry {
+            seq,
+            status: self.status(seq, reason.is_some()),
+            event: row.maybe_text(1)?,
+            kind: row.maybe_text(2)?,
+            model: row.maybe_text(3)?,
+            record_id: row.maybe_text(4)?,
+            occurred_at: row.maybe_integer(5)?.map(Timestamp::from_us),
+            received_at: Timestamp::from_us(row.integer(6)?),
+            bytes: row.number(7)?,
+            reason,
+        })
+    }
+
+    fn status(&self, seq: u64, quarantined: bool) -> &'static str {
+        let mark = &self.mark;
+        if quarantined {
+            "quarantined"
+        } else if mark.dead.end_of(seq).is_some() {
+            "dead"
+        } else if seq <= mark.confirmed_seq || mark.ahead.end_of(seq).is_some() {
+            "confirmed"
+        } else if seq <= mark.sent_seq {
+            "sent"
+        } else {
+            "pending"
+        }
+    }
+
+    /// How many events of `first..=last` are forwarded at all.
+    fn forwarded_within(&self, from: u64, to: u64) -> Result<u64, SqlError> {
+        if from > to {
+            return Ok(0);
+        }
+        first(self.sql.query(
+            "SELECT count(*) FROM events WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
+            &[Param::from(from), Param::from(to)],
+        )?)?
+        .number(0)
+    }
+}

@@ -1,0 +1,59 @@
+//! Sets of sequence numbers, kept as ranges.
+
+use std::collections::BTreeMap;
+
+/// A set of numbers as disjoint ranges, first to last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ranges(BTreeMap<u64, u64>);
+
+impl Ranges {
+    /// Adds `first..=last`, merging what overlaps or touches.
+    pub fn insert(&mut self, mut first: u64, mut last: u64) {
+        if first > last {
+            return;
+        }
+        while let Some((near_first, near_last)) = self.touching(first, last) {
+            self.0.remove(&near_first);
+            first = first.min(near_first);
+            last = last.max(near_last);
+        }
+        self.0.insert(first, last);
+    }
+
+    fn touching(&self, first: u64, last: u64) -> Option<(u64, u64)> {
+        self.0
+            .range(..=last.saturating_add(1))
+            .next_back()
+            .filter(|(_, near_last)| near_last.saturating_add(1) >= first)
+            .map(|(first, last)| (*first, *last))
+    }
+
+    /// The last number of the range that holds `seq`.
+    pub fn end_of(&self, seq: u64) -> Option<u64> {
+        let (_, last) = self.0.range(..=seq).next_back()?;
+        (*last >= seq).then_some(*last)
+    }
+
+    /// Takes out the ranges that end at `seq` or before.
+    pub fn forget_through(&mut self, seq: u64) {
+        self.0.retain(|_, last| *last > seq);
+    }
+
+    /// Takes out the ranges that lie within `first..=last`; true if there
+    /// were any.
+    pub fn remove_within(&mut self, first: u64, last: u64) -> bool {
+        let before = self.0.len();
+        self.0.retain(|from, to| !(first <= *from && *to <= last));
+        self.0.len() != before
+    }
+
+    /// The ranges, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter().map(|(first, last)| (*first, *last))
+    }
+
+    /// True if nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

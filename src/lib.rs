@@ -1,0 +1,47 @@
+//! Leasewire takes the webhooks of property-management platforms and turns
+//! them into records a program can trust.
+//!
+//! It promises:
+//! 1. **Only the provider gets in.** Nothing is parsed, stored or routed
+//!    before its signature is verified over the raw bytes. A replayed request
+//!    has no effect.
+//! 2. **A 200 means kept.** The answer leaves after the event is durable. No
+//!    crash, failed queue or failed database loses it afterwards.
+//! 3. **Once, in order.** Each integration has one ledger, which gives every
+//!    new event the next number, without gaps. A duplicate gets the first
+//!    one's number back and changes nothing.
+//! 4. **Records, not fragments.** Each forwarded event carries the change and
+//!    the record's whole known state. Applying events twice or in any order
+//!    gives the same records.
+//! 5. **Nothing disappears.** What can't be understood is kept in quarantine,
+//!    what can't be forwarded stays in the log, and both are visible.
+//!
+//! The way of a webhook is the way through the modules:
+//!
+//! ```text
+//! provider ──► edge ──────────────► ledger ──────────────► queue ──► consumer ──► D1
+//!              source, signature    dialect, event          record    projection
+//!              delivery             ledger (intake, fold,     ▲          │
+//!                                   forward, history)         └ confirm ─┘
+//! ```
+//!
+//! Everything here is plain Rust that decides and knows no platform; time is
+//! a parameter and storage is the trait [`sql::Sql`]. Only `shell`, which
+//! exists on wasm32 alone, moves bytes.
+
+pub mod api;
+pub mod delivery;
+pub mod dialect;
+pub mod event;
+pub mod json;
+pub mod ledger;
+pub mod problem;
+pub mod projection;
+pub mod record;
+pub mod signature;
+pub mod source;
+pub mod sql;
+pub mod time;
+
+#[cfg(target_arch = "wasm32")]
+mod shell;

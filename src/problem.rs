@@ -1,0 +1,147 @@
+//! Every refusal: whose fault it is, which status, in which words.
+//!
+//! Bodies are problem documents (RFC 9457). They name no secret and repeat no
+//! payload; the label is also the outcome in the log.
+
+use serde::Serialize;
+
+use crate::delivery::BODY_BYTES_MAX;
+use crate::json;
+
+/// How long a sender should wait before it tries again.
+pub const RETRY_AFTER_S: u32 = 30;
+
+/// A request that is not answered with what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// A webhook that isn't authentic. One answer, whatever the reason.
+    BadSignature,
+    /// No such source is configured.
+    UnknownSource,
+    /// A body over the cap.
+    TooLarge,
+    /// The source has no usable secret, or its configuration is refused.
+    SourceNotReady,
+    /// The ledger can't be reached, or didn't answer in time.
+    LedgerUnavailable,
+    /// The database can't be reached.
+    DatabaseUnavailable,
+    /// No such path.
+    NotFound,
+    /// Nothing is known under this name: what, in a few words.
+    Unknown(&'static str),
+    /// The path exists, but not with this method: those it has.
+    MethodNotAllowed(&'static str),
+    /// A parameter that can't be used: its name, and what it must be.
+    BadParameter(&'static str, &'static str),
+    /// No token, or not the right one.
+    BadToken,
+    /// The API has no token, so nobody can be let in.
+    TokenNotConfigured,
+}
+
+impl Problem {
+    /// HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::BadParameter(..) => 400,
+            Self::BadSignature | Self::BadToken => 401,
+            Self::UnknownSource | Self::NotFound | Self::Unknown(_) => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::TooLarge => 413,
+            Self::SourceNotReady
+            | Self::LedgerUnavailable
+            | Self::DatabaseUnavailable
+            | Self::TokenNotConfigured => 503,
+        }
+    }
+
+    /// The stable word for it, in the log and at the end of `type`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::BadSignature => "bad_signature",
+            Self::UnknownSource => "unknown_source",
+            Self::TooLarge => "too_large",
+            Self::SourceNotReady => "source_not_ready",
+            Self::LedgerUnavailable => "ledger_unavailable",
+            Self::DatabaseUnavailable => "database_unavailable",
+            Self::NotFound | Self::Unknown(_) => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::BadParameter(..) => "bad_parameter",
+            Self::BadToken => "bad_token",
+            Self::TokenNotConfigured => "token_not_configured",
+        }
+    }
+
+    /// A header that goes with the answer.
+    pub fn header(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::MethodNotAllowed(allow) => Some(("allow", (*allow).to_owned())),
+            Self::BadToken => Some(("www-authenticate", "Bearer".to_owned())),
+            Self::SourceNotReady | Self::LedgerUnavailable | Self::DatabaseUnavailable => {
+                Some(("retry-after", RETRY_AFTER_S.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The problem document.
+    pub fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            r#type: String,
+            title: &'a str,
+            status: u16,
+            detail: String,
+        }
+        json::to_json(&Document {
+            r#type: format!("urn:leasewire:problem:{}", self.label().replace('_', "-")),
+            title: self.title(),
+            status: self.status(),
+            detail: self.detail(),
+        })
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::BadSignature => "Bad signature",
+            Self::UnknownSource => "Unknown source",
+            Self::TooLarge => "Body too large",
+            Self::SourceNotReady => "Source not ready",
+            Self::LedgerUnavailable => "Ledger unavailable",
+            Self::DatabaseUnavailable => "Database unavailable",
+            Self::NotFound | Self::Unknown(_) => "Not found",
+            Self::MethodNotAllowed(_) => "Method not allowed",
+            Self::BadParameter(..) => "Bad parameter",
+            Self::BadToken => "Bad token",
+            Self::TokenNotConfigured => "Token not configured",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::BadSignature => {
+                "The request is not signed with a secret of this source, or too long ago.".into()
+            }
+            Self::UnknownSource => "No source of this name is configured.".into(),
+            Self::TooLarge => format!("A body has at most {BODY_BYTES_MAX} bytes."),
+            Self::SourceNotReady => {
+                "This source is not fully configured: see the log for what is missing.".into()
+            }
+            Self::LedgerUnavailable => {
+                "The event was not kept. Send it again; a repetition has no effect.".into()
+            }
+            Self::DatabaseUnavailable => "The records can't be read now. Try again.".into(),
+            Self::NotFound => "There is nothing at this path.".into(),
+            Self::Unknown(what) => format!("There is no such {what}."),
+            Self::MethodNotAllowed(allow) => format!("This path takes {allow}."),
+            Self::BadParameter(name, must_be) => format!("`{name}` must be {must_be}."),
+            Self::BadToken => {
+                "Send the API's token in the header `authorization: Bearer <token>`.".into()
+            }
+            Self::TokenNotConfigured => {
+                "Set the secret API_TOKEN to open the API: `wrangler secret put API_TOKEN`.".into()
+            }
+        }
+    }
+}

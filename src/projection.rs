@@ -1,0 +1,339 @@
+//! Records into D1.
+//!
+//! A pack becomes one batch of statements, which is one transaction. Only a
+//! newer version overwrites a row, so packs may come twice, late or in any
+//! order. Of several events about one record only the newest is written.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+
+use crate::json;
+use crate::ledger::State;
+use crate::sql::Value;
+use crate::time::Timestamp;
+
+/// All records of a pack at once: `?3` is a JSON array of
+/// `[model, record_id, version, fields, partial, drift, occurred_at]`.
+const UPSERT_RECORDS: &str = "
+    INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
+                         occurred_at, updated_at)
+    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+           value ->> 6, ?4
+    FROM json_each(?3) WHERE true
+    ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
+      version = excluded.version, fields = excluded.fields, partial = excluded.partial,
+      drift = excluded.drift, occurred_at = excluded.occurred_at, updated_at = excluded.updated_at
+    WHERE excluded.version > records.version";
+
+/// One record too large to travel within a JSON parameter.
+const UPSERT_RECORD: &str = "
+    INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
+                         occurred_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
+      version = excluded.version, fields = excluded.fields, partial = excluded.partial,
+      drift = excluded.drift, occurred_at = excluded.occurred_at, updated_at = excluded.updated_at
+    WHERE excluded.version > records.version";
+
+/// Times are compared without their `Z`, so that `…:00` comes before `…:00.5`.
+const UPSERT_INTEGRATION: &str = "
+    INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at,
+                              last_event_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (source, integration) DO UPDATE SET
+      last_seq = max(last_seq, excluded.last_seq),
+      first_synced_at = CASE
+        WHEN first_synced_at IS NULL
+          OR rtrim(excluded.first_synced_at, 'Z') < rtrim(first_synced_at, 'Z')
+        THEN excluded.first_synced_at ELSE first_synced_at END,
+      last_synced_at = CASE
+        WHEN last_synced_at IS NULL
+          OR rtrim(excluded.last_synced_at, 'Z') > rtrim(last_synced_at, 'Z')
+        THEN excluded.last_synced_at ELSE last_synced_at END,
+      last_event_at = CASE
+        WHEN last_event_at IS NULL
+          OR rtrim(excluded.last_event_at, 'Z') > rtrim(last_event_at, 'Z')
+        THEN excluded.last_event_at ELSE last_event_at END
+    WHERE excluded.last_seq > last_seq
+       OR (first_synced_at IS NULL AND excluded.first_synced_at IS NOT NULL)
+       OR rtrim(excluded.first_synced_at, 'Z') < rtrim(first_synced_at, 'Z')
+       OR rtrim(excluded.last_synced_at, 'Z') > rtrim(last_synced_at, 'Z')";
+
+/// A statement for D1, with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// SQL.
+    pub sql: &'static str,
+    /// What `?1`, `?2`, … stand for.
+    pub params: Vec<Value>,
+}
+
+/// A message that is not a pack: why, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a pack does to D1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// The source.
+    pub source: String,
+    /// The integration.
+    pub integration: String,
+    /// The pack's first event.
+    pub first: u64,
+    /// The pack's last event.
+    pub last: u64,
+    /// The newest version of each record in the pack.
+    records: BTreeMap<(String, String), Row>,
+    /// Events that travel without their record, with their time: the ledger
+    /// has it.
+    missing: BTreeMap<u64, Timestamp>,
+    synced_at: Option<(Timestamp, Timestamp)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    version: u64,
+    fields: String,
+    partial: bool,
+    drift: bool,
+    occurred_at: Timestamp,
+    large: bool,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    id: Cow<'a, str>,
+    source: Cow<'a, str>,
+    #[serde(rename = "type")]
+    kind: Cow<'a, str>,
+    time: Cow<'a, str>,
+    dataref: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: &'a json::Value,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    model: Cow<'a, str>,
+    record_id: Cow<'a, str>,
+    #[serde(borrow)]
+    record: &'a json::Value,
+    version: u64,
+    partial: bool,
+    drift: bool,
+    late: bool,
+}
+
+impl Projection {
+    /// Reads a pack: a JSON array of CloudEvents of one integration.
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let refuse = |error: serde_json::Error| Unreadable(error.to_string());
+        let events: Vec<Event> = serde_json::from_str(text).map_err(refuse)?;
+        let (Some(head), Some(tail)) = (events.first(), events.last()) else {
+            return Err(Unreadable("an empty pack".to_owned()));
+        };
+        let (source, integration) = origin(&head.source)
+            .ok_or_else(|| Unreadable("a source that names no integration".to_owned()))?;
+        let mut projection = Self {
+            source,
+            integration,
+            first: number(&head.id)?,
+            last: number(&tail.id)?,
+            records: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            synced_at: None,
+        };
+        for event in &events {
+            if event.source != head.source {
+                return Err(Unreadable("events of two integrations".to_owned()));
+            }
+            projection.add(event)?;
+        }
+        Ok(projection)
+    }
+
+    fn add(&mut self, event: &Event) -> Result<(), Unreadable> {
+        let time = Timestamp::parse(&event.time)
+            .ok_or_else(|| Unreadable("a time that is none".to_owned()))?;
+        if event.kind.starts_with("leasewire.record.") {
+            if event.dataref.is_some() {
+                self.missing.insert(number(&event.id)?, time);
+                return Ok(());
+            }
+            return self.add_record(event.data.get(), time, false);
+        }
+        if event.kind.starts_with("leasewire.sync.") {
+            let fields = json::Object::parse(event.data.get()).unwrap_or_default();
+            if fields.flag("is_sync_finished") != Some(false) {
+                let (first, last) = self.synced_at.unwrap_or((time, time));
+                self.synced_at = Some((first.min(time), last.max(time)));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_record(&mut self, data: &str, time: Timestamp, large: bool) -> Result<(), Unreadable> {
+        let data: Data =
+            serde_json::from_str(data).map_err(|error| Unreadable(error.to_string()))?;
+        // A late event changed nothing; what it carries is another event's.
+        if data.late {
+            return Ok(());
+        }
+        let key = (data.model.into_owned(), data.record_id.into_owned());
+        if self
+            .records
+            .get(&key)
+            .is_some_and(|row| row.version >= data.version)
+        {
+            return Ok(());
+        }
+        self.records.insert(
+            key,
+            Row {
+                version: data.version,
+                fields: data.record.get().to_owned(),
+                partial: data.partial,
+                drift: data.drift,
+                occurred_at: time,
+                large,
+            },
+        );
+        Ok(())
+    }
+
+    /// Numbers of the events whose data the ledger must be asked for.
+    pub fn missing(&self) -> Vec<u64> {
+        self.missing.keys().copied().collect()
+    }
+
+    /// Adds the whole data of the event `seq`.
+    pub fn supply(&mut self, seq: u64, data: &str) -> Result<(), Unreadable> {
+        match self.missing.remove(&seq) {
+            Some(time) => self.add_record(data, time, true),
+            None => Ok(()),
+        }
+    }
+
+    /// The batch that applies the pack. `sent_at` is when it was handed to
+    /// the queue, right after its last event was received.
+    pub fn statements(&self, sent_at: Timestamp, now: Timestamp) -> Vec<Statement> {
+        let mut statements = vec![self.integration_row(sent_at)];
+        let small: Vec<_> = self.records.iter().filter(|(_, row)| !row.large).collect();
+        if !small.is_empty() {
+            statements.push(self.many(&small, now));
+        }
+        for (key, row) in self.records.iter().filter(|(_, row)| row.large) {
+            statements.push(self.one(key, row, now));
+        }
+        statements
+    }
+
+    fn many(&self, rows: &[(&(String, String), &Row)], now: Timestamp) -> Statement {
+        #[derive(Serialize)]
+        struct Tuple<'a>(&'a str, &'a str, u64, &'a str, u8, u8, Timestamp);
+        let tuples: Vec<Tuple> = rows
+            .iter()
+            .map(|((model, id), row)| {
+                let (partial, drift) = (u8::from(row.partial), u8::from(row.drift));
+                let time = row.occurred_at;
+                Tuple(model, id, row.version, &row.fields, partial, drift, time)
+            })
+            .collect();
+        Statement {
+            sql: UPSERT_RECORDS,
+            params: vec![
+                text(&self.source),
+                text(&self.integration),
+                Value::Text(json::to_json(&tuples)),
+                text(now),
+            ],
+        }
+    }
+
+    fn one(&self, (model, id): &(String, String), row: &Row, now: Timestamp) -> Statement {
+        Statement {
+            sql: UPSERT_RECORD,
+            params: vec![
+                text(&self.source),
+                text(&self.integration),
+                text(model),
+                text(id),
+                integer(row.version),
+                text(&row.fields),
+                integer(u64::from(row.partial)),
+                integer(u64::from(row.drift)),
+                text(row.occurred_at),
+                text(now),
+            ],
+        }
+    }
+
+    fn integration_row(&self, sent_at: Timestamp) -> Statement {
+        let synced_at = self.synced_at.unzip();
+        Statement {
+            sql: UPSERT_INTEGRATION,
+            params: vec![
+                text(&self.source),
+                text(&self.integration),
+                integer(self.last),
+                maybe_text(synced_at.0),
+                maybe_text(synced_at.1),
+                text(sent_at),
+            ],
+        }
+    }
+}
+
+/// The statement by which a ledger makes itself known: its row in
+/// `integrations`, exact also where the last events were quarantined.
+pub fn announcement(state: &State) -> Statement {
+    Statement {
+        sql: UPSERT_INTEGRATION,
+        params: vec![
+            text(&state.source),
+            text(&state.integration),
+            integer(state.last_seq),
+            maybe_text(state.first_synced_at),
+            maybe_text(state.last_synced_at),
+            maybe_text(state.last_event_at),
+        ],
+    }
+}
+
+/// Source and integration in a CloudEvent's `source`: `/propexo/int_1`.
+fn origin(path: &str) -> Option<(String, String)> {
+    let (source, integration) = path.strip_prefix('/')?.split_once('/')?;
+    let decode = |part| percent_decode_str(part).decode_utf8().ok();
+    Some((
+        decode(source)?.into_owned(),
+        decode(integration)?.into_owned(),
+    ))
+}
+
+fn number(id: &str) -> Result<u64, Unreadable> {
+    id.parse()
+        .map_err(|_| Unreadable("an id that is no number".to_owned()))
+}
+
+fn text(value: impl fmt::Display) -> Value {
+    Value::Text(value.to_string())
+}
+
+fn maybe_text(value: Option<impl fmt::Display>) -> Value {
+    value.map_or(Value::Null, text)
+}
+
+fn integer(value: u64) -> Value {
+    Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+}

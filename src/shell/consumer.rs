@@ -1,0 +1,146 @@
+//! The consumers of both queues.
+//!
+//! Each message is read, applied, confirmed and acknowledged by itself, so
+//! that none can hurt its neighbours. What fails is retried by the queue, and
+//! ends in the dead-letter queue, whose consumer reports it to the ledger.
+
+use futures_util::future::join_all;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::{Array, Date};
+use worker::worker_sys::{Message, MessageBatch};
+
+use super::edge::{ask, ledger_name};
+use super::log::{Level, Line};
+use super::{error_text, glue, now, property};
+use crate::ledger::Call;
+use crate::projection::{Projection, Statement};
+use crate::sql::Value;
+use crate::time::Timestamp;
+
+/// The dead-letter queue's name, as `wrangler.toml` has it.
+const DEAD_QUEUE: &str = "leasewire-dead";
+
+/// What a pack's death is put down to. The queue doesn't pass on the cause;
+/// the log has it.
+const DEAD_REASON: &str = "the consumer failed on every attempt";
+
+/// Handles a batch of either queue.
+pub async fn queue(batch: MessageBatch, env: JsValue) {
+    let name = batch.queue().map(String::from).unwrap_or_default();
+    let Ok(messages) = batch.messages() else {
+        return;
+    };
+    let dead = name == DEAD_QUEUE;
+    join_all(messages.iter().map(|message| {
+        let message: Message = message.unchecked_into();
+        handle(message, dead, &env)
+    }))
+    .await;
+}
+
+/// Why a message is not done with.
+enum Failure {
+    /// It will never be readable. The ledger still has the events, and sends
+    /// them again.
+    Unreadable(String),
+    /// Another attempt may help.
+    Again(String),
+}
+
+async fn handle(message: Message, dead: bool, env: &JsValue) {
+    let started = now();
+    let mut line = Line::new(Level::Info, if dead { "dead pack" } else { "pack" });
+    let outcome = if dead {
+        line.level = Level::Error;
+        bury(&message, env, &mut line).await
+    } else {
+        apply(&message, env, &mut line).await
+    };
+    let settled = match outcome {
+        Ok(outcome) => {
+            line.outcome = Some(outcome);
+            message.ack()
+        }
+        Err(Failure::Unreadable(why)) => {
+            line.level = Level::Error;
+            line.outcome = Some("unreadable");
+            line.reason = Some(why);
+            message.ack()
+        }
+        Err(Failure::Again(why)) => {
+            line.level = Level::Warn;
+            line.outcome = Some("retry");
+            line.reason = Some(why);
+            message.retry(JsValue::UNDEFINED)
+        }
+    };
+    if let Err(error) = settled {
+        line.reason = Some(error_text(&error));
+    }
+    line.write_since(started);
+}
+
+async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'static str, Failure> {
+    let mut pack = read(message, line)?;
+    let ledger = ledger_name(&pack.source, &pack.integration);
+    for seq in pack.missing() {
+        let call = Call::Data { seq };
+        let data = ask(env, &ledger, &call).await.map_err(Failure::Again)?;
+        pack.supply(seq, &data.unwrap_or_default())
+            .map_err(|why| Failure::Unreadable(why.to_string()))?;
+    }
+    let statements = pack.statements(sent_at(message), now());
+    let statements: Array = statements.iter().map(statement).collect();
+    glue::batch(&property(env, "DB"), statements)
+        .await
+        .map_err(|error| Failure::Again(error_text(&error)))?;
+    let call = Call::Confirm {
+        first: pack.first,
+        last: pack.last,
+    };
+    ask(env, &ledger, &call).await.map_err(Failure::Again)?;
+    Ok("applied")
+}
+
+async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'static str, Failure> {
+    let pack = read(message, line)?;
+    let call = Call::Bury {
+        first: pack.first,
+        last: pack.last,
+        reason: DEAD_REASON.to_owned(),
+    };
+    let ledger = ledger_name(&pack.source, &pack.integration);
+    ask(env, &ledger, &call).await.map_err(Failure::Again)?;
+    Ok("dead")
+}
+
+fn read(message: &Message, line: &mut Line) -> Result<Projection, Failure> {
+    let unreadable = |why: &str| Failure::Unreadable(why.to_owned());
+    let body = message.body().map_err(|_| unreadable("no body"))?;
+    let text = body.as_string().ok_or_else(|| unreadable("not text"))?;
+    line.bytes = Some(text.len());
+    let pack = Projection::read(&text).map_err(|why| unreadable(&why.to_string()))?;
+    line.source = Some(pack.source.clone());
+    line.integration = Some(pack.integration.clone());
+    line.seq = Some(pack.last);
+    Ok(pack)
+}
+
+fn sent_at(message: &Message) -> Timestamp {
+    message.timestamp().map_or_else(
+        |_| now(),
+        |time: Date| Timestamp::from_ms(time.get_time() as i64),
+    )
+}
+
+/// A statement as the glue takes it: the SQL, then its parameters.
+pub fn statement(statement: &Statement) -> Array {
+    let sql = JsValue::from_str(statement.sql);
+    let params = statement.params.iter().map(|param| match param {
+        Value::Null => JsValue::NULL,
+        Value::Integer(value) => JsValue::from_f64(*value as f64),
+        Value::Text(value) => JsValue::from_str(value),
+        Value::Blob(value) => worker::js_sys::Uint8Array::from(value.as_slice()).into(),
+    });
+    std::iter::once(sql).chain(params).collect()
+}

@@ -1,0 +1,182 @@
+//! The front door: a stateless look at every request.
+//!
+//! A webhook is verified before anything of it is read, and reaches a ledger
+//! only when it is authentic.
+
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::Uint8Array;
+use worker::web_sys::{Request, Response};
+
+use super::environment::{self, NotReady, Ready};
+use super::log::{Level, Line};
+use super::{error_text, glue, now, property, read};
+use crate::api::Route;
+use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
+use crate::ledger::{Call, Taken};
+use crate::problem::Problem;
+use crate::signature::Presented;
+
+/// How long a ledger may take, in milliseconds: senders give up after 5 s.
+const LEDGER_MS_MAX: u32 = 4_000;
+
+/// Answers a request and logs it.
+pub async fn fetch(request: Request, env: JsValue) -> Response {
+    let started = now();
+    let mut line = Line::default();
+    let answer = route(&request, &env, &mut line).await;
+    let response = match answer {
+        Ok(json) => {
+            line.status = Some(200);
+            glue::respond(200, "application/json", &json, None, None)
+        }
+        Err(problem) => {
+            line.refused(&problem);
+            refuse(&problem)
+        }
+    };
+    line.write_since(started);
+    response
+}
+
+async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<String, Problem> {
+    let url = request.url();
+    let (path, query) = split(&url);
+    line.message = format!("{} {path}", request.method());
+    match Route::parse(&request.method(), path, query)? {
+        Route::Webhook { source } => webhook(request, env, source, line).await,
+        Route::Health => Ok(format!(
+            r#"{{"status":"ok","version":"{}"}}"#,
+            env!("CARGO_PKG_VERSION")
+        )),
+        Route::Api(query) => {
+            let headers = request.headers();
+            let authorization = headers.get("authorization").ok().flatten();
+            read::answer(env, authorization.as_deref(), query, line).await
+        }
+    }
+}
+
+/// Path and query of a URL.
+fn split(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+    rest.split_once('?').unwrap_or((rest, ""))
+}
+
+async fn webhook(
+    request: &Request,
+    env: &JsValue,
+    name: String,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    let ready = environment::source(env, &name).map_err(|not_ready| match not_ready {
+        NotReady::Unknown => Problem::UnknownSource,
+        NotReady::Misconfigured(why) => {
+            line.reason = Some(why);
+            Problem::SourceNotReady
+        }
+    })?;
+    line.source = Some(name);
+    let body = body(request).await?;
+    line.bytes = Some(body.len());
+    match verify(request, &ready, body, line)? {
+        Admitted::Ping(label) => {
+            line.label(label);
+            line.outcome = Some("pong");
+            Ok(r#"{"status":"pong"}"#.to_owned())
+        }
+        Admitted::Delivery(delivery, label) => {
+            line.label(label);
+            line.integration = Some(delivery.integration.clone());
+            hand_over(env, delivery, line).await
+        }
+    }
+}
+
+/// The body, read under its cap. A connection that breaks off is the
+/// sender's; what it sent so far can't be verified.
+async fn body(request: &Request) -> Result<Vec<u8>, Problem> {
+    let max = u32::try_from(BODY_BYTES_MAX).unwrap_or(u32::MAX);
+    match glue::read_body(request, max).await {
+        Ok(bytes) if bytes.is_null() => Err(Problem::TooLarge),
+        Ok(bytes) => Ok(bytes.unchecked_ref::<Uint8Array>().to_vec()),
+        Err(_) => Err(Problem::BadSignature),
+    }
+}
+
+fn verify(
+    request: &Request,
+    ready: &Ready,
+    body: Vec<u8>,
+    line: &mut Line,
+) -> Result<Admitted, Problem> {
+    let scheme = ready.source.dialect.scheme();
+    let headers = request.headers();
+    let header = |name| headers.get(name).ok().flatten();
+    let signature = header(scheme.header);
+    let timestamp = scheme.timestamp_header.and_then(header);
+    let presented = Presented {
+        signature: signature.as_deref(),
+        timestamp: timestamp.as_deref(),
+    };
+    admit(&ready.source, &ready.secrets, presented, body, now()).map_err(|why| {
+        line.reason = Some(why.label().to_owned());
+        Problem::BadSignature
+    })
+}
+
+async fn hand_over(env: &JsValue, delivery: Delivery, line: &mut Line) -> Result<String, Problem> {
+    let name = ledger_name(&delivery.source, &delivery.integration);
+    let answer = match ask(env, &name, &Call::Intake(delivery)).await {
+        Ok(answer) => answer.unwrap_or_default(),
+        Err(why) => {
+            line.reason = Some(why);
+            return Err(Problem::LedgerUnavailable);
+        }
+    };
+    let (status, seq) = Taken::parse(&answer).ok_or(Problem::LedgerUnavailable)?;
+    line.outcome = Some(status);
+    line.seq = Some(seq);
+    if status == "quarantined" {
+        line.level = Level::Warn;
+    }
+    Ok(answer)
+}
+
+/// The name of an integration's ledger. A source has no slash in its name, so
+/// no two integrations share one.
+pub fn ledger_name(source: &str, integration: &str) -> String {
+    format!("{source}/{integration}")
+}
+
+/// Asks the ledger called `name`: its answer, `None` if there is no such
+/// thing, or why it can't be asked.
+pub async fn ask(env: &JsValue, name: &str, call: &Call) -> Result<Option<String>, String> {
+    let namespace = property(env, "LEDGER");
+    let bytes = Uint8Array::from(call.encode().as_slice());
+    let answer = glue::call_ledger(&namespace, name, bytes, LEDGER_MS_MAX)
+        .await
+        .map_err(|error| error_text(&error))?;
+    let answer = answer.as_string().unwrap_or_default();
+    match answer.split_at_checked(3) {
+        Some(("200", body)) => Ok(Some(body.to_owned())),
+        Some(("404", _)) => Ok(None),
+        _ => Err(format!("the ledger answered {answer}")),
+    }
+}
+
+fn refuse(problem: &Problem) -> Response {
+    let header = problem.header();
+    let (name, value) = header
+        .as_ref()
+        .map(|(name, value)| (*name, value.as_str()))
+        .unzip();
+    let json = problem.to_json();
+    glue::respond(
+        problem.status(),
+        "application/problem+json",
+        &json,
+        name,
+        value,
+    )
+}

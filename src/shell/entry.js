@@ -1,0 +1,95 @@
+// The module that Cloudflare loads. It hands every event to the Rust code, and outlives its panics.
+//
+// A panic, or any other trap, ends the wasm instance: its memory can't be trusted any more, and of
+// the promises it gave out most will never settle. So all calls in flight fail at once, for what
+// called them to try again, and the next event starts a new instance. Nothing is lost by it, since
+// what was answered with success is in storage.
+
+import * as wasm from "leasewire";
+
+// Counts instances, so that a ledger knows whether its Rust half belongs to the present one.
+let instance = 1;
+let dead = false;
+
+// For each call in flight, what makes it fail.
+const inFlight = new Set();
+
+function die(cause) {
+  if (dead) return;
+  dead = true;
+  for (const fail of inFlight) fail(new Error("the wasm instance has ended", { cause }));
+  inFlight.clear();
+}
+
+// The crate `worker` sets this in its panic hook: the first news of a panic.
+Object.defineProperty(wasm.__worker_init_state(), "criticalError", {
+  set: (critical) => critical && die("a panic"),
+});
+
+// A trap without a panic, such as a stack overflow, in code that a promise has called.
+addEventListener("error", ({ error }) => {
+  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) die(error);
+});
+
+/** Makes one call into wasm that gives a promise. */
+function call(work) {
+  return new Promise((resolve, reject) => {
+    if (dead) {
+      wasm.__wbg_reset_state();
+      instance += 1;
+      dead = false;
+    }
+    inFlight.add(reject);
+    try {
+      work().then(resolve, reject).finally(() => inFlight.delete(reject));
+    } catch (trap) {
+      // The exports are async: one that throws, instead of giving a promise, has trapped.
+      die(trap);
+    }
+  });
+}
+
+export default {
+  async fetch(request, env, ctx) {
+    try {
+      return await call(() => wasm.fetch(request, env, ctx));
+    } catch (error) {
+      console.error(JSON.stringify({ level: "error", message: "request failed", error: String(error) }));
+      const problem = { type: "about:blank", title: "Service Unavailable", status: 503 };
+      const headers = { "content-type": "application/problem+json", "retry-after": "1" };
+      return new Response(JSON.stringify(problem), { status: 503, headers });
+    }
+  },
+
+  // A failed batch is delivered again.
+  queue: (batch, env, ctx) => call(() => wasm.queue(batch, env, ctx)),
+};
+
+export class Ledger {
+  #state;
+  #env;
+  #ledger;
+  #instance;
+
+  constructor(state, env) {
+    this.#state = state;
+    this.#env = env;
+  }
+
+  fetch(request) {
+    return call(() => this.#current().fetch(request));
+  }
+
+  alarm() {
+    return call(() => this.#current().alarm());
+  }
+
+  /** The Rust half, made anew if its instance has ended. */
+  #current() {
+    if (this.#instance !== instance) {
+      this.#ledger = new wasm.Ledger(this.#state, this.#env);
+      this.#instance = instance;
+    }
+    return this.#ledger;
+  }
+}

@@ -1,0 +1,90 @@
+//! Sources and secrets, read from the bindings once an isolate.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use worker::js_sys::JSON;
+
+use super::property;
+use crate::source::{Source, Sources};
+
+/// A source that can be used.
+pub struct Ready {
+    pub source: Source,
+    /// Values of its secrets; none is empty.
+    pub secrets: Vec<String>,
+}
+
+/// Why a source can't be used.
+pub enum NotReady {
+    /// It isn't configured.
+    Unknown,
+    /// It is, but not so that it can be used: why, for the log.
+    Misconfigured(String),
+}
+
+thread_local! {
+    static SOURCES: RefCell<Option<Rc<Result<Sources, String>>>> = const { RefCell::new(None) };
+    static READY: RefCell<BTreeMap<String, Rc<Ready>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The source called `name`, with its secrets.
+pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
+    if let Some(ready) = READY.with_borrow(|ready| ready.get(name).cloned()) {
+        return Ok(ready);
+    }
+    let sources = sources(env);
+    let sources = sources
+        .as_ref()
+        .as_ref()
+        .map_err(|why| NotReady::Misconfigured(why.clone()))?;
+    let source = match sources.named(name) {
+        None => return Err(NotReady::Unknown),
+        Some(Err(why)) => return Err(NotReady::Misconfigured(why.to_string())),
+        Some(Ok(source)) => source.clone(),
+    };
+    let secrets = secrets(env, &source).map_err(NotReady::Misconfigured)?;
+    let ready = Rc::new(Ready { source, secrets });
+    READY.with_borrow_mut(|all| all.insert(name.to_owned(), ready.clone()));
+    Ok(ready)
+}
+
+/// The API's token; `None` if none is configured.
+pub fn api_token(env: &JsValue) -> Option<String> {
+    property(env, "API_TOKEN")
+        .as_string()
+        .filter(|token| !token.is_empty())
+}
+
+fn sources(env: &JsValue) -> Rc<Result<Sources, String>> {
+    SOURCES.with_borrow_mut(|known| {
+        known
+            .get_or_insert_with(|| {
+                let json = JSON::stringify(&property(env, "SOURCES")).ok();
+                let json = json.and_then(|json| json.as_string()).unwrap_or_default();
+                Rc::new(Sources::parse(&json).map_err(|why| why.to_string()))
+            })
+            .clone()
+    })
+}
+
+/// The values of a source's secrets. A binding may hold several, separated by
+/// white space; one that holds none makes the source unusable.
+fn secrets(env: &JsValue, source: &Source) -> Result<Vec<String>, String> {
+    let mut secrets = Vec::new();
+    for name in &source.secrets {
+        let value = property(env, name).as_string().unwrap_or_default();
+        let before = secrets.len();
+        secrets.extend(value.split_whitespace().map(str::to_owned));
+        if secrets.len() == before {
+            return Err(format!(
+                "source `{}`: the secret {name} is missing or empty; set it with \
+                 `wrangler secret put {name}`, locally in .dev.vars",
+                source.name
+            ));
+        }
+    }
+    Ok(secrets)
+}

@@ -1,0 +1,123 @@
+// Calls to the platform that would take many crossings between wasm and
+// JavaScript, each made in one, with plain values.
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * The body of `request`, or null if it has more than `max` bytes. It is
+ * counted while it is read: `content-length` only saves the reading.
+ */
+export async function readBody(request, max) {
+  if (Number(request.headers.get("content-length")) > max) return null;
+  if (request.body === null) return EMPTY;
+  const reader = request.body.getReader();
+  const chunks = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.byteLength;
+    if (length > max) {
+      // Not awaited: the sender may take its time to notice.
+      reader.cancel().catch(() => {});
+      return null;
+    }
+    chunks.push(value);
+  }
+  if (chunks.length === 1) return chunks[0];
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return body;
+}
+
+/** A response; one more header can be given. */
+export function respond(status, type, body, name, value) {
+  const headers = { "content-type": type };
+  if (name) headers[name] = value;
+  return new Response(body, { status, headers });
+}
+
+/**
+ * Hands `bytes` to the ledger `name` and gives its answer as text: the status
+ * in three digits, then the body. Throws if there is none within `ms`.
+ */
+export async function callLedger(namespace, name, bytes, ms) {
+  const deadline = Date.now() + ms;
+  for (let last = false; ; last = true) {
+    try {
+      const stub = namespace.get(namespace.idFromName(name));
+      const answer = stub
+        .fetch("http://ledger/", { method: "POST", body: bytes })
+        .then(async (response) => response.status + (await response.text()));
+      return await within(deadline - Date.now(), answer);
+    } catch (error) {
+      // Only a new stub can reach an object that has moved; a second call has
+      // no effect if the first one had its own. An overloaded object is left
+      // alone.
+      if (last || !error.retryable || error.overloaded) throw error;
+    }
+  }
+}
+
+/** Sends each text as a message. Throws if that takes longer than `ms`. */
+export function sendPacks(queue, texts, ms) {
+  const messages = texts.map((body) => ({ body, contentType: "text" }));
+  return within(ms, queue.sendBatch(messages));
+}
+
+/** Runs `work` in a transaction, which is undone if it returns false. */
+export function transaction(storage, work) {
+  storage.transactionSync(() => {
+    if (!work()) throw new Error("rolled back");
+  });
+}
+
+/** The rows of a statement, each as an array of its columns. */
+export function rows(sql, statement, params) {
+  return [...sql.exec(statement, ...params).raw()];
+}
+
+/** Runs `statement`. */
+export function run(sql, statement, params) {
+  sql.exec(statement, ...params);
+}
+
+/** Sets the alarm. If that fails, the platform restarts the object. */
+export function arm(storage, ms) {
+  storage.setAlarm(ms).catch(() => {});
+}
+
+/** Milliseconds of the alarm that is set, or null. */
+export function armedFor(storage) {
+  return storage.getAlarm();
+}
+
+/** Runs `statements`, each `[sql, ...params]`, as one transaction. */
+export async function batch(db, statements) {
+  await db.batch(statements.map(([sql, ...params]) => db.prepare(sql).bind(...params)));
+}
+
+/** The rows of a statement as JSON, each as an array of its columns. */
+export async function select(db, [sql, ...params]) {
+  return JSON.stringify(await db.prepare(sql).bind(...params).raw());
+}
+
+export function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,283 @@
+//! The Durable Object: one ledger, its storage, its alarm and its way to the
+//! queue.
+//!
+//! Every decision is the core's, made synchronously between two awaits; here
+//! it is only carried out. The alarm's handler never fails: a failing alarm
+//! is dropped by the platform after a few attempts, and the events with it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use worker::js_sys::{Array, Uint8Array};
+use worker::web_sys::{Request, Response};
+
+use super::consumer::statement;
+use super::log::{Level, Line};
+use super::storage::ObjectStorage;
+use super::{error_text, glue, now, property, random};
+use crate::ledger::{Call, Ledger as Core, Outcome, Pack, Reply};
+use crate::projection::announcement;
+use crate::sql::SqlError;
+use crate::time::Timestamp;
+
+/// Shortest time between two batches, in milliseconds. The first event of a
+/// quiet integration goes out at once; a busy one's share their messages.
+const BATCH_INTERVAL_MS: u32 = 250;
+/// How long the queue may take to accept a batch, in milliseconds.
+const QUEUE_MS_MAX: u32 = 10_000;
+
+/// The class behind the binding `LEDGER`.
+#[wasm_bindgen]
+pub struct Ledger(Rc<Object>);
+
+struct Object {
+    storage: JsValue,
+    env: JsValue,
+    /// `None` until the storage could be read.
+    core: RefCell<Option<Core<ObjectStorage>>>,
+    alarm: Cell<Alarm>,
+    /// A batch is on its way, or the pause after it isn't over.
+    sending: Cell<bool>,
+    /// The last number that D1's list of integrations is known to have.
+    announced_seq: Cell<u64>,
+}
+
+/// What is known of the object's alarm.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    Unknown,
+    Set,
+    None,
+}
+
+#[wasm_bindgen]
+impl Ledger {
+    /// Called by the platform with the object's state and the bindings.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: &JsValue, env: JsValue) -> Self {
+        Self(Rc::new(Object {
+            storage: property(state, "storage"),
+            env,
+            core: RefCell::new(None),
+            alarm: Cell::new(Alarm::Unknown),
+            sending: Cell::new(false),
+            announced_seq: Cell::new(0),
+        }))
+    }
+
+    /// Answers a call: 200 with the answer, 404 if there is no such thing.
+    pub async fn fetch(&self, request: Request) -> Response {
+        let object = self.0.clone();
+        let (status, body) = match object.call(request).await {
+            Ok(Some(body)) => (200, body),
+            Ok(None) => (404, String::new()),
+            Err(why) => {
+                let mut line = Line::new(Level::Error, "ledger call failed");
+                line.reason = Some(why.clone());
+                line.write();
+                (500, why)
+            }
+        };
+        glue::respond(status, "application/json", &body, None, None)
+    }
+
+    /// The safety net.
+    pub async fn alarm(&self) {
+        let object = self.0.clone();
+        object.wake().await;
+    }
+}
+
+impl Object {
+    async fn call(self: &Rc<Self>, request: Request) -> Result<Option<String>, String> {
+        let body = JsFuture::from(request.array_buffer().map_err(|e| error_text(&e))?)
+            .await
+            .map_err(|error| error_text(&error))?;
+        let call = Call::decode(Uint8Array::new(&body).to_vec()).ok_or("not a call")?;
+        if self.alarm.get() == Alarm::Unknown {
+            self.look_for_alarm().await;
+        }
+        // From here to the end nothing is awaited: what is written and the
+        // alarm that watches over it are durable together.
+        let reply = self
+            .with_core(|core| core.answer(call, now()))
+            .map_err(|error| error.to_string())?;
+        self.follow_up();
+        Ok(match reply {
+            Reply::Taken(taken) => {
+                if let Outcome::Quarantined(why) = taken.outcome {
+                    self.log_quarantined(taken.seq, why.label());
+                }
+                Some(taken.to_json())
+            }
+            Reply::Json(json) => Some(json),
+            Reply::Done => Some(String::new()),
+            Reply::Nothing => None,
+        })
+    }
+
+    /// Runs `work` on the core, opened if it isn't.
+    fn with_core<T>(
+        &self,
+        work: impl FnOnce(&mut Core<ObjectStorage>) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let mut core = self.core.borrow_mut();
+        if core.is_none() {
+            *core = Some(Core::open(ObjectStorage::new(self.storage.clone()))?);
+        }
+        match core.as_mut() {
+            Some(core) => work(core),
+            None => Err(SqlError("the ledger is not open".to_owned())),
+        }
+    }
+
+    /// After a call: arms the alarm, and forwards what is there.
+    fn follow_up(self: &Rc<Self>) {
+        let (unsettled, unsent, last_seq) = self
+            .with_core(|core| Ok((core.has_unsettled(), core.has_unsent(), core.last_seq())))
+            .unwrap_or((true, false, 0));
+        let first = last_seq > 0 && self.announced_seq.get() == 0;
+        if (unsettled || first) && self.alarm.get() != Alarm::Set {
+            self.arm(Core::<ObjectStorage>::wake_after_intake(now(), random()));
+        }
+        if unsent || first {
+            self.clone().forward_in_background();
+        }
+    }
+
+    fn forward_in_background(self: Rc<Self>) {
+        if !self.sending.replace(true) {
+            spawn_local(async move {
+                if self.announced_seq.get() == 0 {
+                    self.announce().await;
+                }
+                self.forward().await;
+                self.sending.set(false);
+            });
+        }
+    }
+
+    /// Sends packs until everything is sent or the queue refuses; the alarm
+    /// tries again.
+    async fn forward(&self) {
+        loop {
+            let packs = match self.with_core(|core| core.next_packs()) {
+                Ok(packs) => packs,
+                Err(error) => return warn("packs can't be read", error.to_string()),
+            };
+            let Some(last) = packs.last().map(|pack| pack.last) else {
+                return self.note_sent(u64::MAX);
+            };
+            if let Err(error) = self.send(&packs).await {
+                return warn("the queue doesn't take packs", error_text(&error));
+            }
+            self.note_sent(last);
+            // One pack that isn't full: let the next one fill.
+            if packs.len() == 1 {
+                glue::sleep(BATCH_INTERVAL_MS).await;
+            }
+        }
+    }
+
+    async fn send(&self, packs: &[Pack]) -> Result<(), JsValue> {
+        let texts: Array = packs
+            .iter()
+            .map(|pack| JsValue::from_str(&pack.text))
+            .collect();
+        glue::send_packs(&property(&self.env, "RECORDS"), texts, QUEUE_MS_MAX).await
+    }
+
+    fn note_sent(&self, seq: u64) {
+        let noted = self.with_core(|core| {
+            core.sent(seq, now());
+            Ok(())
+        });
+        if let Err(error) = noted {
+            warn("the ledger can't be opened", error.to_string());
+        }
+    }
+
+    async fn wake(self: &Rc<Self>) {
+        self.alarm.set(Alarm::None);
+        let announced = self.announce().await;
+        let woken = self.with_core(|core| core.wake(now(), random()));
+        let (next, forward) = match woken {
+            Ok(wake) => (wake.next, wake.forward),
+            Err(error) => {
+                warn("the alarm found the ledger unusable", error.to_string());
+                (Some(self.soon()), false)
+            }
+        };
+        if let Some(next) = next.or_else(|| (!announced).then(|| self.soon())) {
+            self.arm(next);
+        }
+        if forward {
+            self.clone().forward_in_background();
+        }
+    }
+
+    fn soon(&self) -> Timestamp {
+        Core::<ObjectStorage>::wake_after_intake(now(), random())
+    }
+
+    /// Makes the integration known in D1, so that the API lists it and finds
+    /// its ledger. True if D1 has the present state.
+    async fn announce(&self) -> bool {
+        let state = match self.with_core(|core| core.state()) {
+            Ok(Some(state)) => state,
+            Ok(None) => return true,
+            Err(_) => return false,
+        };
+        if self.announced_seq.get() == state.last_seq {
+            return true;
+        }
+        let statements = Array::of1(&statement(&announcement(&state)));
+        match glue::batch(&property(&self.env, "DB"), statements).await {
+            Ok(()) => {
+                self.announced_seq.set(state.last_seq);
+                true
+            }
+            Err(error) => {
+                warn("the integration can't be announced", error_text(&error));
+                false
+            }
+        }
+    }
+
+    fn arm(&self, at: Timestamp) {
+        match glue::arm(&self.storage, at.ms() as f64) {
+            Ok(()) => self.alarm.set(Alarm::Set),
+            Err(error) => warn("the alarm can't be set", error_text(&error)),
+        }
+    }
+
+    async fn look_for_alarm(&self) {
+        let found = glue::armed_for(&self.storage).await;
+        if self.alarm.get() == Alarm::Unknown {
+            self.alarm.set(match found {
+                Ok(time) if time.as_f64().is_some() => Alarm::Set,
+                _ => Alarm::None,
+            });
+        }
+    }
+
+    fn log_quarantined(&self, seq: u64, why: &str) {
+        let name = self.with_core(|core| Ok(core.name().cloned()));
+        let mut line = Line::new(Level::Warn, "event quarantined");
+        if let Ok(Some(name)) = name {
+            line.source = Some(name.source);
+            line.integration = Some(name.integration);
+        }
+        line.seq = Some(seq);
+        line.reason = Some(why.to_owned());
+        line.write();
+    }
+}
+
+fn warn(message: &str, why: String) {
+    let mut line = Line::new(Level::Warn, message);
+    line.reason = Some(why);
+    line.write();
+}

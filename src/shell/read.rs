@@ -1,0 +1,91 @@
+//! The API: records and integrations from D1, state and history from the
+//! ledgers.
+
+use wasm_bindgen::JsValue;
+use worker::js_sys::Array;
+
+use super::consumer::statement;
+use super::edge::{ask, ledger_name};
+use super::log::Line;
+use super::{environment, error_text, glue, property};
+use crate::api::{self, Of, Query};
+use crate::ledger::Call;
+use crate::problem::Problem;
+use crate::projection::Statement;
+use crate::signature::token_matches;
+
+/// Answers a question to the API, if its token is right.
+pub async fn answer(
+    env: &JsValue,
+    authorization: Option<&str>,
+    query: Query,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    let token = environment::api_token(env).ok_or(Problem::TokenNotConfigured)?;
+    let presented = authorization.and_then(bearer).unwrap_or_default();
+    if !token_matches(&token, presented) {
+        return Err(Problem::BadToken);
+    }
+    line.outcome = Some("read");
+    let unavailable = Problem::DatabaseUnavailable;
+    match query {
+        Query::Integrations(page) => {
+            let rows = select(env, &api::select_integrations(&page), line).await?;
+            api::integrations_page(&rows, page.limit).ok_or(unavailable)
+        }
+        Query::Records(of, model, page) => {
+            name(line, &of);
+            let rows = select(env, &api::select_records(&of, &model, &page), line).await?;
+            api::records_page(&rows, page.limit).ok_or(unavailable)
+        }
+        Query::Record(of, model, id) => {
+            name(line, &of);
+            let rows = select(env, &api::select_record(&of, &model, &id), line).await?;
+            api::record(&rows).ok_or(unavailable)?
+        }
+        Query::Integration(of) => ledger(env, &of, &Call::State, line).await,
+        Query::Events(of, page) => {
+            let (after, limit) = (page.after.unwrap_or(0), page.limit);
+            ledger(env, &of, &Call::Events { after, limit }, line).await
+        }
+        Query::Event(of, seq) => ledger(env, &of, &Call::Event { seq }, line).await,
+    }
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn name(line: &mut Line, of: &Of) {
+    line.source = Some(of.source.clone());
+    line.integration = Some(of.integration.clone());
+}
+
+/// Asks a ledger, if D1 knows its integration: asking any other would make
+/// one.
+async fn ledger(env: &JsValue, of: &Of, call: &Call, line: &mut Line) -> Result<String, Problem> {
+    name(line, of);
+    let known = select(env, &api::select_integration(of), line).await?;
+    if api::is_empty(&known) {
+        return Err(Problem::Unknown("integration"));
+    }
+    match ask(env, &ledger_name(&of.source, &of.integration), call).await {
+        Ok(answer) => answer.ok_or(Problem::Unknown("event")),
+        Err(why) => {
+            line.reason = Some(why);
+            Err(Problem::LedgerUnavailable)
+        }
+    }
+}
+
+async fn select(env: &JsValue, query: &Statement, line: &mut Line) -> Result<String, Problem> {
+    let query: Array = statement(query);
+    match glue::select(&property(env, "DB"), query).await {
+        Ok(rows) => Ok(rows.as_string().unwrap_or_default()),
+        Err(error) => {
+            line.reason = Some(error_text(&error));
+            Err(Problem::DatabaseUnavailable)
+        }
+    }
+}

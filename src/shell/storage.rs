@@ -1,0 +1,84 @@
+//! The Durable Object's SQLite as the core's storage trait.
+
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::{Array, ArrayBuffer, Uint8Array};
+
+use super::{error_text, glue, property};
+use crate::sql::{Param, Row, Sql, SqlError, Value};
+
+/// The storage of one Durable Object.
+pub struct ObjectStorage {
+    storage: JsValue,
+    sql: JsValue,
+}
+
+impl ObjectStorage {
+    /// From the object's `ctx.storage`.
+    pub fn new(storage: JsValue) -> Self {
+        let sql = property(&storage, "sql");
+        Self { storage, sql }
+    }
+}
+
+impl Sql for ObjectStorage {
+    fn execute(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {
+        glue::run(&self.sql, sql, array(params)).map_err(sql_error)
+    }
+
+    fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
+        let rows = glue::rows(&self.sql, sql, array(params)).map_err(sql_error)?;
+        rows.iter().map(|row| read(&row)).collect()
+    }
+
+    fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let mut work = Some(work);
+        let mut outcome = None;
+        let committed = glue::transaction(&self.storage, &mut || {
+            outcome = work.take().map(|work| work());
+            matches!(outcome, Some(Ok(_)))
+        });
+        match (committed, outcome) {
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (_, Some(Err(error))) => Err(error),
+            (Err(error), _) => Err(sql_error(error)),
+            (Ok(()), None) => Err(SqlError("the transaction did not run".to_owned())),
+        }
+    }
+}
+
+fn array(params: &[Param]) -> Array {
+    params.iter().map(to_js).collect()
+}
+
+fn to_js(param: &Param) -> JsValue {
+    match *param {
+        Param::Null => JsValue::NULL,
+        Param::Integer(value) => JsValue::from_f64(value as f64),
+        Param::Text(value) => JsValue::from_str(value),
+        Param::Blob(value) => Uint8Array::from(value).into(),
+    }
+}
+
+fn read(row: &JsValue) -> Result<Row, SqlError> {
+    let columns = row.unchecked_ref::<Array>();
+    let values = columns.iter().map(from_js).collect::<Result<_, _>>()?;
+    Ok(Row(values))
+}
+
+fn from_js(value: JsValue) -> Result<Value, SqlError> {
+    if let Some(number) = value.as_f64() {
+        Ok(Value::Integer(number as i64))
+    } else if let Some(text) = value.as_string() {
+        Ok(Value::Text(text))
+    } else if value.is_null() {
+        Ok(Value::Null)
+    } else if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {
+        Ok(Value::Blob(Uint8Array::new(buffer).to_vec()))
+    } else {
+        Err(SqlError("a value of an unknown type".to_owned()))
+    }
+}
+
+fn sql_error(error: JsValue) -> SqlError {
+    SqlError(error_text(&error))
+}

@@ -1,0 +1,208 @@
+//! Who may get in. The only user of hmac and sha2.
+//!
+//! A body becomes [`Authentic`] here and nowhere else, and only an authentic
+//! body can be read or reach a ledger. Everything fails closed: without a
+//! usable secret nothing verifies.
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::time::Timestamp;
+
+/// How far a signed time may lie ahead of our clock: 5 minutes (decision 4).
+pub const FUTURE_S: u64 = 5 * 60;
+
+/// Length of an HMAC-SHA256 in hexadecimal digits.
+const HEX_LENGTH: usize = 64;
+
+/// How a dialect signs: HMAC-SHA256 over the raw body, in hexadecimal digits.
+#[derive(Debug, Clone, Copy)]
+pub struct Scheme {
+    /// Name of the header with the signature, in lower case.
+    pub header: &'static str,
+    /// What stands before the digits.
+    pub prefix: &'static str,
+    /// Header whose text is signed in front of the body, in lower case.
+    pub timestamp_header: Option<&'static str>,
+}
+
+/// The headers that a [`Scheme`] names, as the request had them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Presented<'a> {
+    /// Text of [`Scheme::header`].
+    pub signature: Option<&'a str>,
+    /// Text of [`Scheme::timestamp_header`].
+    pub timestamp: Option<&'a str>,
+}
+
+/// A body whose signature was verified. Only [`verify`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentic(Vec<u8>);
+
+impl Authentic {
+    /// The raw body, as it was signed.
+    pub fn body(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Takes the raw body out.
+    pub fn into_body(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Why a request was refused. The sender gets one answer for all of them;
+/// the log says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unauthorized {
+    /// No signature header.
+    SignatureMissing,
+    /// Not exactly one well-formed signature.
+    SignatureMalformed,
+    /// A well-formed signature that no secret explains.
+    SignatureWrong,
+    /// No timestamp, where one must be signed.
+    TimestampMissing,
+    /// A timestamp in none of the accepted forms.
+    TimestampMalformed,
+    /// Signed longer ago than the source accepts.
+    TooOld,
+    /// Signed for a time ahead of ours.
+    FromTheFuture,
+}
+
+impl Unauthorized {
+    /// The word for it in the log.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SignatureMissing => "signature_missing",
+            Self::SignatureMalformed => "signature_malformed",
+            Self::SignatureWrong => "signature_wrong",
+            Self::TimestampMissing => "timestamp_missing",
+            Self::TimestampMalformed => "timestamp_malformed",
+            Self::TooOld => "too_old",
+            Self::FromTheFuture => "from_the_future",
+        }
+    }
+}
+
+/// Verifies `body` and makes it [`Authentic`].
+///
+/// All `secrets` are tried, in constant time and without stopping at a match
+/// (decision 3). `accepted_age_s` applies where `scheme` signs a header's
+/// time; `None` sets no limit.
+pub fn verify(
+    scheme: &Scheme,
+    secrets: &[impl AsRef<[u8]>],
+    presented: Presented,
+    body: Vec<u8>,
+    accepted_age_s: Option<u64>,
+    now: Timestamp,
+) -> Result<Authentic, Unauthorized> {
+    let signature = presented
+        .signature
+        .ok_or(Unauthorized::SignatureMissing)
+        .and_then(|text| digits(scheme.prefix, text))?;
+    let (signed_text, signed_at) = match scheme.timestamp_header {
+        None => ("", None),
+        Some(_) => {
+            let text = presented
+                .timestamp
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .ok_or(Unauthorized::TimestampMissing)?;
+            let time = Timestamp::parse_header(text).ok_or(Unauthorized::TimestampMalformed)?;
+            (text, Some(time))
+        }
+    };
+    let mut matched = Choice::from(0);
+    for secret in secrets {
+        let secret = secret.as_ref();
+        let Some(expected) = hmac(secret, &[signed_text.as_bytes(), &body]) else {
+            continue;
+        };
+        // An empty secret is a key anybody knows.
+        matched |= expected.ct_eq(&signature) & Choice::from(u8::from(!secret.is_empty()));
+    }
+    if !bool::from(matched) {
+        return Err(Unauthorized::SignatureWrong);
+    }
+    if let Some(time) = signed_at {
+        check_age(time, accepted_age_s, now)?;
+    }
+    Ok(Authentic(body))
+}
+
+/// Refuses a signed `time` older than `accepted_age_s` or more than
+/// [`FUTURE_S`] ahead.
+pub fn check_age(
+    time: Timestamp,
+    accepted_age_s: Option<u64>,
+    now: Timestamp,
+) -> Result<(), Unauthorized> {
+    let Some(age_s) = accepted_age_s else {
+        return Ok(());
+    };
+    if time < now.minus_s(age_s) {
+        Err(Unauthorized::TooOld)
+    } else if time > now.plus_s(FUTURE_S) {
+        Err(Unauthorized::FromTheFuture)
+    } else {
+        Ok(())
+    }
+}
+
+/// Reads exactly one signature, in either case (decision 2).
+fn digits(prefix: &str, text: &str) -> Result<[u8; 32], Unauthorized> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Unauthorized::SignatureMissing);
+    }
+    text.strip_prefix(prefix)
+        .filter(|hex| hex.len() == HEX_LENGTH)
+        .and_then(|hex| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(Unauthorized::SignatureMalformed)
+}
+
+/// HMAC-SHA256 of `parts`, one after the other. HMAC takes a key of any
+/// length, so there always is one; the type leaves no other way to say so.
+pub fn hmac(secret: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    for part in parts {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().into())
+}
+
+/// True if `presented` is the API's `token`, compared in constant time. An
+/// empty token is none.
+pub fn token_matches(token: &str, presented: &str) -> bool {
+    // Comparing digests makes the time independent of both lengths.
+    let (a, b) = (Sha256::digest(token), Sha256::digest(presented));
+    bool::from(a.as_slice().ct_eq(b.as_slice())) && !token.is_empty()
+}
+
+/// Two deliveries are the same delivery if their keys are equal: 16 bytes of
+/// the SHA-256 over a tag that names what was hashed, and the thing itself.
+/// 128 bits keep chance collisions out of reach: 2^64 deliveries for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DedupeKey(pub [u8; 16]);
+
+impl DedupeKey {
+    /// The key of `parts` under `tag`.
+    pub fn of(tag: &str, part: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(tag.as_bytes());
+        hash.update([0]);
+        hash.update(part);
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut key = [0; 16];
+        for (to, from) in key.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Self(key)
+    }
+}

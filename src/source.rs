@@ -1,0 +1,203 @@
+//! Sources: who may send, in which dialect, and how long things count.
+//!
+//! They are configured in `wrangler.toml` under `[vars.SOURCES.<name>]`, and
+//! reach the Worker as one JSON object. A source whose configuration
+//! contradicts itself is refused, with a message that says how; the others
+//! go on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::dialect::{self, Dialect};
+use crate::event::is_usable_id;
+use crate::json::{self, Object};
+use crate::signature::FUTURE_S;
+
+/// How long an identical delivery counts as a repetition: 48 h, longer than
+/// any provider retries (decision 5).
+const DEDUPE_WINDOW_S: u64 = 48 * 3_600;
+/// How many days the history keeps a confirmed event.
+const RETENTION_DAYS: u64 = 30;
+/// Ten years. Beyond it, a span is a slip of the keyboard.
+const SPAN_S_MAX: u64 = 10 * 366 * 86_400;
+/// Longest name of a source.
+const NAME_BYTES_MAX: usize = 64;
+const DAY_S: u64 = 86_400;
+
+/// One configured sender.
+#[derive(Clone)]
+pub struct Source {
+    /// Its name, the last part of `/webhooks/{source}`.
+    pub name: String,
+    /// How it signs and shapes what it sends.
+    pub dialect: &'static dyn Dialect,
+    /// Names of the secret bindings, all of them valid at once.
+    pub secrets: Vec<String>,
+    /// Where a delivery goes that names no integration.
+    pub default_integration: String,
+    /// How old a signed time may be, in seconds; `None` where none is signed.
+    pub accepted_age_s: Option<u64>,
+    /// How long an identical delivery counts as a repetition, in seconds.
+    pub dedupe_window_s: u64,
+    /// How long the history keeps a confirmed event, in days.
+    pub retention_days: u64,
+}
+
+/// Why a source can't be used: a sentence for whoever wrote the
+/// configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misconfigured(String);
+
+impl fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All configured sources by name, each usable or not.
+#[derive(Default, Clone)]
+pub struct Sources(BTreeMap<String, Result<Source, Misconfigured>>);
+
+impl Sources {
+    /// Reads the JSON of the variable `SOURCES`: an object of sources by name.
+    /// The error is for a configuration that isn't one at all.
+    pub fn parse(text: &str) -> Result<Self, Misconfigured> {
+        let all = Object::parse(text).ok_or_else(|| {
+            Misconfigured(
+                "SOURCES is not a table of sources: configure each under [vars.SOURCES.<name>]"
+                    .to_owned(),
+            )
+        })?;
+        let sources = all
+            .iter()
+            .map(|(name, value)| (name.to_owned(), source(name, value)))
+            .collect();
+        Ok(Self(sources))
+    }
+
+    /// The source called `name`, if there is one.
+    pub fn named(&self, name: &str) -> Option<&Result<Source, Misconfigured>> {
+        self.0.get(name)
+    }
+
+    /// All sources, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Result<Source, Misconfigured>)> {
+        self.0.iter().map(|(name, source)| (name.as_str(), source))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    dialect: String,
+    secret: String,
+    default_integration: Option<String>,
+    accepted_age_s: Option<u64>,
+    dedupe_window_s: Option<u64>,
+    retention_days: Option<u64>,
+}
+
+fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
+    let refuse = |why: String| Misconfigured(format!("source `{name}`: {why}"));
+    if !is_usable_name(name) {
+        return Err(refuse(format!(
+            "a name has 1 to {NAME_BYTES_MAX} lower-case letters, digits, `-` and `_`"
+        )));
+    }
+    let settings: Settings =
+        serde_json::from_str(value.get()).map_err(|error| refuse(error.to_string()))?;
+    let dialect = dialect::named(&settings.dialect).ok_or_else(|| {
+        let known: Vec<_> = dialect::DIALECTS.iter().map(|d| d.name()).collect();
+        refuse(format!(
+            "unknown dialect `{}`; there are {}",
+            settings.dialect,
+            known.join(", ")
+        ))
+    })?;
+    let secrets: Vec<String> = settings
+        .secret
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    if secrets.is_empty() {
+        return Err(refuse("`secret` names no secret binding".to_owned()));
+    }
+    let default_integration = settings
+        .default_integration
+        .clone()
+        .unwrap_or_else(|| "default".to_owned());
+    if !is_usable_id(&default_integration) {
+        return Err(refuse(
+            "`default_integration` is not a usable id".to_owned(),
+        ));
+    }
+    let spans = spans(&settings, dialect).map_err(refuse)?;
+    Ok(Source {
+        name: name.to_owned(),
+        dialect,
+        secrets,
+        default_integration,
+        accepted_age_s: spans.accepted_age_s,
+        dedupe_window_s: spans.dedupe_window_s,
+        retention_days: spans.retention_days,
+    })
+}
+
+struct Spans {
+    accepted_age_s: Option<u64>,
+    dedupe_window_s: u64,
+    retention_days: u64,
+}
+
+/// The three spans, each long enough for the one before: a replayed request
+/// is either too old or a duplicate only if the window outlasts the accepted
+/// age, counted from the furthest future a signed time may have.
+fn spans(settings: &Settings, dialect: &dyn Dialect) -> Result<Spans, String> {
+    let accepted_age_s = match (settings.accepted_age_s, dialect.accepted_age_s()) {
+        (Some(_), None) => {
+            return Err(format!(
+                "`accepted_age_s` has no meaning for dialect `{}`, which signs no time",
+                dialect.name()
+            ));
+        }
+        (Some(0), _) => return Err("`accepted_age_s` must be at least 1".to_owned()),
+        (set, default) => set.or(default),
+    };
+    let window_s_min = accepted_age_s.map_or(1, |age_s| age_s.saturating_add(FUTURE_S));
+    let dedupe_window_s = settings
+        .dedupe_window_s
+        .unwrap_or(DEDUPE_WINDOW_S.max(window_s_min));
+    if dedupe_window_s < window_s_min {
+        return Err(format!(
+            "`dedupe_window_s` is {dedupe_window_s}, but must be at least {window_s_min}: \
+             accepted age and {FUTURE_S} s of clock difference, or a request could be replayed"
+        ));
+    }
+    let days_min = dedupe_window_s.div_ceil(DAY_S);
+    let retention_days = settings
+        .retention_days
+        .unwrap_or(RETENTION_DAYS.max(days_min));
+    if retention_days < days_min {
+        return Err(format!(
+            "`retention_days` is {retention_days}, but must be at least {days_min}: \
+             the history is what duplicates are recognised by"
+        ));
+    }
+    if dedupe_window_s.max(retention_days.saturating_mul(DAY_S)) > SPAN_S_MAX {
+        return Err("no span may be longer than ten years".to_owned());
+    }
+    Ok(Spans {
+        accepted_age_s,
+        dedupe_window_s,
+        retention_days,
+    })
+}
+
+fn is_usable_name(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+}
