@@ -88,7 +88,7 @@ fn whole(
     stated: Option<&Value>,
 ) -> Folded {
     if let Some(known) = known
-        && (known.occurred_at, known.key) > (event.occurred_at, event.key)
+        && (known.occurred_at, known.key) >= (event.occurred_at, event.key)
     {
         return Folded {
             record: known.clone(),

@@ -123,13 +123,16 @@ impl<S: Sql> Ledger<S> {
         if first == 0 || first > last || last > self.mark.last_seq {
             return Err(SqlError("no such pack".to_owned()));
         }
-        let confirmed = last <= self.mark.confirmed_seq && self.mark.dead.end_of(last).is_none();
-        if confirmed || self.mark.ahead.end_of(first).is_some_and(|end| end >= last) {
-            return Ok(()); // a repetition of a pack that was applied after all
+        // What is settled stays as it is: this may be a repetition of a pack
+        // that was applied after all, or is dead already.
+        let first = first.max(self.mark.confirmed_seq.saturating_add(1));
+        let applied = self.mark.ahead.end_of(first).is_some_and(|end| end >= last);
+        if first > last || applied {
+            return Ok(());
         }
         self.sql.execute(
             "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (first_seq) DO NOTHING",
+             ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
             &[
                 first.into(),
                 last.into(),

@@ -55,7 +55,12 @@ export default {
       return await call(() => wasm.fetch(request, env, ctx));
     } catch (error) {
       console.error(JSON.stringify({ level: "error", message: "request failed", error: String(error) }));
-      const problem = { type: "about:blank", title: "Service Unavailable", status: 503 };
+      const problem = {
+        type: "about:blank",
+        title: "Service Unavailable",
+        status: 503,
+        detail: "The request could not be finished. Try again.",
+      };
       const headers = { "content-type": "application/problem+json", "retry-after": "1" };
       return new Response(JSON.stringify(problem), { status: 503, headers });
     }

@@ -1,0 +1,170 @@
+//! What several tests need: rusqlite behind the storage trait, sources, and
+//! a ledger's deliveries made by hand.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::cell::Cell;
+
+use leasewire::delivery::{Admitted, Delivery};
+use leasewire::dialect;
+use leasewire::signature::Presented;
+use leasewire::source::{Source, Sources};
+use leasewire::sql::{Param, Row, Sql, SqlError, Value};
+use leasewire::time::Timestamp;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, params_from_iter};
+
+/// SQLite in memory, with what a Durable Object's storage does: a transaction
+/// that fails leaves nothing.
+pub struct Database {
+    pub connection: Connection,
+    /// Makes the n-th statement from now fail.
+    pub fails_in: Cell<Option<u32>>,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            connection: Connection::open_in_memory().unwrap(),
+            fails_in: Cell::new(None),
+        }
+    }
+}
+
+impl Database {
+    fn fail_if_due(&self) -> Result<(), SqlError> {
+        match self.fails_in.get() {
+            Some(0) => {
+                self.fails_in.set(None);
+                Err(SqlError("the disk is on fire".to_owned()))
+            }
+            Some(n) => {
+                self.fails_in.set(Some(n - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// All rows of a statement, each as its columns joined by `|`.
+    pub fn dump(&self, sql: &str) -> Vec<String> {
+        let rows = (&self).query(sql, &[]).unwrap();
+        rows.iter()
+            .map(|row| {
+                let columns: Vec<_> = row.0.iter().map(show).collect();
+                columns.join("|")
+            })
+            .collect()
+    }
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Blob(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+            _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        },
+    }
+}
+
+struct Bound<'a>(&'a Param<'a>);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self.0 {
+            Param::Null => ValueRef::Null,
+            Param::Integer(number) => ValueRef::Integer(number),
+            Param::Text(text) => ValueRef::Text(text.as_bytes()),
+            Param::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn sql_error(error: rusqlite::Error) -> SqlError {
+    SqlError(error.to_string())
+}
+
+impl Sql for &Database {
+    fn execute(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {
+        self.fail_if_due()?;
+        if params.is_empty() {
+            return self.connection.execute_batch(sql).map_err(sql_error);
+        }
+        self.connection
+            .execute(sql, params_from_iter(params.iter().map(Bound)))
+            .map(|_| ())
+            .map_err(sql_error)
+    }
+
+    fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
+        self.fail_if_due()?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(sql_error)?;
+        let width = statement.column_count();
+        let mut rows = statement
+            .query(params_from_iter(params.iter().map(Bound)))
+            .map_err(sql_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(sql_error)? {
+            let columns = (0..width).map(|at| match row.get_ref(at).unwrap() {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(number) => Value::Integer(number),
+                ValueRef::Text(text) => Value::Text(String::from_utf8(text.to_vec()).unwrap()),
+                ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+                ValueRef::Real(_) => panic!("nothing here is a fraction"),
+            });
+            found.push(Row(columns.collect()));
+        }
+        Ok(found)
+    }
+
+    fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        self.connection.execute_batch("BEGIN").map_err(sql_error)?;
+        let outcome = work();
+        let end = if outcome.is_ok() {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        };
+        self.connection.execute_batch(end).map_err(sql_error)?;
+        outcome
+    }
+}
+
+/// A source of `dialect` with defaults, named like it.
+pub fn source(dialect: &str) -> Source {
+    let json = format!(r#"{{"{dialect}":{{"dialect":"{dialect}","secret":"SECRET"}}}}"#);
+    let sources = Sources::parse(&json).unwrap();
+    sources.named(dialect).unwrap().clone().unwrap()
+}
+
+/// A delivery as the edge hands it over, without the signature, which other
+/// tests are about.
+pub fn delivery(dialect: &str, integration: &str, body: &str) -> Delivery {
+    let reader = dialect::named(dialect).unwrap();
+    let reading = dialect::read(reader, body.as_bytes(), at("2100-01-01T00:00:00Z"));
+    Delivery {
+        source: dialect.to_owned(),
+        integration: integration.to_owned(),
+        dialect: reader,
+        key: reading.identity.key(body.as_bytes()),
+        dedupe_window_s: source(dialect).dedupe_window_s,
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+/// Verifies and addresses a request.
+pub fn admit(
+    source: &Source,
+    secret: &str,
+    presented: Presented,
+    body: Vec<u8>,
+    now: Timestamp,
+) -> Result<Admitted, leasewire::signature::Unauthorized> {
+    leasewire::delivery::admit(source, &[secret], presented, body, now)
+}
+
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}

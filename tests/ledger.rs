@@ -1,0 +1,581 @@
+//! The ledger against a naive model, under random operations: deliveries,
+//! repetitions, packs that are lost, repeated or reordered, restarts, alarms,
+//! dead packs, and storage that fails in the middle.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{Database, at, delivery};
+use leasewire::dialect;
+use leasewire::ledger::{Ledger, Outcome, Pack};
+use leasewire::projection::Projection;
+use leasewire::signature::DedupeKey;
+use leasewire::sql::{Param, Sql, Value};
+use leasewire::time::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const WINDOW_S: u64 = 48 * 3_600;
+
+/// A delivery in terms that the model understands too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Sent {
+    /// Propexo: a field of a record goes from one value to another.
+    Diff {
+        record: u8,
+        field: u8,
+        from: u8,
+        to: u8,
+    },
+    /// Propexo: a new record with one field.
+    New { record: u8, value: u8 },
+    /// Propexo: a job, about no record.
+    Job { id: u8 },
+    /// Real estate: a whole object with an event id and a time.
+    Whole {
+        event: u8,
+        record: u8,
+        minute: u8,
+        value: u8,
+    },
+    /// Authentic, not understood.
+    Junk { id: u8 },
+}
+
+impl Sent {
+    fn dialect(&self) -> &'static str {
+        match self {
+            Self::Whole { .. } => "real-estate",
+            _ => "propexo",
+        }
+    }
+
+    fn body(&self) -> String {
+        match self {
+            Self::Diff {
+                record,
+                field,
+                from,
+                to,
+            } => format!(
+                r#"{{"meta":{{"object":"leases"}},"record_id":"r{record}","diff":{{"previous":{{"f{field}":{from}}},"new":{{"f{field}":{to}}}}}}}"#
+            ),
+            Self::New { record, value } => format!(
+                r#"{{"meta":{{"object":"leases"}},"record_id":"r{record}","payload":{{"f0":{value}}}}}"#
+            ),
+            Self::Job { id } => format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}"}}"#),
+            Self::Whole {
+                event,
+                record,
+                minute,
+                value,
+            } => format!(
+                r#"{{"id":"evt_{record}_{event}","type":"lease.updated","created":"2026-01-01T00:{minute:02}:00Z","data":{{"lease":{{"id":"r{record}","f0":{value}}}}}}}"#
+            ),
+            Self::Junk { id } => format!("junk {id}"),
+        }
+    }
+
+    fn record(&self) -> Option<u8> {
+        match self {
+            Self::Diff { record, .. } | Self::New { record, .. } | Self::Whole { record, .. } => {
+                Some(*record)
+            }
+            _ => None,
+        }
+    }
+
+    /// What makes two deliveries the same, in the model's own terms.
+    fn identity(&self) -> String {
+        match self {
+            Self::Whole { event, record, .. } => format!("event {record} {event}"),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct ModelRecord {
+    version: u64,
+    fields: BTreeMap<String, String>,
+    partial: bool,
+    drift: bool,
+    /// Time and tie-breaker of the version.
+    order: (u8, DedupeKeyOrd),
+    last_seq: u64,
+}
+
+type DedupeKeyOrd = Option<[u8; 16]>;
+
+#[derive(Debug, Default)]
+struct Model {
+    log: Vec<(String, Option<u8>, Timestamp, bool)>,
+    records: BTreeMap<u8, ModelRecord>,
+}
+
+impl Model {
+    /// What must become of a delivery, computed the slow way.
+    fn take(&mut self, sent: &Sent, now: Timestamp) -> (&'static str, u64) {
+        let identity = sent.identity();
+        let earlier = self.log.iter().enumerate().rev().find(|(_, event)| {
+            event.0 == identity && event.1 == sent.record() && event.2 > now.minus_s(WINDOW_S)
+        });
+        let earlier = earlier.map(|(index, _)| index as u64 + 1);
+        let seq = self.log.len() as u64 + 1;
+        if let Some(earlier) = earlier
+            && !self.repeats_for_real(sent, earlier)
+        {
+            return ("duplicate", earlier);
+        }
+        let junk = matches!(sent, Sent::Junk { .. });
+        self.log.push((identity, sent.record(), now, junk));
+        self.fold(sent, seq);
+        (if junk { "quarantined" } else { "accepted" }, seq)
+    }
+
+    fn repeats_for_real(&self, sent: &Sent, earlier: u64) -> bool {
+        let Sent::Diff {
+            record,
+            field,
+            from,
+            to,
+        } = sent
+        else {
+            return false;
+        };
+        let known = &self.records[record];
+        known.last_seq != earlier
+            && from != to
+            && known.fields.get(&format!("f{field}")) == Some(&from.to_string())
+    }
+
+    fn fold(&mut self, sent: &Sent, seq: u64) {
+        let Some(record) = sent.record() else { return };
+        let new = !self.records.contains_key(&record);
+        let known = self.records.entry(record).or_insert_with(|| ModelRecord {
+            partial: true,
+            ..ModelRecord::default()
+        });
+        known.last_seq = seq;
+        match sent {
+            Sent::Diff {
+                field, from, to, ..
+            } => {
+                let name = format!("f{field}");
+                let is = known.fields.insert(name, to.to_string());
+                known.drift |= is.is_some_and(|is| is != from.to_string());
+                known.version = seq;
+            }
+            Sent::New { value, .. } => {
+                let is = known.fields.insert("f0".to_owned(), value.to_string());
+                known.drift |= is.is_some_and(|is| is != value.to_string());
+                known.version = seq;
+            }
+            Sent::Whole { minute, value, .. } => {
+                let DedupeKey(key) = delivery("real-estate", "i", &sent.body()).key;
+                let order = (*minute, Some(key));
+                if new || order > known.order {
+                    *known = ModelRecord {
+                        version: seq,
+                        fields: BTreeMap::from([
+                            ("id".to_owned(), format!("\"r{record}\"")),
+                            ("f0".to_owned(), value.to_string()),
+                        ]),
+                        partial: false,
+                        drift: false,
+                        order,
+                        last_seq: seq,
+                    };
+                }
+            }
+            Sent::Job { .. } | Sent::Junk { .. } => {}
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Deliver(Sent),
+    /// A delivery while the n-th statement fails.
+    DeliverBroken(Sent, u32),
+    /// Hand all packs to the queue.
+    Forward,
+    /// The queue gives a pack to the consumer: which, and what happens to it.
+    Consume(u8, Fate),
+    Restart,
+    Wake,
+    Wait(u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Applied,
+    AppliedTwice,
+    AppliedNotConfirmed,
+    Lost,
+    Dead,
+}
+
+/// Everything but the outside world's memory of it is behind the ledger.
+struct World<'a> {
+    database: &'a Database,
+    d1: &'a Database,
+    ledger: Ledger<&'a Database>,
+    queue: Vec<Pack>,
+    now: Timestamp,
+    model: Model,
+    dead: BTreeSet<u64>,
+}
+
+impl<'a> World<'a> {
+    fn new(database: &'a Database, d1: &'a Database) -> Self {
+        d1.connection
+            .execute_batch(include_str!("../migrations/0001_records.sql"))
+            .unwrap();
+        Self {
+            database,
+            d1,
+            ledger: Ledger::open(database).unwrap(),
+            queue: Vec::new(),
+            now: at("2026-02-01T00:00:00Z"),
+            model: Model::default(),
+            dead: BTreeSet::new(),
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Deliver(sent) => self.deliver(sent),
+            Step::DeliverBroken(sent, statement) => self.deliver_broken(sent, *statement),
+            Step::Forward => self.forward(),
+            Step::Consume(which, fate) => {
+                if !self.queue.is_empty() {
+                    let pack = self.queue.remove(*which as usize % self.queue.len());
+                    self.consume(&pack, *fate);
+                }
+            }
+            Step::Restart => self.ledger = Ledger::open(self.database).unwrap(),
+            Step::Wake => {
+                self.ledger.wake(self.now, 0).unwrap();
+            }
+            Step::Wait(s) => self.now = self.now.plus_s(u64::from(*s)),
+        }
+    }
+
+    fn deliver(&mut self, sent: &Sent) {
+        let delivery = delivery(sent.dialect(), "i", &sent.body());
+        let taken = self.ledger.intake(&delivery, self.now).unwrap();
+        let expected = self.model.take(sent, self.now);
+        assert_eq!((taken.outcome.label(), taken.seq), expected, "{sent:?}");
+        if let Outcome::Quarantined(why) = taken.outcome {
+            assert_eq!(why.label(), "not_json");
+        }
+    }
+
+    /// A delivery whose storage fails leaves no trace: the next one behaves
+    /// as if it had never been.
+    fn deliver_broken(&mut self, sent: &Sent, statement: u32) {
+        let before = self.tables();
+        let delivery = delivery(sent.dialect(), "i", &sent.body());
+        self.database.fails_in.set(Some(statement));
+        let taken = self.ledger.intake(&delivery, self.now);
+        self.database.fails_in.set(None);
+        match taken {
+            Err(_) => assert_eq!(self.tables(), before),
+            Ok(taken) => {
+                let expected = self.model.take(sent, self.now);
+                assert_eq!((taken.outcome.label(), taken.seq), expected);
+            }
+        }
+    }
+
+    fn tables(&self) -> Vec<String> {
+        let names = self
+            .database
+            .dump("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
+        let rows = names
+            .iter()
+            .flat_map(|name| self.database.dump(&format!("SELECT * FROM {name}")));
+        names.iter().cloned().chain(rows).collect()
+    }
+
+    fn forward(&mut self) {
+        loop {
+            let packs = self.ledger.next_packs().unwrap();
+            let Some(last) = packs.last().map(|pack| pack.last) else {
+                return self.ledger.sent(u64::MAX, self.now);
+            };
+            self.ledger.sent(last, self.now);
+            self.queue.extend(packs);
+        }
+    }
+
+    fn consume(&mut self, pack: &Pack, fate: Fate) {
+        match fate {
+            Fate::Lost => {}
+            Fate::Dead => {
+                self.ledger
+                    .bury(pack.first, pack.last, "test", self.now)
+                    .unwrap();
+            }
+            Fate::Applied => self.apply(pack, true),
+            Fate::AppliedNotConfirmed => self.apply(pack, false),
+            Fate::AppliedTwice => {
+                self.apply(pack, true);
+                self.apply(pack, true);
+            }
+        }
+    }
+
+    fn apply(&mut self, pack: &Pack, confirm: bool) {
+        let projection = Projection::read(&pack.text).unwrap();
+        assert_eq!((projection.first, projection.last), (pack.first, pack.last));
+        for statement in projection.statements(self.now, self.now) {
+            let params: Vec<Param> = statement.params.iter().map(param).collect();
+            self.d1.execute(statement.sql, &params).unwrap();
+        }
+        if confirm {
+            self.ledger
+                .confirm(pack.first, pack.last, self.now)
+                .unwrap();
+        }
+    }
+
+    /// Faults off, time moves on: everything that isn't dead arrives.
+    fn settle(&mut self) {
+        self.ledger = Ledger::open(self.database).unwrap();
+        for _ in 0..4 {
+            self.forward();
+            for pack in std::mem::take(&mut self.queue) {
+                self.consume(&pack, Fate::Applied);
+            }
+            self.now = self.now.plus_s(7_200);
+            self.ledger.wake(self.now, 0).unwrap();
+        }
+        if let Some(state) = self.ledger.state().unwrap() {
+            for (first, last) in self.dead_ranges() {
+                self.dead.extend(first..=last);
+            }
+            assert_eq!(state.pending, 0, "{state:?}");
+            assert_eq!(state.unconfirmed, 0, "{state:?}");
+            assert_eq!(state.confirmed_seq, state.last_seq, "{state:?}");
+            assert_eq!(state.last_seq, self.model.log.len() as u64);
+            let junk = self.model.log.iter().filter(|event| event.3).count();
+            assert_eq!(state.quarantined, junk as u64);
+        }
+        let idle = self.ledger.wake(self.now, 0).unwrap();
+        assert_eq!((idle.next, idle.forward), (None, false));
+    }
+
+    fn dead_ranges(&self) -> Vec<(u64, u64)> {
+        let rows = self.database.dump("SELECT first_seq, last_seq FROM dead");
+        rows.iter()
+            .map(|row| {
+                let (first, last) = row.split_once('|').unwrap();
+                (first.parse().unwrap(), last.parse().unwrap())
+            })
+            .collect()
+    }
+
+    fn check_ledger(&self) {
+        if self.model.log.is_empty() {
+            return;
+        }
+        let numbers = self.database.dump("SELECT seq FROM events ORDER BY seq");
+        let expected: Vec<_> = (1..=self.model.log.len()).map(|n| n.to_string()).collect();
+        assert_eq!(numbers, expected, "numbers have gaps");
+        let rows = self.database.dump(
+            "SELECT record_id, version, partial, drift, last_seq, fields FROM records
+             ORDER BY record_id",
+        );
+        let expected: Vec<_> = self
+            .model
+            .records
+            .iter()
+            .map(|(id, record)| {
+                format!(
+                    "r{id}|{}|{}|{}|{}",
+                    record.version,
+                    u8::from(record.partial),
+                    u8::from(record.drift),
+                    record.last_seq
+                )
+            })
+            .collect();
+        let heads: Vec<_> = rows
+            .iter()
+            .map(|row| row.rsplit_once('|').unwrap().0.to_owned())
+            .collect();
+        assert_eq!(heads, expected);
+        for (row, record) in rows.iter().zip(self.model.records.values()) {
+            assert_eq!(sorted(row.rsplit_once('|').unwrap().1), record.fields);
+        }
+    }
+
+    /// D1 holds what the model computes, but for records whose newest event
+    /// died.
+    fn check_d1(&self) {
+        let rows = self
+            .d1
+            .dump("SELECT record_id, version, partial, drift, fields FROM records");
+        let rows: BTreeMap<_, _> = rows
+            .iter()
+            .map(|row| row.split_once('|').unwrap())
+            .collect();
+        for (id, record) in &self.model.records {
+            if self.dead.contains(&record.version) {
+                continue;
+            }
+            let row = rows
+                .get(format!("r{id}").as_str())
+                .unwrap_or_else(|| panic!("r{id} is not in D1"));
+            let (head, fields) = row.rsplit_once('|').unwrap();
+            let (partial, drift) = (u8::from(record.partial), u8::from(record.drift));
+            assert_eq!(head, format!("{}|{partial}|{drift}", record.version));
+            assert_eq!(sorted(fields), record.fields);
+        }
+    }
+}
+
+fn param(value: &Value) -> Param<'_> {
+    match value {
+        Value::Null => Param::Null,
+        Value::Integer(number) => Param::Integer(*number),
+        Value::Text(text) => Param::Text(text),
+        Value::Blob(bytes) => Param::Blob(bytes),
+    }
+}
+
+fn sorted(fields: &str) -> BTreeMap<String, String> {
+    leasewire::json::Object::parse(fields)
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.get().to_owned()))
+        .collect()
+}
+
+fn propexo() -> BoxedStrategy<Sent> {
+    prop_oneof![
+        6 => (0..3_u8, 0..2_u8, 0..3_u8, 0..3_u8)
+            .prop_map(|(record, field, from, to)| Sent::Diff { record, field, from, to }),
+        1 => (0..3_u8, 0..3_u8).prop_map(|(record, value)| Sent::New { record, value }),
+        1 => (0..3_u8).prop_map(|id| Sent::Job { id }),
+        1 => (0..3_u8).prop_map(|id| Sent::Junk { id }),
+    ]
+    .boxed()
+}
+
+fn real_estate() -> BoxedStrategy<Sent> {
+    (0..6_u8, 0..2_u8, 0..4_u8, 0..3_u8)
+        .prop_map(|(event, record, minute, value)| Sent::Whole {
+            event,
+            record,
+            minute,
+            value,
+        })
+        .boxed()
+}
+
+fn steps(sent: BoxedStrategy<Sent>) -> impl Strategy<Value = Vec<Step>> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Applied),
+        1 => Just(Fate::AppliedTwice),
+        1 => Just(Fate::AppliedNotConfirmed),
+        1 => Just(Fate::Lost),
+        1 => Just(Fate::Dead),
+    ];
+    let step = prop_oneof![
+        10 => sent.clone().prop_map(Step::Deliver),
+        1 => (sent, 0..6_u32).prop_map(|(sent, at)| Step::DeliverBroken(sent, at)),
+        4 => Just(Step::Forward),
+        5 => (any::<u8>(), fate).prop_map(|(which, fate)| Step::Consume(which, fate)),
+        1 => Just(Step::Restart),
+        2 => Just(Step::Wake),
+        2 => prop_oneof![1..120_u32, 3_600..200_000_u32].prop_map(Step::Wait),
+    ];
+    vec(step, 1..80)
+}
+
+fn run(steps: &[Step]) {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new(&database, &d1);
+    for step in steps {
+        world.step(step);
+    }
+    world.check_ledger();
+    world.settle();
+    world.check_ledger();
+    world.check_d1();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn partial_changes_agree_with_the_model(steps in steps(propexo())) {
+        run(&steps);
+    }
+
+    #[test]
+    fn whole_objects_agree_with_the_model(steps in steps(real_estate())) {
+        run(&steps);
+    }
+
+    /// Any permutation and repetition of the same deliveries ends in the same
+    /// fields, where events carry their own time.
+    #[test]
+    fn order_does_not_matter_where_events_have_a_time(
+        (sent, shuffled) in vec(real_estate(), 1..12)
+            .prop_map(|mut sent| { one_body_an_event(&mut sent); sent })
+            .prop_flat_map(|sent| {
+                let twice = [sent.clone(), sent.clone()].concat();
+                (Just(sent), Just(twice).prop_shuffle())
+            })
+    ) {
+        prop_assert_eq!(fields_after(&sent), fields_after(&shuffled));
+    }
+}
+
+/// An event id names one event: later bodies under the same id are dropped.
+fn one_body_an_event(sent: &mut Vec<Sent>) {
+    let mut seen = BTreeSet::new();
+    sent.retain(|sent| seen.insert(sent.identity()));
+}
+
+fn fields_after(sent: &[Sent]) -> Vec<String> {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    for sent in sent {
+        let delivery = delivery("real-estate", "i", &sent.body());
+        ledger
+            .intake(&delivery, at("2026-02-01T00:00:00Z"))
+            .unwrap();
+    }
+    database.dump("SELECT record_id, fields, partial, drift, occurred_at FROM records ORDER BY 1")
+}
+
+#[test]
+fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    assert_eq!(ledger.state().unwrap(), None);
+    assert_eq!(ledger.event(1).unwrap(), None);
+    assert_eq!(ledger.data(1).unwrap(), None);
+    assert_eq!(
+        ledger.events(0, 10).unwrap(),
+        r#"{"events":[],"next":null}"#
+    );
+    assert!(ledger.next_packs().unwrap().is_empty());
+    let woken = ledger.wake(at("2026-02-01T00:00:00Z"), 7).unwrap();
+    assert_eq!((woken.next, woken.forward), (None, false));
+    assert!(ledger.confirm(1, 1, at("2026-02-01T00:00:00Z")).is_err());
+    assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
+}
+
+#[test]
+fn every_dialect_has_a_model_here_or_is_shaped_like_one() {
+    // Propify has Propexo's shape, MeterBase real estate's.
+    let names: Vec<_> = dialect::DIALECTS.iter().map(|d| d.name()).collect();
+    assert_eq!(names, ["propexo", "propify", "meterbase", "real-estate"]);
+}
