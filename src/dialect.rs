@@ -2,6 +2,37 @@
 //!
 //! Each has a file of its own and a line in [`dialects!`]. A source's
 //! configuration chooses one; a request is never tried against a second.
+//!
+//! # Decisions
+//! Where the providers' documents contradict each other, or say nothing, these
+//! hold for every dialect. The code refers to them by number.
+//!
+//! 1. **Models** are in snake_case and plural: `unit` is `units`,
+//!    `residents-to-leases` is `residents_to_leases`.
+//! 2. **Signatures** are hexadecimal in either case, white space around them
+//!    ignored. Anything but exactly one is refused, always with the same body.
+//! 3. **Secrets**: several may be valid at once, for rotation. All are tried,
+//!    in constant time. Without a usable one a source answers 503, never 200.
+//! 4. **Signed times** may be as old as the provider's last retry, because
+//!    nothing says that a retry is signed again: 24 h for real estate, 48 h for
+//!    MeterBase; and 5 minutes ahead of our clock.
+//! 5. **The dedupe window** outlasts the accepted age, so a replayed request
+//!    is either too old or a duplicate. 48 h at the least.
+//! 6. **The same delivery** is the one with the same event id (within one
+//!    record), the same synchronisation id, or else the same raw body. Bodies
+//!    with no time, job or id of their own may repeat for real: status A→B,
+//!    B→A, A→B. Such a body is a new event, marked `ambiguous`, if another event
+//!    about the record came in between and left it as this one says it was.
+//! 7. **Late events**: where events carry their own time, an older one changes
+//!    nothing; equal times are ordered by dedupe key; whole objects replace
+//!    the record. So any order and any repetition ends in the same fields.
+//! 8. **Drift**: where they carry none, arrival order is all there is. A change
+//!    that contradicts the known record is applied, and the record is marked.
+//! 9. **Not understood** but authentic is kept, in quarantine, and answered
+//!    with 200: an error would only bring it again. An unknown event name in a
+//!    known envelope is understood.
+//! 10. **Values keep their text**: `750000.0` stays `750000.0`, and the raw body
+//!     is stored as received.
 
 use std::borrow::Cow;
 

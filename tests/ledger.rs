@@ -7,11 +7,9 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Database, at, delivery};
-use leasewire::dialect;
 use leasewire::ledger::{Ledger, Outcome, Pack};
 use leasewire::projection::Projection;
 use leasewire::signature::DedupeKey;
-use leasewire::sql::{Param, Sql, Value};
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -332,8 +330,7 @@ impl<'a> World<'a> {
         let projection = Projection::read(&pack.text).unwrap();
         assert_eq!((projection.first, projection.last), (pack.first, pack.last));
         for statement in projection.statements(self.now, self.now) {
-            let params: Vec<Param> = statement.params.iter().map(param).collect();
-            self.d1.execute(statement.sql, &params).unwrap();
+            self.d1.run(&statement);
         }
         if confirm {
             self.ledger
@@ -435,15 +432,6 @@ impl<'a> World<'a> {
             assert_eq!(head, format!("{}|{partial}|{drift}", record.version));
             assert_eq!(sorted(fields), record.fields);
         }
-    }
-}
-
-fn param(value: &Value) -> Param<'_> {
-    match value {
-        Value::Null => Param::Null,
-        Value::Integer(number) => Param::Integer(*number),
-        Value::Text(text) => Param::Text(text),
-        Value::Blob(bytes) => Param::Blob(bytes),
     }
 }
 
@@ -571,11 +559,4 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     assert_eq!((woken.next, woken.forward), (None, false));
     assert!(ledger.confirm(1, 1, at("2026-02-01T00:00:00Z")).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
-}
-
-#[test]
-fn every_dialect_has_a_model_here_or_is_shaped_like_one() {
-    // Propify has Propexo's shape, MeterBase real estate's.
-    let names: Vec<_> = dialect::DIALECTS.iter().map(|d| d.name()).collect();
-    assert_eq!(names, ["propexo", "propify", "meterbase", "real-estate"]);
 }

@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use leasewire::delivery::{Admitted, Delivery};
 use leasewire::dialect;
+use leasewire::projection::Statement;
 use leasewire::signature::Presented;
 use leasewire::source::{Source, Sources};
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
@@ -43,6 +44,18 @@ impl Database {
             }
             None => Ok(()),
         }
+    }
+
+    /// Runs a statement that is meant for D1.
+    pub fn run(&self, statement: &Statement) {
+        let params = statement.params.iter().map(|value| match value {
+            Value::Null => Param::Null,
+            Value::Integer(number) => Param::Integer(*number),
+            Value::Text(text) => Param::Text(text),
+            Value::Blob(bytes) => Param::Blob(bytes),
+        });
+        let params: Vec<Param> = params.collect();
+        self.execute(statement.sql, &params).unwrap();
     }
 
     /// All rows of a statement, each as its columns joined by `|`.

@@ -1,0 +1,161 @@
+//! Everything that is stored or forwarded, pinned by golden files: the queue
+//! messages, the ledger's tables and rows, D1's tables and rows, and the
+//! API's answers. A change to one of them is a change to a promise, and shows
+//! in the diff. `UPDATE_GOLDEN=1 cargo test --test formats` writes them anew.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Database, at, delivery};
+use leasewire::json;
+use leasewire::ledger::Ledger;
+use leasewire::projection::{Projection, announcement};
+
+/// One of everything, as it came in, a second apart.
+const DELIVERIES: [(&str, &str); 12] = [
+    (
+        "propexo",
+        r#"{"trigger":"DATA_NEW","data":{"job_id":"j1","integration_id":"int 1","event":"DATA_NEW","record_id":"lease_9","object":"leases","payload":{"status":"pending","rent_in_cents":210000,"deposit":750000.0}}}"#,
+    ),
+    (
+        "propexo",
+        r#"{"meta":{"object":"leases","integration_id":"int 1"},"record_id":"lease_9","diff":{"previous":{"status":"pending"},"new":{"status":"approved"}}}"#,
+    ),
+    (
+        "propexo",
+        r#"{"meta":{"object":"leases","integration_id":"int 1"},"record_id":"lease_9","diff":{"previous":{"status":"approved"},"new":{"status":"pending"}}}"#,
+    ),
+    (
+        "propexo",
+        r#"{"meta":{"object":"leases","integration_id":"int 1"},"record_id":"lease_9","diff":{"previous":{"status":"pending"},"new":{"status":"approved"}}}"#,
+    ),
+    (
+        "propexo",
+        r#"{"meta":{"object":"leases","integration_id":"int 1"},"record_id":"lease_9","diff":{"previous":{"rent_in_cents":1},"new":{"rent_in_cents":9007199254740993}}}"#,
+    ),
+    (
+        "propexo",
+        r#"{"event":"FIRST_SYNC_COMPLETE","integration_id":"int 1","vendor":"YARDI","successful_job_count":3,"failed_job_count":0,"is_sync_finished":true}"#,
+    ),
+    (
+        "propexo",
+        r#"{"event":"JOB_FAILURE","integration_id":"int 1","job_id":"j2","job_type":"READ","root_job_id":"j0","vendor":"YARDI"}"#,
+    ),
+    ("propexo", r#"{"results":[]}"#),
+    ("propexo", "not json\u{1}"),
+    (
+        "meterbase",
+        r#"{"event":"data.update","timestamp":"2026-03-25T15:00:00.250Z","connection_id":"int 1","resource_type":"unit","data":{"id":"unit/3 \"é😀","status":"occupied","current_lease":{"occupant_count":2}},"changes":{"status":{"old":"vacant","new":"occupied"},"current_lease":{"old":null,"new":"lease_abc"}}}"#,
+    ),
+    (
+        "meterbase",
+        r#"{"event":"data.update","timestamp":"2026-03-25T14:00:00Z","connection_id":"int 1","resource_type":"unit","data":{"id":"unit/3 \"é😀","status":"vacant"}}"#,
+    ),
+    (
+        "real-estate",
+        r#"{"id":"evt_1","type":"property.sold","created":"2026-03-25T15:00:00Z","data":{"property":{"id":"prop_1","price":750000.0}}}"#,
+    ),
+];
+
+fn filled(database: &Database) -> Ledger<&Database> {
+    let mut ledger = Ledger::open(database).unwrap();
+    let start = at("2026-03-25T15:00:01Z");
+    for (second, (dialect, body)) in (0..).zip(DELIVERIES) {
+        let mut delivery = delivery(dialect, "int 1", body);
+        // All of them into one ledger, to have one of each golden file.
+        delivery.source = "propexo".to_owned();
+        ledger.intake(&delivery, start.plus_s(second)).unwrap();
+    }
+    ledger
+}
+
+fn golden(name: &str, got: &str) {
+    let path = Path::new("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all("tests/golden").unwrap();
+        fs::write(&path, got).unwrap();
+    }
+    let want = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        got == want,
+        "{} is not as it was; if that is meant, run `UPDATE_GOLDEN=1 cargo test --test formats` \
+         and look at the diff.\n{got}",
+        path.display()
+    );
+}
+
+/// A line for each event of a pack.
+fn lines(pack: &str) -> String {
+    let events: Vec<&json::Value> = serde_json::from_str(pack).unwrap();
+    events
+        .iter()
+        .map(|event| format!("{}\n", event.get()))
+        .collect()
+}
+
+#[test]
+fn queue_messages() {
+    let database = Database::default();
+    let packs = filled(&database).next_packs().unwrap();
+    assert_eq!(packs.len(), 1);
+    assert_eq!((packs[0].first, packs[0].last), (1, 12));
+    golden("pack.jsonl", &lines(&packs[0].text));
+}
+
+#[test]
+fn ledger_tables_and_rows() {
+    let database = Database::default();
+    filled(&database);
+    let mut text = database
+        .dump("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+        .join("\n");
+    for table in ["ledger", "events", "records", "large", "dead"] {
+        text.push_str(&format!("\n\n-- {table}\n"));
+        text.push_str(&database.dump(&format!("SELECT * FROM {table}")).join("\n"));
+    }
+    golden("ledger.txt", &(text + "\n"));
+}
+
+#[test]
+fn d1_tables_and_rows() {
+    let (database, d1) = (Database::default(), Database::default());
+    d1.connection
+        .execute_batch(include_str!("../migrations/0001_records.sql"))
+        .unwrap();
+    let ledger = filled(&database);
+    let pack = ledger.next_packs().unwrap().remove(0);
+    let projection = Projection::read(&pack.text).unwrap();
+    let now = at("2026-03-25T15:01:00Z");
+    let mut statements = projection.statements(at("2026-03-25T15:00:20Z"), now);
+    statements.push(announcement(&ledger.state().unwrap().unwrap()));
+    for statement in statements {
+        d1.run(&statement);
+    }
+    let mut text = d1
+        .dump("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+        .join("\n");
+    for table in ["integrations", "records"] {
+        text.push_str(&format!("\n\n-- {table}\n"));
+        text.push_str(&d1.dump(&format!("SELECT * FROM {table}")).join("\n"));
+    }
+    golden("d1.txt", &(text + "\n"));
+}
+
+#[test]
+fn history_and_state() {
+    let database = Database::default();
+    let mut ledger = filled(&database);
+    let now = at("2026-03-25T15:01:00Z");
+    ledger.sent(4, now);
+    ledger.confirm(1, 2, now).unwrap();
+    ledger.bury(4, 4, "test", now).unwrap();
+    let state = json::to_json(&ledger.state().unwrap().unwrap());
+    let mut text = format!("{state}\n{}\n", ledger.events(0, 500).unwrap());
+    text.push_str(&format!("{}\n", ledger.events(3, 2).unwrap()));
+    for seq in [1, 6, 9, 10] {
+        text.push_str(&format!("{}\n", ledger.event(seq).unwrap().unwrap()));
+    }
+    golden("history.jsonl", &text);
+}

@@ -1,0 +1,247 @@
+//! Packs within the queue's limits, events that are too large for a message,
+//! and messages that are no packs.
+
+mod common;
+
+use common::{Database, at, delivery};
+use leasewire::json::Object;
+use leasewire::ledger::{Call, Ledger, Outcome, Reply};
+use leasewire::projection::Projection;
+use leasewire::sql::{Sql, Value};
+
+/// Limits of the platform: a message, and a batch of messages.
+const MESSAGE_BYTES_MAX: usize = 128_000 - 100;
+const BATCH_BYTES_MAX: usize = 256_000;
+const BATCH_MESSAGES_MAX: usize = 100;
+
+fn whole(record: usize, bytes: usize) -> String {
+    let notes = "n".repeat(bytes);
+    format!(
+        r#"{{"event":"data.update","timestamp":"2026-01-01T00:00:00Z","connection_id":"i","resource_type":"unit","data":{{"id":"u{record}","notes":"{notes}","rent":750000.0}}}}"#
+    )
+}
+
+fn diff(record: &str, field: &str, value: &str) -> String {
+    format!(
+        r#"{{"meta":{{"object":"leases"}},"record_id":"{record}","diff":{{"new":{{"{field}":"{value}"}}}}}}"#
+    )
+}
+
+/// Sends everything there is; the packs, batch by batch.
+fn drain(ledger: &mut Ledger<&Database>) -> Vec<Vec<(u64, u64, String)>> {
+    let mut batches = Vec::new();
+    loop {
+        let packs = ledger.next_packs().unwrap();
+        let Some(last) = packs.last().map(|pack| pack.last) else {
+            return batches;
+        };
+        ledger.sent(last, at("2026-01-01T00:00:00Z"));
+        batches.push(
+            packs
+                .into_iter()
+                .map(|pack| (pack.first, pack.last, pack.text))
+                .collect(),
+        );
+    }
+}
+
+#[test]
+fn packs_and_batches_keep_within_the_limits() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let sizes = [
+        10, 60_000, 10, 100_000, 100_000, 100_000, 130_000, 20, 5_000, 70_000,
+    ];
+    let mut count = 0;
+    for round in 0..30 {
+        for size in sizes {
+            let body = whole(count, size + round);
+            let delivery = delivery("meterbase", "i", &body);
+            ledger
+                .intake(&delivery, at("2026-01-01T00:00:00Z"))
+                .unwrap();
+            count += 1;
+        }
+    }
+    let batches = drain(&mut ledger);
+    let mut next = 1;
+    for batch in &batches {
+        assert!(batch.len() <= BATCH_MESSAGES_MAX);
+        let bytes: usize = batch.iter().map(|(_, _, text)| text.len()).sum();
+        assert!(bytes <= BATCH_BYTES_MAX, "a batch of {bytes} bytes");
+        for (first, last, text) in batch {
+            assert!(text.len() <= MESSAGE_BYTES_MAX, "{} bytes", text.len());
+            assert_eq!(*first, next, "packs are in order, without gaps");
+            let projection = Projection::read(text).unwrap();
+            assert_eq!((projection.first, projection.last), (*first, *last));
+            next = last + 1;
+        }
+    }
+    assert_eq!(next, count as u64 + 1);
+}
+
+#[test]
+fn small_events_share_a_message() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    for record in 0..100 {
+        let delivery = delivery("meterbase", "i", &whole(record, 10));
+        ledger
+            .intake(&delivery, at("2026-01-01T00:00:00Z"))
+            .unwrap();
+    }
+    let batches = drain(&mut ledger);
+    assert_eq!(batches.len(), 1);
+    assert_eq!(batches[0].len(), 1, "100 events of 500 bytes fit in 64 KB");
+}
+
+#[test]
+fn an_event_too_large_for_a_message_travels_by_reference() {
+    for bytes in [127_000, 600_000, 1_000_000] {
+        let database = Database::default();
+        let mut ledger = Ledger::open(&database).unwrap();
+        let body = whole(7, bytes);
+        let taken = ledger
+            .intake(
+                &delivery("meterbase", "a b", &body),
+                at("2026-01-01T00:00:00Z"),
+            )
+            .unwrap();
+        assert_eq!(taken.outcome, Outcome::Accepted);
+        let batches = drain(&mut ledger);
+        let text = &batches[0][0].2;
+        assert!(text.len() < 1_000, "{} bytes", text.len());
+        let event = Object::parse(&text[1..text.len() - 1]).unwrap();
+        let path = "/v1/integrations/meterbase/a%20b/events/1";
+        assert_eq!(event.text("dataref").unwrap(), path);
+        let data = event.object("data").unwrap();
+        assert!(!data.has("record") && !data.has("changes"));
+        assert_eq!(data.text("record_id").unwrap(), "u7");
+        // The consumer asks the ledger for the rest.
+        let mut projection = Projection::read(text).unwrap();
+        assert_eq!(projection.missing(), [1]);
+        let answer = ledger.answer(Call::Data { seq: 1 }, at("2026-01-01T00:00:00Z"));
+        let Ok(Reply::Json(whole)) = answer else {
+            panic!("no data");
+        };
+        projection.supply(1, &whole).unwrap();
+        assert!(projection.missing().is_empty());
+        let now = at("2026-01-01T00:00:00Z");
+        let statements = projection.statements(now, now);
+        let fields = statements
+            .iter()
+            .flat_map(|statement| &statement.params)
+            .find_map(|param| match param {
+                Value::Text(text) if text.starts_with('{') => Some(text),
+                _ => None,
+            });
+        let fields = Object::parse(fields.unwrap()).unwrap();
+        assert_eq!(fields.text("notes").unwrap().len(), bytes);
+        assert_eq!(fields.value("rent").unwrap().get(), "750000.0");
+        // And the API gives the event whole.
+        let event = ledger.event(1).unwrap().unwrap();
+        assert!(event.len() > 2 * bytes, "raw body and record");
+    }
+}
+
+#[test]
+fn a_row_never_outgrows_the_platform() {
+    // Diffs of large fields make a record grow beyond what a row may have;
+    // the one too many is kept in quarantine.
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let value = "v".repeat(900_000);
+    let outcomes: Vec<_> = ["a", "b", "c"]
+        .iter()
+        .map(|field| {
+            let body = diff("r1", field, &value);
+            let delivery = delivery("propexo", "i", &body);
+            ledger
+                .intake(&delivery, at("2026-01-01T00:00:00Z"))
+                .unwrap()
+                .outcome
+                .label()
+        })
+        .collect();
+    assert_eq!(outcomes, ["accepted", "quarantined", "quarantined"]);
+    for sql in [
+        "SELECT coalesce(length(data), 0) + length(body) FROM events",
+        "SELECT length(data) FROM large",
+        "SELECT length(fields) FROM records",
+    ] {
+        let rows = (&database).query(sql, &[]).unwrap();
+        for row in rows {
+            assert!(row.integer(0).unwrap() < 2_000_000);
+        }
+    }
+}
+
+#[test]
+fn a_message_that_is_no_pack_is_told_from_one() {
+    let event = |source: &str, id: &str, time: &str| {
+        format!(
+            r#"{{"id":"{id}","source":"{source}","type":"leasewire.event","time":"{time}","data":{{}}}}"#
+        )
+    };
+    let good = event("/propexo/i", "1", "2026-01-01T00:00:00Z");
+    assert!(Projection::read(&format!("[{good}]")).is_ok());
+    let bad = [
+        String::new(),
+        "null".to_owned(),
+        "{}".to_owned(),
+        "[]".to_owned(),
+        "[1]".to_owned(),
+        format!("[{good}"),
+        format!("[{}]", event("propexo/i", "1", "2026-01-01T00:00:00Z")),
+        format!("[{}]", event("/propexo", "1", "2026-01-01T00:00:00Z")),
+        format!("[{}]", event("/propexo/%ff", "1", "2026-01-01T00:00:00Z")),
+        format!("[{}]", event("/propexo/i", "x", "2026-01-01T00:00:00Z")),
+        format!("[{}]", event("/propexo/i", "1", "yesterday")),
+        format!(
+            "[{good},{}]",
+            event("/propexo/other", "2", "2026-01-01T00:00:00Z")
+        ),
+        format!(
+            "[{}]",
+            good.replace("leasewire.event", "leasewire.record.updated")
+        ),
+    ];
+    for text in bad {
+        assert!(Projection::read(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn calls_cross_as_they_are() {
+    let body = whole(1, 10);
+    let calls = [
+        Call::Intake(delivery("meterbase", "a/b \"😀\n", &body)),
+        Call::Confirm { first: 1, last: 9 },
+        Call::Bury {
+            first: 1,
+            last: 9,
+            reason: "line\nbreak".to_owned(),
+        },
+        Call::State,
+        Call::Events { after: 0, limit: 5 },
+        Call::Event { seq: 3 },
+        Call::Data { seq: 3 },
+    ];
+    for call in calls {
+        let bytes = call.encode();
+        let again = Call::decode(bytes.clone()).expect("a call");
+        assert_eq!(again.encode(), bytes);
+    }
+    for bytes in [
+        "",
+        "\n",
+        "{}\n",
+        "{\"call\":\"nonsense\"}\n",
+        "{\"call\":\"state\"}",
+    ] {
+        assert!(
+            Call::decode(bytes.as_bytes().to_vec()).is_none(),
+            "{bytes:?}"
+        );
+    }
+}
