@@ -77,23 +77,26 @@ impl Route {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| Problem::NotFound)?;
         let parts: Vec<&str> = parts.iter().map(Cow::as_ref).collect();
+        if parts.iter().any(|part| part.is_empty()) {
+            return Err(Problem::NotFound);
+        }
         let allow = if parts.first() == Some(&"webhooks") {
             "POST"
         } else {
             "GET"
         };
         let route = match parts.as_slice() {
-            ["webhooks", source] => Self::Webhook {
+            ["webhooks", source] => Ok(Self::Webhook {
                 source: (*source).to_owned(),
-            },
-            ["healthz"] => Self::Health,
-            ["v1", "integrations", rest @ ..] => Self::Api(parse_query(rest, query)?),
-            _ => return Err(Problem::NotFound),
+            }),
+            ["healthz"] => Ok(Self::Health),
+            ["v1", "integrations", rest @ ..] => parse_query(rest, query).map(Self::Api),
+            _ => Err(Problem::NotFound),
         };
-        if method == allow {
-            Ok(route)
-        } else {
-            Err(Problem::MethodNotAllowed(allow))
+        match route {
+            Err(Problem::NotFound) => Err(Problem::NotFound),
+            _ if method != allow => Err(Problem::MethodNotAllowed(allow)),
+            route => route,
         }
     }
 }
@@ -130,13 +133,18 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 fn number(name: &'static str, text: &str) -> Result<u64, Problem> {
-    text.parse()
-        .ok()
+    whole(text)
         .filter(|number| *number <= NUMBER_MAX)
         .ok_or(Problem::BadParameter(
             name,
             "a whole number from 0 to 9007199254740991",
         ))
+}
+
+/// A whole number in digits alone: `+5` is none.
+fn whole(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
 }
 
 /// The cursor of the list of integrations: both names, percent-encoded.
@@ -160,9 +168,7 @@ fn page<T>(query: &str, read: impl Fn(&str) -> Result<T, Problem>) -> Result<Pag
         match name.as_ref() {
             "after" => page.after = Some(read(&value)?),
             "limit" => {
-                page.limit = value
-                    .parse()
-                    .ok()
+                page.limit = whole(&value)
                     .filter(|limit| (1..=LIMIT_MAX).contains(limit))
                     .ok_or(Problem::BadParameter(
                         "limit",

@@ -103,7 +103,7 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// Makes a subject of a model as the provider writes it and a record id.
     pub fn new(model: &str, record_id: Cow<'a, str>) -> Result<Self, Unclear> {
-        if !is_usable_id(model) {
+        if !is_usable_id(model.trim()) {
             return Err(Unclear::NoModel);
         }
         if !is_usable_id(&record_id) {

@@ -175,16 +175,33 @@ fn same_items(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
 }
 
-/// Integers are compared digit by digit, since a fraction of 53 bits would
-/// make neighbours above 2^53 equal.
+/// Numbers are compared digit by digit, since a double would make neighbours
+/// above 2^53 equal.
 fn same_number(a: &str, b: &str) -> bool {
-    match (a.parse::<i128>(), b.parse::<i128>()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => match (a.parse::<f64>(), b.parse::<f64>()) {
-            (Ok(a), Ok(b)) => a.is_finite() && a == b,
-            _ => false,
-        },
+    decimal(a).is_some_and(|a| Some(a) == decimal(b))
+}
+
+/// Sign, digits without zeros around them, and power of ten: the same for
+/// every notation of a number.
+fn decimal(text: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let unsigned = mantissa.trim_start_matches('-');
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let all = format!("{whole}{fraction}");
+    if !all.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
+    let digits = all.trim_matches('0');
+    if digits.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let zeros = all.len().checked_sub(all.trim_end_matches('0').len())?;
+    let exponent = exponent
+        .parse::<i64>()
+        .ok()?
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?
+        .checked_add(i64::try_from(zeros).ok()?)?;
+    Some((mantissa.starts_with('-'), digits.to_owned(), exponent))
 }
 
 /// True if `text` nests objects and arrays deeper than [`DEPTH_MAX`].

@@ -29,6 +29,20 @@
 //! a parameter and storage is the trait [`sql::Sql`]. Only `shell`, which
 //! exists on wasm32 alone, moves bytes.
 
+#![warn(missing_docs)]
+// On this platform a panic takes down every integration in the isolate, so
+// whatever can panic is refused where input can reach.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
+
 pub mod api;
 pub mod delivery;
 pub mod dialect;

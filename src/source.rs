@@ -106,6 +106,10 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
             "a name has 1 to {NAME_BYTES_MAX} lower-case letters, digits, `-` and `_`"
         )));
     }
+    // serde would take an array as well, its items in the order of the fields.
+    if Object::parse(value.get()).is_none() {
+        return Err(refuse("its settings are not a table".to_owned()));
+    }
     let settings: Settings =
         serde_json::from_str(value.get()).map_err(|error| refuse(error.to_string()))?;
     let dialect = dialect::named(&settings.dialect).ok_or_else(|| {
@@ -165,6 +169,9 @@ fn spans(settings: &Settings, dialect: &dyn Dialect) -> Result<Spans, String> {
         (Some(0), _) => return Err("`accepted_age_s` must be at least 1".to_owned()),
         (set, default) => set.or(default),
     };
+    if settings.dedupe_window_s == Some(0) {
+        return Err("`dedupe_window_s` must be at least 1".to_owned());
+    }
     let window_s_min = accepted_age_s.map_or(1, |age_s| age_s.saturating_add(FUTURE_S));
     let dedupe_window_s = settings
         .dedupe_window_s

@@ -5,7 +5,7 @@
 //! or reported dead. The watermark lives in memory and is written along with
 //! the next event, or by the alarm: losing it only makes events go out again.
 
-use super::{Ledger, first};
+use super::Ledger;
 use crate::event::Kind;
 use crate::record::{CloudEvent, slim_data};
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -19,9 +19,9 @@ pub const PACK_BYTES_MAX: usize = 64_000;
 pub const EVENT_BYTES_MAX: usize = 127_000;
 /// Bytes handed to the queue at once: a batch may have 256,000.
 pub const BATCH_BYTES_MAX: usize = 250_000;
-/// Events read for one batch; with 100 at the least 100 bytes long each, a
-/// batch is never short of them for long.
-const BATCH_EVENTS_MAX: u64 = 500;
+/// Events looked at for one batch. The smallest have about 400 bytes, so this
+/// many nearly fill it.
+const BATCH_EVENTS_MAX: u64 = 600;
 
 /// How long after intake the alarm looks whether all was confirmed, in
 /// seconds. Once a minute at the most, so that its row is shared.
@@ -211,15 +211,16 @@ impl<S: Sql> Ledger<S> {
     pub(super) fn advance(&mut self) -> Result<(), SqlError> {
         let mark = &mut self.mark;
         while mark.confirmed_seq < mark.last_seq {
-            let next = first(self.sql.query(
-                "SELECT min(seq) FROM events WHERE seq > ?1 AND quarantine IS NULL",
+            let rows = self.sql.query(
+                "SELECT seq FROM events WHERE seq > ?1 AND quarantine IS NULL
+                 ORDER BY seq LIMIT 1",
                 &[mark.confirmed_seq.into()],
-            )?)?
-            .maybe_number(0)?;
-            let Some(next) = next else {
+            )?;
+            let Some(next) = rows.first() else {
                 mark.confirmed_seq = mark.last_seq;
                 break;
             };
+            let next = next.number(0)?;
             let settled = mark.ahead.end_of(next).or(mark.dead.end_of(next));
             mark.confirmed_seq = settled.unwrap_or(next.saturating_sub(1));
             if settled.is_none() {
@@ -231,15 +232,22 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
+    /// The next events to send, at least one if there are any, and not much
+    /// more than a batch takes: an object has little memory.
     fn unsent(&self) -> Result<Vec<Row>, SqlError> {
         self.sql.query(
-            "SELECT seq, kind, model, record_id, occurred_at, received_at,
-                    CASE WHEN length(data) <= ?2 THEN data END
-             FROM events WHERE seq > ?1 AND quarantine IS NULL ORDER BY seq LIMIT ?3",
+            "SELECT e.seq, kind, model, record_id, occurred_at, received_at,
+                    CASE WHEN next.bytes <= ?2 THEN data END
+             FROM (SELECT seq, bytes, sum(bytes) OVER (ORDER BY seq) AS bytes_through
+                   FROM (SELECT seq, coalesce(length(data), 0) AS bytes FROM events
+                         WHERE seq > ?1 AND quarantine IS NULL ORDER BY seq LIMIT ?3)) AS next
+             JOIN events AS e ON e.seq = next.seq
+             WHERE next.bytes_through - next.bytes < ?4 ORDER BY e.seq",
             &[
                 self.mark.sent_seq.into(),
-                Param::Integer(i64::try_from(EVENT_BYTES_MAX).unwrap_or(i64::MAX)),
+                bytes(EVENT_BYTES_MAX),
                 BATCH_EVENTS_MAX.into(),
+                bytes(BATCH_BYTES_MAX),
             ],
         )
     }
@@ -289,6 +297,10 @@ impl<S: Sql> Ledger<S> {
             None => Ok(None),
         }
     }
+}
+
+fn bytes(count: usize) -> Param<'static> {
+    Param::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// The kind in column `at`.

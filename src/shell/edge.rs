@@ -41,18 +41,21 @@ pub async fn fetch(request: Request, env: JsValue) -> Response {
 async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<String, Problem> {
     let url = request.url();
     let (path, query) = split(&url);
-    line.message = format!("{} {path}", request.method());
-    match Route::parse(&request.method(), path, query)? {
+    let method = request.method();
+    line.message = format!("{method} {path}");
+    // Who has no token learns nothing of the API, not even what is a path.
+    if path.starts_with("/v1/") {
+        let headers = request.headers();
+        let authorization = headers.get("authorization").ok().flatten();
+        read::authorize(env, authorization.as_deref())?;
+    }
+    match Route::parse(&method, path, query)? {
         Route::Webhook { source } => webhook(request, env, source, line).await,
         Route::Health => Ok(format!(
             r#"{{"status":"ok","version":"{}"}}"#,
             env!("CARGO_PKG_VERSION")
         )),
-        Route::Api(query) => {
-            let headers = request.headers();
-            let authorization = headers.get("authorization").ok().flatten();
-            read::answer(env, authorization.as_deref(), query, line).await
-        }
+        Route::Api(query) => read::answer(env, query, line).await,
     }
 }
 

@@ -3,6 +3,9 @@
 
 const EMPTY = new Uint8Array(0);
 
+/** How long D1 may take. Nothing here waits for ever: a hung call would hold up what comes behind. */
+const DATABASE_MS = 10_000;
+
 /**
  * The body of `request`, or null if it has more than `max` bytes. It is
  * counted while it is read: `content-length` only saves the reading.
@@ -96,14 +99,16 @@ export function armedFor(storage) {
   return storage.getAlarm();
 }
 
-/** Runs `statements`, each `[sql, ...params]`, as one transaction. */
+/** Runs `statements`, each `[sql, ...params]`, as one transaction of D1. */
 export async function batch(db, statements) {
-  await db.batch(statements.map(([sql, ...params]) => db.prepare(sql).bind(...params)));
+  const prepared = statements.map(([sql, ...params]) => db.prepare(sql).bind(...params));
+  await within(DATABASE_MS, db.batch(prepared));
 }
 
-/** The rows of a statement as JSON, each as an array of its columns. */
+/** The rows of a statement of D1 as JSON, each as an array of its columns. */
 export async function select(db, [sql, ...params]) {
-  return JSON.stringify(await db.prepare(sql).bind(...params).raw());
+  const rows = db.prepare(sql).bind(...params).raw();
+  return JSON.stringify(await within(DATABASE_MS, rows));
 }
 
 export function sleep(ms) {

@@ -142,7 +142,13 @@ impl Object {
         if (unsettled || first) && self.alarm.get() != Alarm::Set {
             self.arm(Core::<ObjectStorage>::wake_after_intake(now(), random()));
         }
-        if unsent || first {
+        if first {
+            let object = self.clone();
+            spawn_local(async move {
+                object.announce().await;
+            });
+        }
+        if unsent {
             self.clone().forward_in_background();
         }
     }
@@ -150,9 +156,6 @@ impl Object {
     fn forward_in_background(self: Rc<Self>) {
         if !self.sending.replace(true) {
             spawn_local(async move {
-                if self.announced_seq.get() == 0 {
-                    self.announce().await;
-                }
                 self.forward().await;
                 self.sending.set(false);
             });

@@ -14,18 +14,19 @@ use crate::problem::Problem;
 use crate::projection::Statement;
 use crate::signature::token_matches;
 
-/// Answers a question to the API, if its token is right.
-pub async fn answer(
-    env: &JsValue,
-    authorization: Option<&str>,
-    query: Query,
-    line: &mut Line,
-) -> Result<String, Problem> {
+/// Lets in who has the API's token.
+pub fn authorize(env: &JsValue, authorization: Option<&str>) -> Result<(), Problem> {
     let token = environment::api_token(env).ok_or(Problem::TokenNotConfigured)?;
     let presented = authorization.and_then(bearer).unwrap_or_default();
-    if !token_matches(&token, presented) {
-        return Err(Problem::BadToken);
+    if token_matches(&token, presented) {
+        Ok(())
+    } else {
+        Err(Problem::BadToken)
     }
+}
+
+/// Answers a question to the API.
+pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<String, Problem> {
     line.outcome = Some("read");
     let unavailable = Problem::DatabaseUnavailable;
     match query {

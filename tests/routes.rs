@@ -1,0 +1,674 @@
+//! The paths there are, what they mean, and the pages they answer with.
+use leasewire::api::{self, Of, Page, Query, Route};
+use leasewire::problem::Problem;
+use leasewire::record::segment;
+use proptest::prelude::*;
+
+const LIMIT: Problem = Problem::BadParameter("limit", "a whole number from 1 to 500");
+const AFTER_NUMBER: Problem =
+    Problem::BadParameter("after", "a whole number from 0 to 9007199254740991");
+const AFTER_NAMES: Problem = Problem::BadParameter("after", "the `next` of the page before");
+const SEQ: Problem = Problem::BadParameter("seq", "a whole number from 0 to 9007199254740991");
+
+const METHODS: [&str; 9] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "get", "",
+];
+
+fn get(path: &str, query: &str) -> Result<Route, Problem> {
+    Route::parse("GET", path, query)
+}
+
+fn of(source: &str, integration: &str) -> Of {
+    Of {
+        source: source.to_owned(),
+        integration: integration.to_owned(),
+    }
+}
+
+fn page<T>(after: Option<T>, limit: u64) -> Page<T> {
+    Page { after, limit }
+}
+
+fn integrations(after: Option<(&str, &str)>, limit: u64) -> Route {
+    let after = after.map(|(source, integration)| (source.to_owned(), integration.to_owned()));
+    Route::Api(Query::Integrations(page(after, limit)))
+}
+
+fn records(model: &str, after: Option<&str>, limit: u64) -> Route {
+    let page = page(after.map(str::to_owned), limit);
+    Route::Api(Query::Records(of("s", "i"), model.to_owned(), page))
+}
+
+fn record(model: &str, id: &str) -> Route {
+    Route::Api(Query::Record(of("s", "i"), model.to_owned(), id.to_owned()))
+}
+
+fn events(after: Option<u64>, limit: u64) -> Route {
+    Route::Api(Query::Events(of("s", "i"), page(after, limit)))
+}
+
+fn event(seq: u64) -> Route {
+    Route::Api(Query::Event(of("s", "i"), seq))
+}
+
+fn webhook(source: &str) -> Route {
+    Route::Webhook {
+        source: source.to_owned(),
+    }
+}
+
+#[test]
+fn paths_and_their_methods() {
+    let table = [
+        ("POST", "/webhooks/propexo", webhook("propexo")),
+        ("POST", "/webhooks/real-estate", webhook("real-estate")),
+        ("POST", "/webhooks/no such", webhook("no such")),
+        ("GET", "/healthz", Route::Health),
+        ("GET", "/v1/integrations", integrations(None, 100)),
+        (
+            "GET",
+            "/v1/integrations/s/i",
+            Route::Api(Query::Integration(of("s", "i"))),
+        ),
+        (
+            "GET",
+            "/v1/integrations/s/i/records/leases",
+            records("leases", None, 100),
+        ),
+        (
+            "GET",
+            "/v1/integrations/s/i/records/leases/lease_9",
+            record("leases", "lease_9"),
+        ),
+        ("GET", "/v1/integrations/s/i/events", events(None, 100)),
+        ("GET", "/v1/integrations/s/i/events/17", event(17)),
+        // Words of the path as names.
+        ("POST", "/webhooks/webhooks", webhook("webhooks")),
+        (
+            "GET",
+            "/v1/integrations/s/i/records/events",
+            records("events", None, 100),
+        ),
+        (
+            "GET",
+            "/v1/integrations/s/i/records/events/records",
+            record("events", "records"),
+        ),
+        (
+            "GET",
+            "/v1/integrations/records/events",
+            Route::Api(Query::Integration(of("records", "events"))),
+        ),
+    ];
+    for (method, path, route) in table {
+        assert_eq!(Route::parse(method, path, ""), Ok(route), "{path}");
+        for other in METHODS.into_iter().filter(|other| *other != method) {
+            let refused = Route::parse(other, path, "");
+            let problem = refused.unwrap_err();
+            assert_eq!(problem, Problem::MethodNotAllowed(method), "{other} {path}");
+            assert_eq!(problem.header(), Some(("allow", method.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn queries_that_are_not_for_a_path_are_ignored() {
+    for query in ["", "?", "limit=0", "after=x", "a=b&c", "%FF", "&&=&"] {
+        assert_eq!(get("/healthz", query), Ok(Route::Health), "{query}");
+        assert_eq!(
+            get("/v1/integrations/s/i/events/1", query),
+            Ok(event(1)),
+            "{query}"
+        );
+        let route = Route::parse("POST", "/webhooks/propexo", query);
+        assert_eq!(route, Ok(webhook("propexo")), "{query}");
+    }
+    for query in ["", "?", "a=b", "Limit=5", "limits=5", "=5", "&", "%FF=%FF"] {
+        assert_eq!(
+            get("/v1/integrations", query),
+            Ok(integrations(None, 100)),
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn paths_that_there_are_not() {
+    let paths = [
+        "",
+        "/",
+        "//",
+        "/webhooks",
+        "/webhook/propexo",
+        "/webhooks/propexo/extra",
+        "//webhooks/propexo",
+        "/Webhooks/propexo",
+        "/v1/webhooks/propexo",
+        "/health",
+        "/HEALTHZ",
+        "/healthz/extra",
+        "/v1",
+        "/v2/integrations",
+        "/V1/integrations",
+        "/v1/integration",
+        "/v1//integrations",
+        "/integrations",
+        "/v1/integrations/s",
+        "/v1/integrations/s/i/other",
+        "/v1/integrations/s/i/records",
+        "/v1/integrations/s/i/Records/leases",
+        "/v1/integrations/s/i/records/leases/1/2",
+        "/v1/integrations/s/i/events/1/2",
+        "/favicon.ico",
+        "/.env",
+        // An encoded slash doesn't separate.
+        "/webhooks%2Fpropexo",
+        "/v1%2Fintegrations",
+        "/v1/integrations/s%2Fi",
+    ];
+    for path in paths {
+        for method in METHODS {
+            assert_eq!(
+                Route::parse(method, path, ""),
+                Err(Problem::NotFound),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_slash_at_the_end_makes_another_path() {
+    // No source, integration, model or record has an empty name.
+    let paths = [
+        "/webhooks/",
+        "/webhooks/propexo/",
+        "/healthz/",
+        "/v1/",
+        "/v1/integrations/",
+        "/v1/integrations/s/",
+        "/v1/integrations/s/i/",
+        "/v1/integrations/s/i/records/",
+        "/v1/integrations/s/i/records/leases/",
+        "/v1/integrations/s/i/records/leases/1/",
+        "/v1/integrations/s/i/events/",
+        "/v1/integrations/s/i/events/1/",
+        "/v1/integrations//i",
+        "/v1/integrations/s/i/records//1",
+    ];
+    let found: Vec<_> = paths
+        .into_iter()
+        .flat_map(|path| ["GET", "POST"].map(|method| (method, path)))
+        .filter(|(method, path)| Route::parse(method, path, "") != Err(Problem::NotFound))
+        .collect();
+    assert_eq!(found, []);
+}
+
+#[test]
+fn names_are_percent_encoded() {
+    let table = [
+        ("lease_9", "lease_9"),
+        ("a%2Fb", "a/b"),
+        ("a%2fb", "a/b"),
+        ("%2F", "/"),
+        ("..%2F..%2Fhealthz", "../../healthz"),
+        ("%22%27%60", "\"'`"),
+        ("\"'", "\"'"),
+        ("a%20b", "a b"),
+        // Plus is a space in queries only.
+        ("a+b", "a+b"),
+        ("a%2Bb", "a+b"),
+        ("%3F%23%26%3D", "?#&="),
+        ("%25", "%"),
+        ("%2525", "%25"),
+        ("%F0%9F%8F%A0", "🏠"),
+        ("🏠", "🏠"),
+        ("%C3%A9%CC%81", "é\u{301}"),
+        ("%5C%3B%3A%40", "\\;:@"),
+        ("%00%0A", "\0\n"),
+        ("%27%20OR%201=1--", "' OR 1=1--"),
+        // Not an encoding, so it stands for itself.
+        ("%", "%"),
+        ("100%", "100%"),
+        ("%zz", "%zz"),
+        ("%2", "%2"),
+    ];
+    for (text, name) in table {
+        let path = format!("/v1/integrations/s/i/records/leases/{text}");
+        assert_eq!(get(&path, ""), Ok(record("leases", name)), "{text}");
+        let path = format!("/v1/integrations/s/i/records/{text}");
+        assert_eq!(get(&path, ""), Ok(records(name, None, 100)), "{text}");
+        let path = format!("/v1/integrations/{text}/{text}");
+        let integration = Route::Api(Query::Integration(of(name, name)));
+        assert_eq!(get(&path, ""), Ok(integration), "{text}");
+        let path = format!("/webhooks/{text}");
+        assert_eq!(Route::parse("POST", &path, ""), Ok(webhook(name)), "{text}");
+    }
+    // The fixed words too: an encoded path is the same path.
+    let path = "/%76%31/integrations/s/i/%65vents/%31";
+    assert_eq!(get(path, ""), Ok(event(1)));
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_nowhere() {
+    // A lone byte, an overlong slash, a surrogate, half an emoji, too large.
+    for bytes in [
+        "%FF",
+        "%C0%AF",
+        "%ED%A0%80",
+        "%F0%9F",
+        "a%80b",
+        "%F4%90%80%80",
+    ] {
+        for path in [
+            format!("/webhooks/{bytes}"),
+            format!("/v1/integrations/{bytes}/i"),
+            format!("/v1/integrations/s/i/records/leases/{bytes}"),
+            format!("/{bytes}"),
+        ] {
+            for method in METHODS {
+                assert_eq!(
+                    Route::parse(method, &path, ""),
+                    Err(Problem::NotFound),
+                    "{method} {path}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn limits() {
+    let table = [
+        ("1", Ok(1)),
+        ("2", Ok(2)),
+        ("100", Ok(100)),
+        ("499", Ok(499)),
+        ("500", Ok(500)),
+        ("%35%30", Ok(50)),
+        ("0", Err(LIMIT)),
+        ("501", Err(LIMIT)),
+        ("-1", Err(LIMIT)),
+        ("1.0", Err(LIMIT)),
+        ("1e2", Err(LIMIT)),
+        ("0x10", Err(LIMIT)),
+        (" 5", Err(LIMIT)),
+        ("5%20", Err(LIMIT)),
+        ("+5", Err(LIMIT)),
+        ("", Err(LIMIT)),
+        ("many", Err(LIMIT)),
+        ("NaN", Err(LIMIT)),
+        ("٥", Err(LIMIT)),
+        ("%FF", Err(LIMIT)),
+        ("18446744073709551616", Err(LIMIT)),
+    ];
+    for (text, expected) in table {
+        let query = format!("limit={text}");
+        let lists = [
+            ("/v1/integrations", integrations as fn(_, _) -> _),
+            ("/v1/integrations/s/i/records/leases", |_, limit| {
+                records("leases", None, limit)
+            }),
+            ("/v1/integrations/s/i/events", |_, limit| {
+                events(None, limit)
+            }),
+        ];
+        for (path, route) in lists {
+            let expected = expected.clone().map(|limit| route(None, limit));
+            assert_eq!(get(path, &query), expected, "{path} {query}");
+        }
+    }
+    let repeated = [
+        ("limit=5&limit=6", Ok(integrations(None, 6))),
+        ("limit=5&limit=0", Err(LIMIT)),
+        ("limit=0&limit=5", Err(LIMIT)),
+        ("limit", Err(LIMIT)),
+        ("?limit=7", Ok(integrations(None, 7))),
+        ("x=1&limit=7&y=2", Ok(integrations(None, 7))),
+    ];
+    for (query, expected) in repeated {
+        assert_eq!(get("/v1/integrations", query), expected, "{query}");
+    }
+}
+
+#[test]
+fn records_after_an_id() {
+    let table = [
+        ("after=lease_9", "lease_9"),
+        ("after=", ""),
+        ("after=a%2Fb", "a/b"),
+        ("after=a/b", "a/b"),
+        ("after=a+b", "a b"),
+        ("after=a%2Bb", "a+b"),
+        ("after=%26%3D%3F", "&=?"),
+        ("after=a=b", "a=b"),
+        ("after=%F0%9F%8F%A0", "🏠"),
+        ("after=%22%27", "\"'"),
+        ("after=17", "17"),
+        ("after=1&after=2", "2"),
+    ];
+    for (query, after) in table {
+        assert_eq!(
+            get("/v1/integrations/s/i/records/leases", query),
+            Ok(records("leases", Some(after), 100)),
+            "{query}"
+        );
+    }
+    assert_eq!(
+        get(
+            "/v1/integrations/s/i/records/leases",
+            "after=lease_9&limit=2"
+        ),
+        Ok(records("leases", Some("lease_9"), 2))
+    );
+}
+
+#[test]
+fn events_after_a_number() {
+    let table = [
+        ("0", Ok(0)),
+        ("17", Ok(17)),
+        ("9007199254740991", Ok(9_007_199_254_740_991)),
+        ("9007199254740992", Err(())),
+        ("18446744073709551615", Err(())),
+        ("18446744073709551616", Err(())),
+        ("-1", Err(())),
+        ("1.0", Err(())),
+        ("1e3", Err(())),
+        ("", Err(())),
+        ("last", Err(())),
+        ("%FF", Err(())),
+    ];
+    for (text, expected) in table {
+        assert_eq!(
+            get("/v1/integrations/s/i/events", &format!("after={text}")),
+            expected
+                .map(|seq| events(Some(seq), 100))
+                .map_err(|()| AFTER_NUMBER),
+            "{text}"
+        );
+        if !text.is_empty() {
+            let bad = if text == "%FF" {
+                Problem::NotFound
+            } else {
+                SEQ
+            };
+            assert_eq!(
+                get(&format!("/v1/integrations/s/i/events/{text}"), ""),
+                expected.map(event).map_err(|()| bad),
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(
+        get("/v1/integrations/s/i/events", "limit=1&after=2"),
+        Ok(events(Some(2), 1))
+    );
+}
+
+#[test]
+fn integrations_after_a_name() {
+    let table = [
+        ("after=propexo/int_1", Ok(("propexo", "int_1"))),
+        ("after=propexo%2Fint_1", Ok(("propexo", "int_1"))),
+        // Encoded once for the cursor, and once more for the query.
+        ("after=propexo%2Fa%252Fb", Ok(("propexo", "a/b"))),
+        ("after=propexo/a%252Fb", Ok(("propexo", "a/b"))),
+        // A client that forgets the second one is understood.
+        ("after=propexo/a%2Fb", Ok(("propexo", "a/b"))),
+        ("after=propexo/100%25", Ok(("propexo", "100%"))),
+        ("after=propexo/", Ok(("propexo", ""))),
+        ("after=/", Ok(("", ""))),
+        ("after=", Err(AFTER_NAMES)),
+        ("after=propexo", Err(AFTER_NAMES)),
+        ("after=17", Err(AFTER_NAMES)),
+        ("after=propexo/%25FF", Err(AFTER_NAMES)),
+        ("after=%25FF/int_1", Err(AFTER_NAMES)),
+    ];
+    for (query, expected) in table {
+        assert_eq!(
+            get("/v1/integrations", query),
+            expected.map(|after| integrations(Some(after), 100)),
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn a_page_of_integrations() {
+    let one = r#"{"source":"propexo","integration":"int_1","last_seq":17,"first_synced_at":"2026-03-25T15:00:00Z","last_synced_at":"2026-03-25T15:00:01Z","last_event_at":"2026-03-25T15:00:02.000003Z"}"#;
+    let two = r#"{"source":"real-estate","integration":"Büro 1/2 \"%\"","last_seq":9007199254740991,"first_synced_at":null,"last_synced_at":null,"last_event_at":null}"#;
+    let table = [
+        (
+            "[]".to_owned(),
+            1,
+            Some(r#"{"integrations":[],"next":null}"#.to_owned()),
+        ),
+        (
+            format!("[{one}]"),
+            1,
+            Some(format!(r#"{{"integrations":[{one}],"next":null}}"#)),
+        ),
+        (
+            format!("[{one},{two}]"),
+            2,
+            Some(format!(r#"{{"integrations":[{one},{two}],"next":null}}"#)),
+        ),
+        (
+            format!("[{one},{two}]"),
+            1,
+            Some(format!(
+                r#"{{"integrations":[{one}],"next":"propexo/int_1"}}"#
+            )),
+        ),
+        (
+            format!("[{two},{one}]"),
+            1,
+            Some(format!(
+                r#"{{"integrations":[{two}],"next":"real-estate/B%C3%BCro%201%2F2%20%22%25%22"}}"#
+            )),
+        ),
+        (
+            format!("[{one},{two},{one}]"),
+            2,
+            Some(format!(
+                r#"{{"integrations":[{one},{two}],"next":"real-estate/B%C3%BCro%201%2F2%20%22%25%22"}}"#
+            )),
+        ),
+        (String::new(), 1, None),
+        ("null".into(), 1, None),
+        ("{}".into(), 1, None),
+        ("[{}]".into(), 1, None),
+        (format!("[{one}"), 1, None),
+        (one.replace("17", "17.5"), 1, None),
+        (format!("[{}]", one.replace("17", "-1")), 1, None),
+    ];
+    for (rows, limit, expected) in table {
+        assert_eq!(
+            api::integrations_page(&rows, limit),
+            expected,
+            "{limit} of {rows}"
+        );
+    }
+}
+
+/// A record as D1 has it, and as the API gives it.
+fn stored(id: &str, version: u64, fields: &str, partial: u8, drift: u8) -> (String, String) {
+    let id = serde_json::to_string(id).unwrap();
+    let text = serde_json::to_string(fields).unwrap();
+    let times = r#""occurred_at":"2026-03-25T15:00:00Z","updated_at":"2026-03-25T15:00:05.123Z""#;
+    let names = format!(
+        r#""source":"propexo","integration":"int_1","model":"leases","record_id":{id},"version":{version}"#
+    );
+    (
+        format!(r#"{{{names},"fields":{text},"partial":{partial},"drift":{drift},{times}}}"#),
+        format!(
+            r#"{{{names},"fields":{fields},"partial":{},"drift":{},{times}}}"#,
+            partial != 0,
+            drift != 0
+        ),
+    )
+}
+
+/// Fields whose text must not change on its way.
+const FIELDS: [&str; 6] = [
+    "{}",
+    r#"{"status":"approved","rent_in_cents":210000}"#,
+    r#"{"price":750000.0,"tiny":1E-7,"id":9007199254740993,"huge":123456789012345678901234567890}"#,
+    r#"{"b":1,"a":{"d":[],"c":null}}"#,
+    r#"{"name":"Jos\u00e9 \ud83c\udfe0","also":"José 🏠","half":"\ud83c","path":"a\/b"}"#,
+    r#"{ "spaced" : [ 1 , 2 ] }"#,
+];
+
+#[test]
+fn one_record() {
+    for fields in FIELDS {
+        for (partial, drift) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let (row, answer) = stored("lease_9", 17, fields, partial, drift);
+            assert_eq!(api::record(&format!("[{row}]")), Some(Ok(answer)));
+        }
+    }
+    let (row, answer) = stored("a/b \"🏠\"", 9_007_199_254_740_991, "{}", 0, 0);
+    assert_eq!(api::record(&format!("[{row}]")), Some(Ok(answer)));
+    assert_eq!(api::record("[]"), Some(Err(Problem::Unknown("record"))));
+    let (row, _) = stored("lease_9", 17, "{", 0, 0);
+    let broken = [
+        String::new(),
+        "null".into(),
+        "{}".into(),
+        "[{}]".into(),
+        format!("[{row}]"),
+    ];
+    for rows in broken {
+        assert_eq!(api::record(&rows), None, "{rows}");
+    }
+}
+
+#[test]
+fn a_page_of_records() {
+    let (a, a_out) = stored("a", 1, FIELDS[1], 1, 0);
+    let (b, b_out) = stored("b/\"🏠\"", 2, FIELDS[2], 0, 1);
+    let (c, c_out) = stored("c", 3, FIELDS[4], 0, 0);
+    let table = [
+        (
+            "[]".to_owned(),
+            1,
+            r#"{"records":[],"next":null}"#.to_owned(),
+        ),
+        (
+            format!("[{a}]"),
+            1,
+            format!(r#"{{"records":[{a_out}],"next":null}}"#),
+        ),
+        (
+            format!("[{a}]"),
+            500,
+            format!(r#"{{"records":[{a_out}],"next":null}}"#),
+        ),
+        (
+            format!("[{a},{b}]"),
+            1,
+            format!(r#"{{"records":[{a_out}],"next":"a"}}"#),
+        ),
+        (
+            format!("[{a},{b},{c}]"),
+            2,
+            format!(r#"{{"records":[{a_out},{b_out}],"next":"b/\"🏠\""}}"#),
+        ),
+        (
+            format!("[{a},{b},{c}]"),
+            3,
+            format!(r#"{{"records":[{a_out},{b_out},{c_out}],"next":null}}"#),
+        ),
+    ];
+    for (rows, limit, expected) in table {
+        assert_eq!(
+            api::records_page(&rows, limit),
+            Some(expected),
+            "{limit} of {rows}"
+        );
+    }
+    let (broken, _) = stored("b", 2, "", 0, 0);
+    for rows in [
+        String::new(),
+        "null".into(),
+        "[{}]".into(),
+        format!("[{a},{broken}]"),
+    ] {
+        assert_eq!(api::records_page(&rows, 5), None, "{rows}");
+    }
+}
+
+#[test]
+fn no_rows() {
+    assert!(api::is_empty("[]"));
+    let (row, _) = stored("a", 1, "{}", 0, 0);
+    assert!(!api::is_empty(&format!("[{row}]")));
+}
+
+/// Any name: there are no empty ones.
+fn name() -> impl Strategy<Value = String> {
+    any::<String>().prop_filter("names something", |name| !name.is_empty())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every name finds its way through a path.
+    #[test]
+    fn names_survive_a_path(source in name(), integration in name(), model in name(), id in name()) {
+        let path = format!(
+            "/v1/integrations/{}/{}/records/{}/{}",
+            segment(&source), segment(&integration), segment(&model), segment(&id)
+        );
+        let expected = Route::Api(Query::Record(of(&source, &integration), model, id));
+        prop_assert_eq!(get(&path, ""), Ok(expected));
+    }
+
+    /// What `next` says leads on from there, once encoded for the query and
+    /// also where a client forgot that.
+    #[test]
+    fn the_next_page_of_integrations_starts_there(source in name(), integration in name()) {
+        let names = serde_json::to_string(&[&source, &integration]).unwrap();
+        let names: Vec<&serde_json::value::RawValue> = serde_json::from_str(&names).unwrap();
+        let row = format!(
+            r#"{{"source":{},"integration":{},"last_seq":1,"first_synced_at":null,"last_synced_at":null,"last_event_at":null}}"#,
+            names[0], names[1]
+        );
+        let answer = api::integrations_page(&format!("[{row},{row}]"), 1).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let next = answer.get("next").and_then(|next| next.as_str()).unwrap();
+        let encoded: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("after", next)
+            .finish();
+        let expected = integrations(Some((&source, &integration)), 100);
+        prop_assert_eq!(get("/v1/integrations", &encoded), Ok(expected));
+    }
+
+    /// No request, however odd, stops the program.
+    #[test]
+    fn odd_requests_are_answered(method in any::<String>(), path in any::<String>(), query in any::<String>()) {
+        let _ = Route::parse(&method, &path, &query);
+        let _ = get(&format!("/v1/integrations{path}"), &query);
+        let _ = get("/v1/integrations/s/i/events", &format!("after={query}"));
+    }
+}
+
+#[test]
+fn a_wrong_method_comes_before_a_bad_parameter() {
+    for (method, path, query) in [
+        ("POST", "/v1/integrations", "limit=0"),
+        ("DELETE", "/v1/integrations/s/i/events/x", ""),
+    ] {
+        let refused = Route::parse(method, path, query);
+        assert_eq!(refused, Err(Problem::MethodNotAllowed("GET")));
+    }
+}
+
+#[test]
+fn a_number_is_written_in_digits() {
+    for text in ["%2B5", "5.0", "0x5", " 5"] {
+        let refused = Route::parse("GET", "/v1/integrations", &format!("limit={text}"));
+        assert!(matches!(refused, Err(Problem::BadParameter("limit", _))));
+    }
+}
