@@ -7,9 +7,10 @@
 //!
 //! What it doesn't: it moves no bytes and knows no clock. Each call is one
 //! synchronous decision, committed before it returns; what is to be done then
-//! (answer, send, wake) is for the host.
+//! (answer, send, wake, announce) it gives as a value, for the host to do.
 
 mod call;
+mod effects;
 mod fold;
 mod forward;
 mod history;
@@ -17,8 +18,9 @@ mod intake;
 mod ranges;
 
 pub use call::{Call, Reply};
+pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
-pub use forward::{Pack, Wake};
+pub use forward::Pack;
 pub use history::State;
 pub use intake::{Outcome, Taken};
 pub use ranges::Ranges;
@@ -66,6 +68,12 @@ struct Mark {
     waiting_since: Option<Timestamp>,
     /// How often it was sent again without one.
     attempts: u32,
+    /// What is known of the alarm.
+    alarm: effects::Alarm,
+    /// The last number that the list of integrations is known to have.
+    announced_seq: u64,
+    /// It was asked for since the ledger was opened.
+    asked_to_announce: bool,
 }
 
 impl<S: Sql> Ledger<S> {

@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Database, at, delivery};
-use leasewire::ledger::{Ledger, Outcome, Pack};
+use leasewire::ledger::{Effects, Ledger, Outcome, Pack};
 use leasewire::projection::Projection;
 use leasewire::signature::DedupeKey;
 use leasewire::time::Timestamp;
@@ -361,8 +361,9 @@ impl<'a> World<'a> {
             let junk = self.model.log.iter().filter(|event| event.3).count();
             assert_eq!(state.quarantined, junk as u64);
         }
+        self.ledger.announced(u64::MAX);
         let idle = self.ledger.wake(self.now, 0).unwrap();
-        assert_eq!((idle.next, idle.forward), (None, false));
+        assert_eq!(idle, Effects::default());
     }
 
     fn dead_ranges(&self) -> Vec<(u64, u64)> {
@@ -555,8 +556,9 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
         r#"{"events":[],"next":null}"#
     );
     assert!(ledger.next_packs().unwrap().is_empty());
-    let woken = ledger.wake(at("2026-02-01T00:00:00Z"), 7).unwrap();
-    assert_eq!((woken.next, woken.forward), (None, false));
+    let now = at("2026-02-01T00:00:00Z");
+    assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
+    assert_eq!(ledger.follow_up(now, 7).unwrap(), Effects::default());
     assert!(ledger.confirm(1, 1, at("2026-02-01T00:00:00Z")).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }

@@ -1,4 +1,4 @@
-//! The log as the outbox: packs, confirmations, and waking up.
+//! The log as the outbox: packs and confirmations.
 //!
 //! Events go out in order, in packs. A confirmation moves the watermark; what
 //! stays beyond it is sent again, with growing pauses, until it is confirmed
@@ -23,14 +23,6 @@ pub const BATCH_BYTES_MAX: usize = 250_000;
 /// many nearly fill it.
 const BATCH_EVENTS_MAX: u64 = 600;
 
-/// How long after intake the alarm looks whether all was confirmed, in
-/// seconds. Once a minute at the most, so that its row is shared.
-pub const WAKE_S: u64 = 60;
-/// How long an event may wait for its confirmation before it is sent again.
-const PATIENCE_S: u64 = 45;
-/// Longest pause between two attempts.
-const PAUSE_S_MAX: u64 = 3_600;
-
 /// Events in one queue message: a JSON array of CloudEvents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
@@ -40,15 +32,6 @@ pub struct Pack {
     pub last: u64,
     /// The message.
     pub text: String,
-}
-
-/// What the alarm found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wake {
-    /// When to wake again; `None` if there is nothing to wait for.
-    pub next: Option<Timestamp>,
-    /// Something is to be sent.
-    pub forward: bool,
 }
 
 impl<S: Sql> Ledger<S> {
@@ -144,39 +127,6 @@ impl<S: Sql> Ledger<S> {
         self.settle(now)
     }
 
-    /// The alarm: keeps the watermark, and finds what was sent and not
-    /// confirmed. `random` spreads the next wake-up, so that ledgers which
-    /// failed together don't all try again together.
-    pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Wake, SqlError> {
-        self.keep_mark()?;
-        if !self.has_unsettled() {
-            return Ok(Wake {
-                next: None,
-                forward: false,
-            });
-        }
-        let waiting_since = self.mark.waiting_since;
-        let patient = waiting_since.is_some_and(|since| since > now.minus_s(PATIENCE_S));
-        if !patient {
-            self.mark.attempts = self.mark.attempts.saturating_add(1);
-            self.sql.execute(
-                "UPDATE ledger SET attempts = ?1",
-                &[u64::from(self.mark.attempts).into()],
-            )?;
-            self.mark.sent_seq = self.mark.confirmed_seq;
-            self.mark.waiting_since = Some(now);
-        }
-        Ok(Wake {
-            next: Some(pause(self.mark.attempts, now, random)),
-            forward: self.has_unsent(),
-        })
-    }
-
-    /// When the alarm should look, counted from an intake.
-    pub fn wake_after_intake(now: Timestamp, random: u32) -> Timestamp {
-        pause(0, now, random)
-    }
-
     fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
         let before = self.mark.confirmed_seq;
         self.advance()?;
@@ -193,7 +143,7 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    fn keep_mark(&mut self) -> Result<(), SqlError> {
+    pub(super) fn keep_mark(&mut self) -> Result<(), SqlError> {
         if self.mark.kept_seq < self.mark.confirmed_seq {
             self.sql.execute(
                 "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
@@ -315,15 +265,6 @@ pub(super) fn time(row: &Row, own: usize, received: usize) -> Result<Timestamp, 
         None => row.integer(received)?,
     };
     Ok(Timestamp::from_us(us))
-}
-
-/// The next wake-up after this many attempts: a minute, doubling up to an
-/// hour, and up to a quarter more at random.
-fn pause(attempts: u32, now: Timestamp, random: u32) -> Timestamp {
-    let doubled = WAKE_S.saturating_mul(1_u64.checked_shl(attempts).unwrap_or(u64::MAX));
-    let pause_s = doubled.min(PAUSE_S_MAX);
-    let jitter_s = u64::from(random).checked_rem(pause_s / 4).unwrap_or(0);
-    now.plus_s(pause_s.saturating_add(jitter_s))
 }
 
 /// Packs under construction.

@@ -17,7 +17,7 @@ use super::consumer::statement;
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
 use super::{error_text, glue, now, property, random};
-use crate::ledger::{Call, Ledger as Core, Outcome, Pack, Reply};
+use crate::ledger::{Call, Effects, Ledger as Core, Outcome, Pack, Reply, State};
 use crate::projection::announcement;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -37,19 +37,8 @@ struct Object {
     env: JsValue,
     /// `None` until the storage could be read.
     core: RefCell<Option<Core<ObjectStorage>>>,
-    alarm: Cell<Alarm>,
     /// A batch is on its way, or the pause after it isn't over.
     sending: Cell<bool>,
-    /// The last number that D1's list of integrations is known to have.
-    announced_seq: Cell<u64>,
-}
-
-/// What is known of the object's alarm.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Alarm {
-    Unknown,
-    Set,
-    None,
 }
 
 #[wasm_bindgen]
@@ -61,9 +50,7 @@ impl Ledger {
             storage: property(state, "storage"),
             env,
             core: RefCell::new(None),
-            alarm: Cell::new(Alarm::Unknown),
             sending: Cell::new(false),
-            announced_seq: Cell::new(0),
         }))
     }
 
@@ -85,8 +72,7 @@ impl Ledger {
 
     /// The safety net.
     pub async fn alarm(&self) {
-        let object = self.0.clone();
-        object.wake().await;
+        self.0.wake();
     }
 }
 
@@ -96,15 +82,18 @@ impl Object {
             .await
             .map_err(|error| error_text(&error))?;
         let call = Call::decode(Uint8Array::new(&body).to_vec()).ok_or("not a call")?;
-        if self.alarm.get() == Alarm::Unknown {
-            self.look_for_alarm().await;
-        }
+        self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.
-        let reply = self
-            .with_core(|core| core.answer(call, now()))
+        let (reply, effects) = self
+            .with_core(|core| {
+                let reply = core.answer(call, now())?;
+                // The reply stands, whatever is the matter with the effects.
+                let effects = core.follow_up(now(), random()).unwrap_or_default();
+                Ok((reply, effects))
+            })
             .map_err(|error| error.to_string())?;
-        self.follow_up();
+        self.perform(effects);
         Ok(match reply {
             Reply::Taken(taken) => {
                 if let Outcome::Quarantined(why) = taken.outcome {
@@ -133,22 +122,16 @@ impl Object {
         }
     }
 
-    /// After a call: arms the alarm, and forwards what is there.
-    fn follow_up(self: &Rc<Self>) {
-        let (unsettled, unsent, last_seq) = self
-            .with_core(|core| Ok((core.has_unsettled(), core.has_unsent(), core.last_seq())))
-            .unwrap_or((true, false, 0));
-        let first = last_seq > 0 && self.announced_seq.get() == 0;
-        if (unsettled || first) && self.alarm.get() != Alarm::Set {
-            self.arm(Core::<ObjectStorage>::wake_after_intake(now(), random()));
+    /// Carries out what the core decided.
+    fn perform(self: &Rc<Self>, effects: Effects) {
+        if let Some(at) = effects.wake_at {
+            self.arm(at);
         }
-        if first {
+        if let Some(state) = effects.announce {
             let object = self.clone();
-            spawn_local(async move {
-                object.announce().await;
-            });
+            spawn_local(async move { object.announce(&state).await });
         }
-        if unsent {
+        if effects.forward {
             self.clone().forward_in_background();
         }
     }
@@ -171,12 +154,12 @@ impl Object {
                 Err(error) => return warn("packs can't be read", error.to_string()),
             };
             let Some(last) = packs.last().map(|pack| pack.last) else {
-                return self.note_sent(u64::MAX);
+                return self.note(|core| core.sent(u64::MAX, now()));
             };
             if let Err(error) = self.send(&packs).await {
                 return warn("the queue doesn't take packs", error_text(&error));
             }
-            self.note_sent(last);
+            self.note(|core| core.sent(last, now()));
             // One pack that isn't full: let the next one fill.
             if packs.len() == 1 {
                 glue::sleep(BATCH_INTERVAL_MS).await;
@@ -192,9 +175,10 @@ impl Object {
         glue::send_packs(&property(&self.env, "RECORDS"), texts, QUEUE_MS_MAX).await
     }
 
-    fn note_sent(&self, seq: u64) {
+    /// Tells the core what has happened.
+    fn note(&self, news: impl FnOnce(&mut Core<ObjectStorage>)) {
         let noted = self.with_core(|core| {
-            core.sent(seq, now());
+            news(core);
             Ok(())
         });
         if let Err(error) = noted {
@@ -202,67 +186,38 @@ impl Object {
         }
     }
 
-    async fn wake(self: &Rc<Self>) {
-        self.alarm.set(Alarm::None);
-        let announced = self.announce().await;
-        let woken = self.with_core(|core| core.wake(now(), random()));
-        let (next, forward) = match woken {
-            Ok(wake) => (wake.next, wake.forward),
+    fn wake(self: &Rc<Self>) {
+        let effects = self.with_core(|core| core.wake(now(), random()));
+        match effects {
+            Ok(effects) => self.perform(effects),
             Err(error) => {
                 warn("the alarm found the ledger unusable", error.to_string());
-                (Some(self.soon()), false)
+                self.arm(Core::<ObjectStorage>::wake_after_failure(now(), random()));
             }
-        };
-        if let Some(next) = next.or_else(|| (!announced).then(|| self.soon())) {
-            self.arm(next);
         }
-        if forward {
-            self.clone().forward_in_background();
-        }
-    }
-
-    fn soon(&self) -> Timestamp {
-        Core::<ObjectStorage>::wake_after_intake(now(), random())
     }
 
     /// Makes the integration known in D1, so that the API lists it and finds
-    /// its ledger. True if D1 has the present state.
-    async fn announce(&self) -> bool {
-        let state = match self.with_core(|core| core.state()) {
-            Ok(Some(state)) => state,
-            Ok(None) => return true,
-            Err(_) => return false,
-        };
-        if self.announced_seq.get() == state.last_seq {
-            return true;
-        }
-        let statements = Array::of1(&statement(&announcement(&state)));
+    /// its ledger.
+    async fn announce(&self, state: &State) {
+        let statements = Array::of1(&statement(&announcement(state)));
         match glue::batch(&property(&self.env, "DB"), statements).await {
-            Ok(()) => {
-                self.announced_seq.set(state.last_seq);
-                true
-            }
-            Err(error) => {
-                warn("the integration can't be announced", error_text(&error));
-                false
-            }
+            Ok(()) => self.note(|core| core.announced(state.last_seq)),
+            Err(error) => warn("the integration can't be announced", error_text(&error)),
         }
     }
 
     fn arm(&self, at: Timestamp) {
-        match glue::arm(&self.storage, at.ms() as f64) {
-            Ok(()) => self.alarm.set(Alarm::Set),
-            Err(error) => warn("the alarm can't be set", error_text(&error)),
+        if let Err(error) = glue::arm(&self.storage, at.ms() as f64) {
+            warn("the alarm can't be set", error_text(&error));
         }
     }
 
     async fn look_for_alarm(&self) {
-        let found = glue::armed_for(&self.storage).await;
-        if self.alarm.get() == Alarm::Unknown {
-            self.alarm.set(match found {
-                Ok(time) if time.as_f64().is_some() => Alarm::Set,
-                _ => Alarm::None,
-            });
+        if self.with_core(|core| Ok(core.asks_for_alarm())) == Ok(true) {
+            let found = glue::armed_for(&self.storage).await;
+            let is_set = found.is_ok_and(|time| time.as_f64().is_some());
+            self.note(|core| core.found_alarm(is_set));
         }
     }
 

@@ -1,0 +1,129 @@
+//! What is to be done after a decision: effects, as values.
+//!
+//! The alarm is the safety net. It is armed whenever something waits and no
+//! alarm is known to be set, at most once a minute, and finds what was sent and
+//! not confirmed. An idle ledger has none, and costs nothing.
+
+use super::{Ledger, State};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// How long after intake the alarm looks whether all was confirmed, in
+/// seconds. Once a minute at the most, so that its row is shared.
+const WAKE_S: u64 = 60;
+/// How long an event may wait for its confirmation before it is sent again.
+const PATIENCE_S: u64 = 45;
+/// Longest pause between two attempts.
+const PAUSE_S_MAX: u64 = 3_600;
+
+/// What the host is to do, in this order. None of it is awaited by an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Set the alarm.
+    pub wake_at: Option<Timestamp>,
+    /// Write this state into the list of integrations, and tell the ledger
+    /// with [`Ledger::announced`] when that is done.
+    pub announce: Option<State>,
+    /// Send what [`Ledger::next_packs`] gives, until it gives nothing.
+    pub forward: bool,
+}
+
+/// What is known of a ledger's alarm.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// The ledger was opened, and nobody has looked.
+    #[default]
+    Unknown,
+    /// It is set.
+    Set,
+    /// There is none.
+    None,
+}
+
+impl<S: Sql> Ledger<S> {
+    /// True until the host has looked whether an alarm is set, and said so
+    /// with [`Ledger::found_alarm`].
+    pub fn asks_for_alarm(&self) -> bool {
+        self.mark.alarm == Alarm::Unknown
+    }
+
+    /// Notes whether an alarm is set.
+    pub fn found_alarm(&mut self, is_set: bool) {
+        if self.mark.alarm == Alarm::Unknown {
+            self.mark.alarm = if is_set { Alarm::Set } else { Alarm::None };
+        }
+    }
+
+    /// What is to be done after a call. `random` spreads the wake-up, so that
+    /// ledgers which failed together don't all try again together.
+    pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
+        // Once since the ledger was opened; the alarm repeats it.
+        let announce = if self.mark.asked_to_announce {
+            None
+        } else {
+            self.state()?
+        };
+        self.mark.asked_to_announce |= announce.is_some();
+        let unknown = self.name.is_some() && self.mark.announced_seq == 0;
+        let waits = self.has_unsettled() || unknown;
+        let wake_at = (waits && self.mark.alarm != Alarm::Set).then(|| self.arm(now, random));
+        Ok(Effects {
+            wake_at,
+            announce,
+            forward: self.has_unsent(),
+        })
+    }
+
+    /// The alarm went off: keeps the watermark, and finds what was sent and
+    /// not confirmed.
+    pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
+        self.mark.alarm = Alarm::None;
+        self.keep_mark()?;
+        let waiting_since = self.mark.waiting_since;
+        let patient = waiting_since.is_some_and(|since| since > now.minus_s(PATIENCE_S));
+        if self.has_unsettled() && !patient {
+            self.mark.attempts = self.mark.attempts.saturating_add(1);
+            self.sql.execute(
+                "UPDATE ledger SET attempts = ?1",
+                &[u64::from(self.mark.attempts).into()],
+            )?;
+            self.mark.sent_seq = self.mark.confirmed_seq;
+            self.mark.waiting_since = Some(now);
+        }
+        let announce = if self.mark.announced_seq < self.mark.last_seq {
+            self.state()?
+        } else {
+            None
+        };
+        let waits = self.has_unsettled() || announce.is_some();
+        Ok(Effects {
+            wake_at: waits.then(|| self.arm(now, random)),
+            announce,
+            forward: self.has_unsent(),
+        })
+    }
+
+    /// When to look again where the ledger itself can't be used.
+    pub fn wake_after_failure(now: Timestamp, random: u32) -> Timestamp {
+        pause(0, now, random)
+    }
+
+    /// Notes that the list of integrations has the state up to `seq`.
+    pub fn announced(&mut self, seq: u64) {
+        self.mark.announced_seq = self.mark.announced_seq.max(seq);
+    }
+
+    fn arm(&mut self, now: Timestamp, random: u32) -> Timestamp {
+        self.mark.alarm = Alarm::Set;
+        pause(self.mark.attempts, now, random)
+    }
+}
+
+/// The next wake-up after this many attempts: a minute, doubling up to an
+/// hour, and up to a quarter more at random.
+fn pause(attempts: u32, now: Timestamp, random: u32) -> Timestamp {
+    let doubled = WAKE_S.saturating_mul(1_u64.checked_shl(attempts).unwrap_or(u64::MAX));
+    let pause_s = doubled.min(PAUSE_S_MAX);
+    let jitter_s = u64::from(random).checked_rem(pause_s / 4).unwrap_or(0);
+    now.plus_s(pause_s.saturating_add(jitter_s))
+}
