@@ -5,9 +5,11 @@
 //! wasm and JavaScript many times.
 
 mod consumer;
+mod database;
 mod edge;
 mod environment;
 mod glue;
+mod ledgers;
 mod log;
 mod object;
 mod read;

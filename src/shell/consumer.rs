@@ -6,15 +6,13 @@
 
 use futures_util::future::join_all;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::{Array, Date};
+use worker::js_sys::Date;
 use worker::worker_sys::{Message, MessageBatch};
 
-use super::edge::{ask, ledger_name};
 use super::log::{Level, Line};
-use super::{error_text, glue, now, property};
+use super::{database, error_text, ledgers, now};
 use crate::ledger::Call;
-use crate::projection::{Projection, Statement};
-use crate::sql::Value;
+use crate::projection::Projection;
 use crate::time::Timestamp;
 
 /// The dead-letter queue's name, as `wrangler.toml` has it.
@@ -82,23 +80,25 @@ async fn handle(message: Message, dead: bool, env: &JsValue) {
 
 async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'static str, Failure> {
     let mut pack = read(message, line)?;
-    let ledger = ledger_name(&pack.source, &pack.integration);
+    let ledger = ledgers::name(&pack.source, &pack.integration);
     for seq in pack.missing() {
         let call = Call::Data { seq };
-        let data = ask(env, &ledger, &call).await.map_err(Failure::Again)?;
+        let data = ledgers::ask(env, &ledger, &call)
+            .await
+            .map_err(Failure::Again)?;
         pack.supply(seq, &data.unwrap_or_default())
             .map_err(|why| Failure::Unreadable(why.to_string()))?;
     }
-    let statements = pack.statements(sent_at(message), now());
-    let statements: Array = statements.iter().map(statement).collect();
-    glue::batch(&property(env, "DB"), statements)
+    database::run(env, &pack.statements(sent_at(message), now()))
         .await
-        .map_err(|error| Failure::Again(error_text(&error)))?;
+        .map_err(Failure::Again)?;
     let call = Call::Confirm {
         first: pack.first,
         last: pack.last,
     };
-    ask(env, &ledger, &call).await.map_err(Failure::Again)?;
+    ledgers::ask(env, &ledger, &call)
+        .await
+        .map_err(Failure::Again)?;
     Ok("applied")
 }
 
@@ -109,8 +109,10 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'sta
         last: pack.last,
         reason: DEAD_REASON.to_owned(),
     };
-    let ledger = ledger_name(&pack.source, &pack.integration);
-    ask(env, &ledger, &call).await.map_err(Failure::Again)?;
+    let ledger = ledgers::name(&pack.source, &pack.integration);
+    ledgers::ask(env, &ledger, &call)
+        .await
+        .map_err(Failure::Again)?;
     Ok("dead")
 }
 
@@ -131,16 +133,4 @@ fn sent_at(message: &Message) -> Timestamp {
         |_| now(),
         |time: Date| Timestamp::from_ms(time.get_time() as i64),
     )
-}
-
-/// A statement as the glue takes it: the SQL, then its parameters.
-pub fn statement(statement: &Statement) -> Array {
-    let sql = JsValue::from_str(statement.sql);
-    let params = statement.params.iter().map(|param| match param {
-        Value::Null => JsValue::NULL,
-        Value::Integer(value) => JsValue::from_f64(*value as f64),
-        Value::Text(value) => JsValue::from_str(value),
-        Value::Blob(value) => worker::js_sys::Uint8Array::from(value.as_slice()).into(),
-    });
-    std::iter::once(sql).chain(params).collect()
 }

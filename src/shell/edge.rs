@@ -9,15 +9,12 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{error_text, glue, now, property, read};
+use super::{glue, ledgers, now, read};
 use crate::api::Route;
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
 use crate::problem::Problem;
 use crate::signature::Presented;
-
-/// How long a ledger may take, in milliseconds: senders give up after 5 s.
-const LEDGER_MS_MAX: u32 = 4_000;
 
 /// Answers a request and logs it.
 pub async fn fetch(request: Request, env: JsValue) -> Response {
@@ -129,8 +126,8 @@ fn verify(
 }
 
 async fn hand_over(env: &JsValue, delivery: Delivery, line: &mut Line) -> Result<String, Problem> {
-    let name = ledger_name(&delivery.source, &delivery.integration);
-    let answer = match ask(env, &name, &Call::Intake(delivery)).await {
+    let name = ledgers::name(&delivery.source, &delivery.integration);
+    let answer = match ledgers::ask(env, &name, &Call::Intake(delivery)).await {
         Ok(answer) => answer.unwrap_or_default(),
         Err(why) => {
             line.reason = Some(why);
@@ -144,28 +141,6 @@ async fn hand_over(env: &JsValue, delivery: Delivery, line: &mut Line) -> Result
         line.level = Level::Warn;
     }
     Ok(answer)
-}
-
-/// The name of an integration's ledger. A source has no slash in its name, so
-/// no two integrations share one.
-pub fn ledger_name(source: &str, integration: &str) -> String {
-    format!("{source}/{integration}")
-}
-
-/// Asks the ledger called `name`: its answer, `None` if there is no such
-/// thing, or why it can't be asked.
-pub async fn ask(env: &JsValue, name: &str, call: &Call) -> Result<Option<String>, String> {
-    let namespace = property(env, "LEDGER");
-    let bytes = Uint8Array::from(call.encode().as_slice());
-    let answer = glue::call_ledger(&namespace, name, bytes, LEDGER_MS_MAX)
-        .await
-        .map_err(|error| error_text(&error))?;
-    let answer = answer.as_string().unwrap_or_default();
-    match answer.split_at_checked(3) {
-        Some(("200", body)) => Ok(Some(body.to_owned())),
-        Some(("404", _)) => Ok(None),
-        _ => Err(format!("the ledger answered {answer}")),
-    }
 }
 
 fn refuse(problem: &Problem) -> Response {

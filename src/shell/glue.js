@@ -67,9 +67,9 @@ export async function callLedger(namespace, name, bytes, ms) {
 }
 
 /** Sends each text as a message. Throws if that takes longer than `ms`. */
-export function sendPacks(queue, texts, ms) {
+export async function sendPacks(queue, texts, ms) {
   const messages = texts.map((body) => ({ body, contentType: "text" }));
-  return within(ms, queue.sendBatch(messages));
+  await within(ms, queue.sendBatch(messages));
 }
 
 /** Runs `work` in a transaction, which is undone if it returns false. */
@@ -95,7 +95,7 @@ export function arm(storage, ms) {
 }
 
 /** Milliseconds of the alarm that is set, or null. */
-export function armedFor(storage) {
+export async function armedFor(storage) {
   return storage.getAlarm();
 }
 

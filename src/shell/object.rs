@@ -13,10 +13,9 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::js_sys::{Array, Uint8Array};
 use worker::web_sys::{Request, Response};
 
-use super::consumer::statement;
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
-use super::{error_text, glue, now, property, random};
+use super::{database, error_text, glue, now, property, random};
 use crate::ledger::{Call, Effects, Ledger as Core, Outcome, Pack, Reply, State};
 use crate::projection::announcement;
 use crate::sql::SqlError;
@@ -200,10 +199,9 @@ impl Object {
     /// Makes the integration known in D1, so that the API lists it and finds
     /// its ledger.
     async fn announce(&self, state: &State) {
-        let statements = Array::of1(&statement(&announcement(state)));
-        match glue::batch(&property(&self.env, "DB"), statements).await {
+        match database::run(&self.env, &[announcement(state)]).await {
             Ok(()) => self.note(|core| core.announced(state.last_seq)),
-            Err(error) => warn("the integration can't be announced", error_text(&error)),
+            Err(why) => warn("the integration can't be announced", why),
         }
     }
 

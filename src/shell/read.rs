@@ -2,12 +2,9 @@
 //! ledgers.
 
 use wasm_bindgen::JsValue;
-use worker::js_sys::Array;
 
-use super::consumer::statement;
-use super::edge::{ask, ledger_name};
 use super::log::Line;
-use super::{environment, error_text, glue, property};
+use super::{database, environment, ledgers};
 use crate::api::{self, Of, Query};
 use crate::ledger::Call;
 use crate::problem::Problem;
@@ -71,7 +68,7 @@ async fn ledger(env: &JsValue, of: &Of, call: &Call, line: &mut Line) -> Result<
     if api::is_empty(&known) {
         return Err(Problem::Unknown("integration"));
     }
-    match ask(env, &ledger_name(&of.source, &of.integration), call).await {
+    match ledgers::ask(env, &ledgers::name(&of.source, &of.integration), call).await {
         Ok(answer) => answer.ok_or(Problem::Unknown("event")),
         Err(why) => {
             line.reason = Some(why);
@@ -81,12 +78,8 @@ async fn ledger(env: &JsValue, of: &Of, call: &Call, line: &mut Line) -> Result<
 }
 
 async fn select(env: &JsValue, query: &Statement, line: &mut Line) -> Result<String, Problem> {
-    let query: Array = statement(query);
-    match glue::select(&property(env, "DB"), query).await {
-        Ok(rows) => Ok(rows.as_string().unwrap_or_default()),
-        Err(error) => {
-            line.reason = Some(error_text(&error));
-            Err(Problem::DatabaseUnavailable)
-        }
-    }
+    database::select(env, query).await.map_err(|why| {
+        line.reason = Some(why);
+        Problem::DatabaseUnavailable
+    })
 }

@@ -1,0 +1,36 @@
+//! Calls to D1.
+
+use wasm_bindgen::JsValue;
+use worker::js_sys::{Array, Uint8Array};
+
+use super::{error_text, glue, property};
+use crate::projection::Statement;
+use crate::sql::Value;
+
+/// Runs `statements` as one transaction.
+pub async fn run(env: &JsValue, statements: &[Statement]) -> Result<(), String> {
+    let statements: Array = statements.iter().map(to_js).collect();
+    glue::batch(&property(env, "DB"), statements)
+        .await
+        .map_err(|error| error_text(&error))
+}
+
+/// The rows of `query` as JSON, each as an array of its columns.
+pub async fn select(env: &JsValue, query: &Statement) -> Result<String, String> {
+    match glue::select(&property(env, "DB"), to_js(query)).await {
+        Ok(rows) => Ok(rows.as_string().unwrap_or_default()),
+        Err(error) => Err(error_text(&error)),
+    }
+}
+
+/// A statement as the glue takes it: the SQL, then its parameters.
+fn to_js(statement: &Statement) -> Array {
+    let sql = JsValue::from_str(statement.sql);
+    let params = statement.params.iter().map(|param| match param {
+        Value::Null => JsValue::NULL,
+        Value::Integer(value) => JsValue::from_f64(*value as f64),
+        Value::Text(value) => JsValue::from_str(value),
+        Value::Blob(value) => Uint8Array::from(value.as_slice()).into(),
+    });
+    std::iter::once(sql).chain(params).collect()
+}
