@@ -117,9 +117,10 @@ impl<'a> Subject<'a> {
 }
 
 /// True if `id` can name something: not empty, at most [`ID_BYTES_MAX`]
-/// bytes, no control characters.
+/// bytes, no control characters, and neither `.` nor `..`, which no path of a
+/// URL can hold.
 pub fn is_usable_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= ID_BYTES_MAX && !id.chars().any(char::is_control)
+    !matches!(id, "" | "." | "..") && id.len() <= ID_BYTES_MAX && !id.chars().any(char::is_control)
 }
 
 /// How an event changes its record.
@@ -158,7 +159,7 @@ pub enum Unclear {
     UnknownEnvelope,
     /// An event about a record that names no record.
     NoRecordId,
-    /// A record id that can't be used: empty, too long, control characters.
+    /// A record id that can't be used: see [`is_usable_id`].
     BadRecordId,
     /// An event about a record that names no usable model.
     NoModel,

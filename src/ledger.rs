@@ -20,7 +20,7 @@ mod ranges;
 pub use call::{Call, Reply};
 pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
-pub use forward::Pack;
+pub use forward::{Batch, Pack};
 pub use history::State;
 pub use intake::{Outcome, Taken};
 pub use ranges::Ranges;

@@ -82,7 +82,7 @@ fn check(dialect: &str, text: &str) -> Result<(), String> {
         ("quarantined", Outcome::Quarantined(_)) => return Ok(()),
         (_, outcome) => return Err(format!("expected {status}, was {outcome:?}")),
     }
-    let packs = ledger.next_packs().map_err(|e| e.0)?;
+    let packs = ledger.next_batch().map_err(|e| e.0)?.packs;
     let pack = &packs.first().ok_or("nothing is forwarded")?.text;
     let events: Vec<&Value> = serde_json::from_str(pack).map_err(|e| e.to_string())?;
     let event = Object::parse(events[0].get()).ok_or("the event is not an object")?;

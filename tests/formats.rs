@@ -98,7 +98,7 @@ fn lines(pack: &str) -> String {
 #[test]
 fn queue_messages() {
     let database = Database::default();
-    let packs = filled(&database).next_packs().unwrap();
+    let packs = filled(&database).next_batch().unwrap().packs;
     assert_eq!(packs.len(), 1);
     assert_eq!((packs[0].first, packs[0].last), (1, 12));
     golden("pack.jsonl", &lines(&packs[0].text));
@@ -125,7 +125,7 @@ fn d1_tables_and_rows() {
         .execute_batch(include_str!("../migrations/0001_records.sql"))
         .unwrap();
     let ledger = filled(&database);
-    let pack = ledger.next_packs().unwrap().remove(0);
+    let pack = ledger.next_batch().unwrap().packs.remove(0);
     let projection = Projection::read(&pack.text).unwrap();
     let now = at("2026-03-25T15:01:00Z");
     let mut statements = projection.statements(at("2026-03-25T15:00:20Z"), now);

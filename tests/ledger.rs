@@ -299,13 +299,10 @@ impl<'a> World<'a> {
     }
 
     fn forward(&mut self) {
-        loop {
-            let packs = self.ledger.next_packs().unwrap();
-            let Some(last) = packs.last().map(|pack| pack.last) else {
-                return self.ledger.sent(u64::MAX, self.now);
-            };
-            self.ledger.sent(last, self.now);
-            self.queue.extend(packs);
+        while self.ledger.has_unsent() {
+            let batch = self.ledger.next_batch().unwrap();
+            self.ledger.sent(batch.through, self.now);
+            self.queue.extend(batch.packs);
         }
     }
 
@@ -555,7 +552,7 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
         ledger.events(0, 10).unwrap(),
         r#"{"events":[],"next":null}"#
     );
-    assert!(ledger.next_packs().unwrap().is_empty());
+    assert!(ledger.next_batch().unwrap().packs.is_empty());
     let now = at("2026-02-01T00:00:00Z");
     assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
     assert_eq!(ledger.follow_up(now, 7).unwrap(), Effects::default());

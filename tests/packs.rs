@@ -30,19 +30,41 @@ fn diff(record: &str, field: &str, value: &str) -> String {
 /// Sends everything there is; the packs, batch by batch.
 fn drain(ledger: &mut Ledger<&Database>) -> Vec<Vec<(u64, u64, String)>> {
     let mut batches = Vec::new();
-    loop {
-        let packs = ledger.next_packs().unwrap();
-        let Some(last) = packs.last().map(|pack| pack.last) else {
-            return batches;
-        };
-        ledger.sent(last, at("2026-01-01T00:00:00Z"));
+    while ledger.has_unsent() {
+        let batch = ledger.next_batch().unwrap();
+        ledger.sent(batch.through, at("2026-01-01T00:00:00Z"));
+        let packs = batch.packs.into_iter();
         batches.push(
             packs
-                .into_iter()
                 .map(|pack| (pack.first, pack.last, pack.text))
                 .collect(),
         );
     }
+    batches
+}
+
+/// What the queue lost is sent again, and what came in behind it is sent,
+/// however much between them was confirmed already.
+#[test]
+fn a_gap_far_behind_does_not_hide_what_is_new() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-01-01T00:00:00Z");
+    let take = |ledger: &mut Ledger<&Database>, record| {
+        let delivery = delivery("meterbase", "i", &whole(record, 10));
+        ledger.intake(&delivery, now).unwrap();
+    };
+    (0..2_000).for_each(|record| take(&mut ledger, record));
+    drain(&mut ledger);
+    ledger.confirm(2, 2_000, now).unwrap();
+    ledger.wake(now.plus_s(3_600), 0).unwrap();
+    (2_000..2_010).for_each(|record| take(&mut ledger, record));
+    let packs = drain(&mut ledger).concat();
+    let ranges: Vec<_> = packs
+        .iter()
+        .map(|(first, last, _)| (*first, *last))
+        .collect();
+    assert_eq!(ranges, [(1, 1), (2_001, 2_010)]);
 }
 
 #[test]

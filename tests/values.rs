@@ -769,14 +769,17 @@ fn reasons_for_quarantine() {
 #[test]
 fn usable_ids() {
     let usable = [
-        "1", "lease_9", " ", "a b", "a/b", "..", "\"'`", "%", "é", "🏠", "e\u{301}", "\u{a0}",
-        "\u{2028}", "\u{feff}", "null",
+        "1", "lease_9", " ", "a b", "a/b", "...", ".a", "\"'`", "%", "é", "🏠", "e\u{301}",
+        "\u{a0}", "\u{2028}", "\u{feff}", "null",
     ];
     for id in usable {
         assert!(is_usable_id(id), "{id:?}");
     }
     let unusable = [
         "",
+        // A URL resolves these, encoded or not.
+        ".",
+        "..",
         "\0",
         "\t",
         "\n",

@@ -24,7 +24,7 @@ pub struct Effects {
     /// Write this state into the list of integrations, and tell the ledger
     /// with [`Ledger::announced`] when that is done.
     pub announce: Option<State>,
-    /// Send what [`Ledger::next_packs`] gives, until it gives nothing.
+    /// Send what [`Ledger::next_batch`] gives, until nothing is unsent.
     pub forward: bool,
 }
 

@@ -34,28 +34,49 @@ pub struct Pack {
     pub text: String,
 }
 
+/// Packs to hand to the queue together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The messages, in order.
+    pub packs: Vec<Pack>,
+    /// Everything up to here is in the packs, or needs no sending.
+    pub through: u64,
+}
+
 impl<S: Sql> Ledger<S> {
-    /// The next packs to send, in order, as many as fit into one batch.
-    pub fn next_packs(&self) -> Result<Vec<Pack>, SqlError> {
+    /// The next batch to send. Where it has no packs, there is nothing to
+    /// send up to its end.
+    pub fn next_batch(&self) -> Result<Batch, SqlError> {
         let Some(name) = &self.name else {
-            return Ok(Vec::new());
+            return Ok(Batch::default());
+        };
+        let rows = self.unsent()?;
+        let Some(end) = rows.last() else {
+            // What is left is quarantined.
+            return Ok(Batch {
+                packs: Vec::new(),
+                through: self.mark.last_seq,
+            });
         };
         // A confirmed or dead event within reach ends a pack, so that a
         // pack's range holds its own events only.
+        let mut through = end.number(0)?;
         let mut packs = Packs::default();
-        for row in self.unsent()? {
+        for row in &rows {
             let seq = row.number(0)?;
             let settled = self.mark.ahead.end_of(seq).or(self.mark.dead.end_of(seq));
             if settled.is_some() {
                 packs.close();
                 continue;
             }
-            let event = self.cloud_event(&row, &name.source, &name.integration)?;
+            let event = self.cloud_event(row, &name.source, &name.integration)?;
             if !packs.push(seq, &event) {
+                through = seq.saturating_sub(1);
                 break;
             }
         }
-        Ok(packs.finish())
+        let packs = packs.finish();
+        Ok(Batch { packs, through })
     }
 
     /// True if an event was not handed to the queue yet.
@@ -68,8 +89,8 @@ impl<S: Sql> Ledger<S> {
         self.mark.confirmed_seq < self.mark.last_seq
     }
 
-    /// Notes that everything through `seq` was handed to the queue. Where
-    /// [`Ledger::next_packs`] gave nothing, that is the last number.
+    /// Notes that everything through `seq`, the end of a batch, was handed to
+    /// the queue.
     pub fn sent(&mut self, seq: u64, now: Timestamp) {
         let mark = &mut self.mark;
         mark.sent_seq = mark.sent_seq.max(seq.min(mark.last_seq));

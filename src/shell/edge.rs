@@ -40,13 +40,14 @@ async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<Stri
     let (path, query) = split(&url);
     let method = request.method();
     line.message = format!("{method} {path}");
+    let route = Route::parse(&method, path, query);
     // Who has no token learns nothing of the API, not even what is a path.
-    if path.starts_with("/v1/") {
+    if matches!(route, Ok(Route::Api(_))) || path.starts_with("/v1/") {
         let headers = request.headers();
         let authorization = headers.get("authorization").ok().flatten();
         read::authorize(env, authorization.as_deref())?;
     }
-    match Route::parse(&method, path, query)? {
+    match route? {
         Route::Webhook { source } => webhook(request, env, source, line).await,
         Route::Health => Ok(format!(
             r#"{{"status":"ok","version":"{}"}}"#,

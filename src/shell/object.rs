@@ -147,20 +147,19 @@ impl Object {
     /// Sends packs until everything is sent or the queue refuses; the alarm
     /// tries again.
     async fn forward(&self) {
-        loop {
-            let packs = match self.with_core(|core| core.next_packs()) {
-                Ok(packs) => packs,
+        while self.with_core(|core| Ok(core.has_unsent())) == Ok(true) {
+            let batch = match self.with_core(|core| core.next_batch()) {
+                Ok(batch) => batch,
                 Err(error) => return warn("packs can't be read", error.to_string()),
             };
-            let Some(last) = packs.last().map(|pack| pack.last) else {
-                return self.note(|core| core.sent(u64::MAX, now()));
-            };
-            if let Err(error) = self.send(&packs).await {
+            if !batch.packs.is_empty()
+                && let Err(error) = self.send(&batch.packs).await
+            {
                 return warn("the queue doesn't take packs", error_text(&error));
             }
-            self.note(|core| core.sent(last, now()));
+            self.note(|core| core.sent(batch.through, now()));
             // One pack that isn't full: let the next one fill.
-            if packs.len() == 1 {
+            if batch.packs.len() == 1 {
                 glue::sleep(BATCH_INTERVAL_MS).await;
             }
         }
