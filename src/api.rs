@@ -65,6 +65,16 @@ pub struct Page<T> {
     pub limit: u64,
 }
 
+/// True if `path` leads into the API, which wants a token whatever else is
+/// wrong with the request. Decided on the decoded path, as [`Route::parse`]
+/// reads it.
+pub fn is_api(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    percent_decode_str(first)
+        .decode_utf8()
+        .is_ok_and(|first| first == "v1")
+}
+
 impl Route {
     /// Reads method, path and query, each as the URL has it. Ids in paths are
     /// percent-encoded.

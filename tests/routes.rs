@@ -672,3 +672,23 @@ fn a_number_is_written_in_digits() {
         assert!(matches!(refused, Err(Problem::BadParameter("limit", _))));
     }
 }
+
+/// Whatever is answered by the API is recognised as its path.
+#[test]
+fn every_way_to_write_an_api_path_is_recognised() {
+    for path in ["/v1/integrations", "/%761/integrations", "/v%31/x", "/v1"] {
+        assert!(api::is_api(path), "{path}");
+    }
+    for path in [
+        "/",
+        "/healthz",
+        "/webhooks/v1",
+        "/v1x",
+        "v1",
+        "/%ff",
+        "//v1",
+    ] {
+        assert!(!api::is_api(path), "{path}");
+        assert!(!matches!(Route::parse("GET", path, ""), Ok(Route::Api(_))));
+    }
+}

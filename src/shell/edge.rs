@@ -10,7 +10,7 @@ use worker::web_sys::{Request, Response};
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
 use super::{glue, ledgers, now, read};
-use crate::api::Route;
+use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
 use crate::problem::Problem;
@@ -42,7 +42,7 @@ async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<Stri
     line.message = format!("{method} {path}");
     let route = Route::parse(&method, path, query);
     // Who has no token learns nothing of the API, not even what is a path.
-    if matches!(route, Ok(Route::Api(_))) || path.starts_with("/v1/") {
+    if is_api(path) || matches!(route, Ok(Route::Api(_))) {
         let headers = request.headers();
         let authorization = headers.get("authorization").ok().flatten();
         read::authorize(env, authorization.as_deref())?;

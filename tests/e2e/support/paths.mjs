@@ -1,0 +1,8 @@
+// Where things are in the checkout.
+
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+export const inRoot = (...parts) => join(here, "..", "..", "..", ...parts);
