@@ -82,12 +82,25 @@ pub fn notice_data(event: Option<&str>, fields: &Object) -> String {
     }
 }
 
-/// `data` without the two parts that can be large.
+/// What of `data` travels with an event too large for a message: of a record
+/// all but its fields and changes, of anything else its name and whether a
+/// synchronisation finished.
 pub fn slim_data(data: &str) -> Option<String> {
-    let mut fields = Object::parse(data)?;
-    fields.remove("changes");
-    fields.remove("record");
-    Some(fields.to_json())
+    const VALUE_BYTES_MAX: usize = 8_000;
+    let fields = Object::parse(data)?;
+    let is_record = fields.has("record");
+    let mut slim = Object::default();
+    for (name, value) in fields.iter() {
+        let travels = if is_record {
+            !matches!(name, "changes" | "record")
+        } else {
+            matches!(name, "event" | "is_sync_finished")
+        };
+        if travels && value.get().len() <= VALUE_BYTES_MAX {
+            slim.set(name, value);
+        }
+    }
+    Some(slim.to_json())
 }
 
 /// One forwarded event.

@@ -555,7 +555,7 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     assert!(ledger.next_batch().unwrap().packs.is_empty());
     let now = at("2026-02-01T00:00:00Z");
     assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
-    assert_eq!(ledger.follow_up(now, 7).unwrap(), Effects::default());
+    assert_eq!(ledger.follow_up(now, 7), Effects::default());
     assert!(ledger.confirm(1, 1, at("2026-02-01T00:00:00Z")).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }

@@ -55,23 +55,25 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// What is to be done after a call. `random` spreads the wake-up, so that
-    /// ledgers which failed together don't all try again together.
-    pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
+    /// ledgers which failed together don't all try again together. It can't
+    /// fail: what was taken in must be watched over, whatever else is wrong.
+    pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Effects {
+        // Also an event that isn't forwarded is to be counted in the list.
+        let unannounced = self.mark.announced_seq < self.mark.last_seq;
+        let waits = self.has_unsettled() || unannounced;
+        let wake_at = (waits && self.mark.alarm != Alarm::Set).then(|| self.arm(now, random));
         // Once since the ledger was opened; the alarm repeats it.
         let announce = if self.mark.asked_to_announce {
             None
         } else {
-            self.state()?
+            self.state().ok().flatten()
         };
         self.mark.asked_to_announce |= announce.is_some();
-        let unknown = self.name.is_some() && self.mark.announced_seq == 0;
-        let waits = self.has_unsettled() || unknown;
-        let wake_at = (waits && self.mark.alarm != Alarm::Set).then(|| self.arm(now, random));
-        Ok(Effects {
+        Effects {
             wake_at,
             announce,
             forward: self.has_unsent(),
-        })
+        }
     }
 
     /// The alarm went off: keeps the watermark, and finds what was sent and

@@ -104,12 +104,10 @@ impl<S: Sql> Ledger<S> {
         if first == 0 || first > last || last > self.mark.last_seq {
             return Err(SqlError("no such pack".to_owned()));
         }
-        let revived = self.mark.dead.remove_within(first, last);
-        if revived {
-            self.sql.execute(
-                "DELETE FROM dead WHERE first_seq >= ?1 AND last_seq <= ?2",
-                &[first.into(), last.into()],
-            )?;
+        let mut dead = self.mark.dead.clone();
+        if dead.remove(first, last) {
+            self.revive(first, last)?;
+            self.mark.dead = dead;
         }
         self.mark.ahead.insert(first, last);
         self.settle(now)
@@ -146,6 +144,29 @@ impl<S: Sql> Ledger<S> {
         )?;
         self.mark.dead.insert(first, last);
         self.settle(now)
+    }
+
+    /// Takes `first..=last` out of the dead packs, whole or in part: first what
+    /// is behind it gets a row of its own, then what is before it ends there.
+    fn revive(&self, first: u64, last: u64) -> Result<(), SqlError> {
+        self.sql.transaction(|| {
+            self.sql.execute(
+                "INSERT INTO dead (first_seq, last_seq, reason, died_at)
+                 SELECT ?1 + 1, last_seq, reason, died_at FROM dead
+                   WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
+                 ON CONFLICT (first_seq) DO UPDATE SET
+                   last_seq = max(last_seq, excluded.last_seq)",
+                &[last.into()],
+            )?;
+            self.sql.execute(
+                "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
+                &[first.into()],
+            )?;
+            self.sql.execute(
+                "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
+                &[first.into(), last.into()],
+            )
+        })
     }
 
     fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {

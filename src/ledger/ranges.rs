@@ -39,12 +39,22 @@ impl Ranges {
         self.0.retain(|_, last| *last > seq);
     }
 
-    /// Takes out the ranges that lie within `first..=last`; true if there
-    /// were any.
-    pub fn remove_within(&mut self, first: u64, last: u64) -> bool {
-        let before = self.0.len();
-        self.0.retain(|from, to| !(first <= *from && *to <= last));
-        self.0.len() != before
+    /// Takes `first..=last` out; true if any of it was there.
+    pub fn remove(&mut self, first: u64, last: u64) -> bool {
+        let touched: Vec<_> = self
+            .iter()
+            .filter(|(from, to)| *from <= last && first <= *to)
+            .collect();
+        for (from, to) in &touched {
+            self.0.remove(from);
+            if *from < first {
+                self.0.insert(*from, first.saturating_sub(1));
+            }
+            if last < *to {
+                self.0.insert(last.saturating_add(1), *to);
+            }
+        }
+        !touched.is_empty()
     }
 
     /// The ranges, in order.

@@ -87,9 +87,7 @@ impl Object {
         let (reply, effects) = self
             .with_core(|core| {
                 let reply = core.answer(call, now())?;
-                // The reply stands, whatever is the matter with the effects.
-                let effects = core.follow_up(now(), random()).unwrap_or_default();
-                Ok((reply, effects))
+                Ok((reply, core.follow_up(now(), random())))
             })
             .map_err(|error| error.to_string())?;
         self.perform(effects);

@@ -1,0 +1,137 @@
+// What is measured, each run the same way: on workerd under Miniflare, with the settings of
+// wrangler.toml, behind a socket of its own. Miniflare's usual entry is a Worker that routes; it
+// would be measured along, so it is left out.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
+
+import { SECRETS } from "./bodies.mjs";
+import { inBench, inRoot } from "./paths.mjs";
+
+// wrangler would tell which files it reads.
+process.env.WRANGLER_LOG = "error";
+const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } =
+  await import("wrangler");
+
+/**
+ * Where state is kept: in memory, where there is such a folder. A disk takes milliseconds to say
+ * that something is durable, the same for every subject, and would be all that's measured.
+ */
+export const stateRoot = process.env.LEASEWIRE_BENCH_STATE ?? (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
+
+const esModule = (path) => ({ type: "ESModule", path });
+
+const twin = {
+  modulesRoot: inBench(),
+  modules: [
+    esModule(inBench("twin.js")),
+    ...["dialects", "problems", "fold", "consumer"].map((name) => esModule(inBench("twin", `${name}.js`))),
+  ],
+};
+
+const floor = (kind) => ({ modules: [esModule(inBench("floor.js"))], bindings: { FLOOR: kind } });
+
+export const SUBJECTS = {
+  ours: {
+    title: "ours",
+    modules: [
+      esModule(inRoot("build", "index.js")),
+      { type: "CompiledWasm", path: inRoot("build", "index_bg.wasm") },
+    ],
+  },
+  twin: { title: "the twin", ...twin },
+  insert: { title: "floor: insert", ...floor("insert") },
+  answer: { title: "floor: answer", ...floor("answer") },
+};
+
+/** The shipped wasm, as it is and as Cloudflare counts it. */
+export function wasmSize() {
+  const wasm = readFileSync(inRoot("build", "index_bg.wasm"));
+  return { bytes: wasm.length, gzipped_bytes: gzipSync(wasm, { level: 9 }).length };
+}
+
+// A Worker that looks into D1 from within workerd, so that waiting for a row costs no detour.
+const PROBE = `export default {
+  async fetch(request, env) {
+    const { sql, params, until_ms } = await request.json();
+    const end = Date.now() + until_ms;
+    for (;;) {
+      const row = await env.DB.prepare(sql).bind(...params).first();
+      if (row?.done || Date.now() > end) return Response.json({ done: Boolean(row?.done), row });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  },
+};`;
+
+const runtimes = () =>
+  execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, parent, command]) => Number(parent) === process.pid && command?.includes("workerd"))
+    .map(([pid]) => Number(pid));
+
+/**
+ * Starts the subject called `name`.
+ * - `folder`: where state is kept; by default a new one that goes with it.
+ * - `bindings`: in place of, or beside, those of wrangler.toml;
+ * - `consumes`: false leaves out the consumers, so that what is sent is lost and stays unconfirmed.
+ */
+export async function start(name, { folder, consumes = true, inspectorPort, bindings: more } = {}) {
+  const { title, bindings, ...code } = SUBJECTS[name];
+  const { workerOptions: settings } = workerOptions(inRoot("wrangler.toml"), undefined, {
+    envFiles: [".dev.vars.example"],
+  });
+  const place = folder ?? mkdtempSync(join(stateRoot, "leasewire-bench-"));
+  const main = {
+    ...settings,
+    ...code,
+    name: "leasewire",
+    bindings: { ...settings.bindings, ...SECRETS, ...bindings, ...more },
+    queueConsumers: consumes ? settings.queueConsumers : {},
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+  };
+  const probe = {
+    name: "probe",
+    modules: true,
+    script: PROBE,
+    compatibilityDate: settings.compatibilityDate,
+    d1Databases: settings.d1Databases,
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+  };
+  const log = new NoOpLog();
+  const options = convertV4MiniflareOptions({ workers: [main, probe], log, port: 0, inspectorPort });
+  const before = new Set(runtimes());
+  const since = performance.now();
+  const mf = new Miniflare({
+    ...options,
+    resourcePersistencePath: place,
+    log,
+    // Lines are read and dropped: writing one is the subject's cost, what becomes of it is not.
+    handleStructuredLogs: () => {},
+  });
+  await mf.ready;
+  const ready_ms = performance.now() - since;
+  const port = Number((await mf.unsafeGetDirectURL("leasewire")).port);
+  const probeUrl = (await mf.unsafeGetDirectURL("probe")).href;
+  const pid = runtimes().find((pid) => !before.has(pid));
+  await migrate(await mf.getD1Database("DB", "leasewire"));
+  const stop = async () => {
+    await mf.dispose();
+    if (folder === undefined) rmSync(place, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return { name, title, mf, port, probeUrl, pid, ready_ms, stop };
+}
+
+async function migrate(db) {
+  const { results } = await db.prepare("SELECT name FROM sqlite_master WHERE name = 'records'").all();
+  if (results.length) return;
+  for (const name of readdirSync(inRoot("migrations")).sort()) {
+    const sql = readFileSync(inRoot("migrations", name), "utf8");
+    await db.batch(statements(sql).map((statement) => db.prepare(statement)));
+  }
+}

@@ -1,0 +1,18 @@
+// `npm run bench`: Leasewire beside a JavaScript Worker that does the same, and beside the floor.
+//   --quick        about two minutes
+//   --only a,b     some measures: see lib/measures.mjs
+//   --rounds n     more rounds, narrower ratios
+//   --no-build     measures build/ as it is
+
+import { main, run } from "../scripts/lib/command.mjs";
+import { modernNode, modernPath } from "../scripts/lib/node.mjs";
+import { inRoot } from "../scripts/lib/paths.mjs";
+import { prepare } from "../scripts/lib/prepare.mjs";
+import { buildWorker } from "../scripts/lib/worker.mjs";
+
+main(async () => {
+  const args = process.argv.slice(2);
+  await prepare();
+  if (!args.includes("--no-build")) await buildWorker();
+  await run(modernNode(), [inRoot("bench", "measure.mjs"), ...args], { env: { PATH: modernPath() } });
+});

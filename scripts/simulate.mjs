@@ -1,0 +1,11 @@
+// `npm run simulate`: the service in a simulated world, under many seeds. `-- --seeds 100000` runs
+// more of them, `-- --seed N` tells what happens under one, `-- --bug NAME` puts a bug in.
+
+import { main, run } from "./lib/command.mjs";
+import { installToolchain } from "./lib/toolchain.mjs";
+
+main(async () => {
+  await installToolchain();
+  const simulation = ["test", "--quiet", "--locked", "--test", "simulation", "--"];
+  await run("cargo", [...simulation, ...process.argv.slice(2)]);
+});

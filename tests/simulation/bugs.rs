@@ -1,0 +1,132 @@
+//! Deliberate bugs: proof that the simulation can fail. Each is put into the
+//! simulated host, into a statement's text, or into a message; the core
+//! itself knows nothing of them.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    AnswerBeforeCommit,
+    ConfirmBeforeApply,
+    SentIsConfirmed,
+    BuriedIsConfirmed,
+    WatermarkOffByOne,
+    WindowTooShort,
+    AnyAge,
+    EveryRequestIsNew,
+    RepetitionIsDuplicate,
+    DuplicateGetsLastNumber,
+    NoRollback,
+    LateEventsWin,
+    AnyVersionOverwrites,
+    DriftForgotten,
+    AlarmSetLater,
+    AlarmNotRepeated,
+    LargeEventsSkipped,
+    OneLedgerForAll,
+    JunkNotKept,
+}
+
+impl Bug {
+    /// Name, and what is done wrong.
+    pub const ALL: &[(Self, &'static str, &'static str)] = &[
+        (
+            Self::AnswerBeforeCommit,
+            "answer-before-commit",
+            "the sender gets its 200 before the writes are durable",
+        ),
+        (
+            Self::ConfirmBeforeApply,
+            "confirm-before-apply",
+            "the consumer confirms a pack and then applies it",
+        ),
+        (
+            Self::SentIsConfirmed,
+            "sent-is-confirmed",
+            "a pack counts as confirmed once the queue took it",
+        ),
+        (
+            Self::BuriedIsConfirmed,
+            "buried-is-confirmed",
+            "a pack from the dead-letter queue is confirmed",
+        ),
+        (
+            Self::WatermarkOffByOne,
+            "watermark-off-by-one",
+            "the watermark goes over the first event that isn't confirmed",
+        ),
+        (
+            Self::WindowTooShort,
+            "window-too-short",
+            "a repetition counts as one for half an hour only",
+        ),
+        (
+            Self::AnyAge,
+            "any-age",
+            "a signed time may be as old as it likes",
+        ),
+        (
+            Self::EveryRequestIsNew,
+            "every-request-is-new",
+            "the dedupe key differs from request to request",
+        ),
+        (
+            Self::RepetitionIsDuplicate,
+            "repetition-is-duplicate",
+            "the second of two identical and real changes is dropped",
+        ),
+        (
+            Self::DuplicateGetsLastNumber,
+            "duplicate-gets-last-number",
+            "a duplicate is answered with the ledger's last number",
+        ),
+        (
+            Self::NoRollback,
+            "no-rollback",
+            "a transaction that fails leaves its first writes behind",
+        ),
+        (
+            Self::LateEventsWin,
+            "late-events-win",
+            "events are folded in the order of arrival, whatever their time",
+        ),
+        (
+            Self::AnyVersionOverwrites,
+            "any-version-overwrites",
+            "an older version overwrites a newer one in D1",
+        ),
+        (
+            Self::DriftForgotten,
+            "drift-forgotten",
+            "the next change that agrees takes the mark `drift` away",
+        ),
+        (
+            Self::AlarmSetLater,
+            "alarm-set-later",
+            "the alarm is set in a step of its own, after the writes",
+        ),
+        (
+            Self::AlarmNotRepeated,
+            "alarm-not-repeated",
+            "the alarm goes off once and is not set again",
+        ),
+        (
+            Self::LargeEventsSkipped,
+            "large-events-skipped",
+            "the consumer doesn't ask for records that didn't fit",
+        ),
+        (
+            Self::OneLedgerForAll,
+            "one-ledger-for-all",
+            "all integrations of a source share a ledger",
+        ),
+        (
+            Self::JunkNotKept,
+            "junk-not-kept",
+            "what isn't understood is answered and thrown away",
+        ),
+    ];
+
+    pub fn named(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(_, known, _)| *known == name);
+        found.map(|(bug, _, _)| *bug)
+    }
+}

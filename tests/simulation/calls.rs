@@ -1,0 +1,192 @@
+//! Calls to ledgers: on their way, answered by the object, and on their way
+//! back.
+
+use leasewire::ledger::{Call, Outcome, Reply, Taken};
+
+use crate::bugs::Bug;
+use crate::clock::SECOND;
+use crate::faults::is_down;
+use crate::host::{Intake, Settled};
+use crate::world::{Asked, Step, World};
+
+/// How long a caller waits for a ledger.
+const LEDGER_MS_MAX: u64 = 4 * SECOND;
+
+/// A call on its way to a ledger.
+pub struct Request {
+    ledger: usize,
+    life: u32,
+    call: Call,
+    fact: Option<usize>,
+    /// Who waits for the answer, if anybody still does.
+    asked: Option<Asked>,
+}
+
+impl World {
+    /// Sends `call` to a ledger. Whoever asks gets exactly one answer, if
+    /// only that there is none.
+    pub fn ask(&mut self, ledger: usize, call: Call, asked: Asked) {
+        let fact = match asked {
+            Asked::Taken { dispatch } => Some(self.dispatches[dispatch].fact),
+            _ => None,
+        };
+        let life = self.hosts[ledger].life;
+        let request = |asked| {
+            Step::Arrive(Box::new(Request {
+                ledger,
+                life,
+                call: call.clone(),
+                fact,
+                asked,
+            }))
+        };
+        let latency_ms = self.random.between(1, 50);
+        let down = is_down(self.faults.ledgers_down, self.clock.now_ms);
+        if down || self.random.chance(self.faults.call_lost) {
+            let after_ms = self.random.pick(&[latency_ms, LEDGER_MS_MAX]);
+            self.clock.after(after_ms, Step::Answer(asked, None));
+        } else if self.random.chance(self.faults.call_late) {
+            let late_ms = LEDGER_MS_MAX + self.random.below(60 * SECOND);
+            self.clock.after(late_ms, request(None));
+            self.clock.after(LEDGER_MS_MAX, Step::Answer(asked, None));
+        } else {
+            if self.random.chance(self.faults.call_twice) {
+                self.clock.after(latency_ms, request(None));
+            }
+            self.clock.after(latency_ms, request(Some(asked)));
+        }
+    }
+
+    /// A call has reached its ledger.
+    pub fn arrive(&mut self, request: Request) {
+        let Request {
+            ledger,
+            life,
+            call,
+            fact,
+            asked,
+        } = request;
+        let call = Call::decode(call.encode()).unwrap();
+        let alive = self.hosts[ledger].life == life;
+        let reply = alive.then(|| self.answer(ledger, call, fact)).flatten();
+        let Some(asked) = asked else {
+            return;
+        };
+        if reply.is_some() && !self.random.chance(self.faults.answer_lost) {
+            let after_ms = self.random.between(1, 50);
+            self.clock.after(after_ms, Step::Answer(asked, reply));
+        } else {
+            let after_ms = self.random.pick(&[50, LEDGER_MS_MAX]);
+            self.clock.after(after_ms, Step::Answer(asked, None));
+        }
+    }
+
+    /// The answer to a call, if it leaves the object.
+    fn answer(&mut self, ledger: usize, call: Call, fact: Option<usize>) -> Option<String> {
+        if let Some(wrong) = self.answer_wrongly(ledger, &call, fact) {
+            return Some(wrong);
+        }
+        let is_set = self.hosts[ledger].alarm.is_some();
+        let asked = call.clone();
+        let ended = self.stretch(ledger, |core, now, random| {
+            if core.asks_for_alarm() {
+                core.found_alarm(is_set);
+            }
+            let reply = core.answer(call, now)?;
+            // The reply stands, whatever is the matter with the effects.
+            let effects = core.follow_up(now, random);
+            Ok((reply, effects))
+        });
+        if ended.durable {
+            self.note_settled(ledger, &asked, ended.value.is_none());
+        }
+        let reply = ended.value?;
+        if ended.durable {
+            self.note_taken(ledger, &asked, fact, &reply);
+        }
+        if !ended.heard {
+            return None;
+        }
+        Some(match reply {
+            Reply::Taken(taken) => Taken {
+                seq: self.number_to_answer(ledger, taken),
+                ..taken
+            }
+            .to_json(),
+            Reply::Json(json) => json,
+            // The consumer reads a missing answer as an empty one.
+            Reply::Done | Reply::Nothing => String::new(),
+        })
+    }
+
+    /// The answer that a deliberate bug gives without asking the core.
+    fn answer_wrongly(
+        &mut self,
+        ledger: usize,
+        call: &Call,
+        fact: Option<usize>,
+    ) -> Option<String> {
+        let (Call::Intake(delivery), Some(index)) = (call, fact) else {
+            return None;
+        };
+        let is_junk = self.facts[index].record().is_none();
+        match self.bug {
+            Some(Bug::JunkNotKept) if is_junk => {
+                let seq = self.hosts[ledger].core().ok()?.last_seq() + 1;
+                Some(format!(r#"{{"status":"quarantined","seq":{seq}}}"#))
+            }
+            Some(Bug::RepetitionIsDuplicate) => {
+                let same = |intake: &&Intake| self.facts[intake.fact].body == delivery.body;
+                let since = self.clock.receiver().minus_s(delivery.dedupe_window_s);
+                let known = self.hosts[ledger].taken.iter().rev().find(same);
+                let taken = Taken {
+                    outcome: Outcome::Duplicate,
+                    seq: known.filter(|known| known.at > since)?.seq,
+                };
+                self.note_taken(ledger, call, fact, &Reply::Taken(taken));
+                Some(taken.to_json())
+            }
+            _ => None,
+        }
+    }
+
+    fn number_to_answer(&mut self, ledger: usize, taken: Taken) -> u64 {
+        let wrong =
+            self.bug == Some(Bug::DuplicateGetsLastNumber) && taken.outcome == Outcome::Duplicate;
+        match self.hosts[ledger].core() {
+            Ok(core) if wrong => core.last_seq(),
+            _ => taken.seq,
+        }
+    }
+
+    fn note_settled(&mut self, ledger: usize, call: &Call, uncertain: bool) {
+        let (first, last, applied) = match *call {
+            Call::Confirm { first, last } => (first, last, true),
+            Call::Bury { first, last, .. } => (first, last, false),
+            _ => return,
+        };
+        self.hosts[ledger].settled.push(Settled {
+            first,
+            last,
+            applied,
+            uncertain,
+        });
+        let what = if applied { "confirmed" } else { "buried" };
+        self.say(|| format!("ledger {ledger}: {what} {first} to {last}, failed: {uncertain}"));
+    }
+
+    fn note_taken(&mut self, ledger: usize, call: &Call, fact: Option<usize>, reply: &Reply) {
+        if let (Call::Intake(delivery), Reply::Taken(taken), Some(fact)) = (call, reply, fact) {
+            let (status, seq) = (taken.outcome.label(), taken.seq);
+            let intake = Intake {
+                fact,
+                at: self.clock.receiver(),
+                window_s: self.sources[delivery.source.as_str()].dedupe_window_s,
+                status,
+                seq,
+            };
+            self.hosts[ledger].taken.push(intake);
+            self.say(|| format!("ledger {ledger}: fact {fact} {status} {seq}"));
+        }
+    }
+}

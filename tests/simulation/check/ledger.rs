@@ -1,0 +1,169 @@
+//! What a ledger must hold: its log, and its own idea of how things are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leasewire::ledger::State;
+use leasewire::time::Timestamp;
+
+use super::{Verdict, expect};
+use crate::fact::{Change, Content, Fact};
+use crate::host::Settled;
+use crate::reference::{RecordName, Reference};
+use crate::world::World;
+
+/// The log holds what was accepted: numbered from 1 without gaps, in the
+/// order of acceptance, each with its raw body, and nothing else.
+pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict {
+    let (source, integration) = &world.hosts[ledger].name;
+    let sql = "SELECT seq, body, received_at, quarantine IS NOT NULL FROM events ORDER BY seq";
+    let rows = world.hosts[ledger].database.rows(sql);
+    expect("events in the log", rows.len(), reference.log.len())?;
+    for ((row, logged), seq) in rows.iter().zip(&reference.log).zip(1..) {
+        let fact = &world.facts[logged.fact];
+        expect("a number", row.number(0), Ok(seq))?;
+        if row.blob(1) != Ok(&fact.body) {
+            return Err(format!("number {seq} has another body"));
+        }
+        let of = format!("number {seq} received at");
+        expect(&of, row.integer(2), Ok(logged.received_at.us()))?;
+        let of = format!("number {seq} quarantined");
+        expect(&of, row.flag(3), Ok(logged.quarantined))?;
+        if (fact.dialect, &fact.integration) != (source, integration) {
+            return Err(format!("number {seq} is {}'s", fact.integration));
+        }
+    }
+    Ok(())
+}
+
+/// Where a request carries a signed time, it has one number for ever: a
+/// replay is a duplicate, or too old.
+pub fn check_once(world: &World, ledger: usize, reference: &Reference) -> Verdict {
+    let dialect = world.hosts[ledger].name.0.as_str();
+    let mut seen = BTreeSet::new();
+    for (logged, seq) in reference.log.iter().zip(1..) {
+        let fact = &world.facts[logged.fact];
+        let has_signed_time =
+            dialect == "real-estate" || dialect == "meterbase" && fact.occurred_us.is_some();
+        if has_signed_time && !logged.quarantined && !seen.insert(logged.fact) {
+            return Err(format!(
+                "fact {} has number {seq} and one more",
+                logged.fact
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Where events carry their time, the newest one is the record, in whatever
+/// order they came.
+pub fn check_any_order(world: &World, reference: &Reference) -> Verdict {
+    let mut newest: BTreeMap<&RecordName, &Fact> = BTreeMap::new();
+    for logged in &reference.log {
+        let fact = &world.facts[logged.fact];
+        let (Some(name), Some(_)) = (&logged.record, fact.occurred_us) else {
+            continue;
+        };
+        let order = |fact: &Fact| (fact.occurred_us, fact.identity.key);
+        let known = newest.entry(name).or_insert(fact);
+        if order(fact) > order(known) {
+            *known = fact;
+        }
+    }
+    for (name, fact) in newest {
+        if let Content::Record {
+            change: Change::Whole(fields),
+            ..
+        } = &fact.content
+            && *fields != reference.records[name].now().fields
+        {
+            return Err(format!("{name:?} depends on the order"));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is pending or unconfirmed, and nothing will wake the ledger. Gives
+/// the numbers that it lists as dead.
+pub fn check_rest(
+    world: &mut World,
+    ledger: usize,
+    reference: &Reference,
+) -> Result<BTreeSet<u64>, String> {
+    let host = &mut world.hosts[ledger];
+    let alarm = host.alarm;
+    let core = host.core().map_err(|why| why.to_string())?;
+    let state = core
+        .state()
+        .map_err(|why| why.to_string())?
+        .ok_or("no state")?;
+    let last_seq = reference.log.len() as u64;
+    let quarantined = reference
+        .log
+        .iter()
+        .filter(|logged| logged.quarantined)
+        .count() as u64;
+    let listed = core.events(0, last_seq).map_err(|why| why.to_string())?;
+    let (mut dead, mut others) = (BTreeSet::new(), BTreeMap::new());
+    for (status, seq) in statuses(&listed).into_iter().zip(1..) {
+        if status == "dead" {
+            dead.insert(seq);
+        } else {
+            *others.entry(status).or_insert(0) += 1;
+        }
+    }
+    expect("dead", state.dead, dead.len() as u64)?;
+    let last = reference.log.last();
+    let (first_synced_us, last_synced_us) = reference.synced_us.unzip();
+    let expected = State {
+        last_seq,
+        confirmed_seq: last_seq,
+        pending: 0,
+        unconfirmed: 0,
+        quarantined,
+        first_synced_at: first_synced_us.map(Timestamp::from_us),
+        last_synced_at: last_synced_us.map(Timestamp::from_us),
+        last_event_at: last.map(|logged| logged.received_at),
+        ..state.clone()
+    };
+    expect("the state", &state, &expected)?;
+    expect(
+        "quarantined",
+        others.remove("quarantined").unwrap_or(0),
+        quarantined,
+    )?;
+    others.remove("confirmed");
+    expect("neither confirmed nor dead", others.len(), 0)?;
+    expect("the alarm", alarm, None)?;
+    Ok(dead)
+}
+
+/// The statuses of a page of the history.
+fn statuses(page: &str) -> Vec<&str> {
+    let parts = page.split(r#""status":""#).skip(1);
+    parts.filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// What was buried and never applied is listed as dead; what was applied
+/// since isn't; nothing else is.
+pub fn check_dead(
+    world: &World,
+    ledger: usize,
+    reference: &Reference,
+    dead: &BTreeSet<u64>,
+) -> Verdict {
+    for (logged, seq) in reference.log.iter().zip(1..) {
+        let packs = world.hosts[ledger].settled.iter();
+        let news: Vec<&Settled> = packs.filter(|pack| pack.holds(seq)).collect();
+        let applied = |pack: &&Settled| pack.applied && !pack.uncertain;
+        let since = news.iter().rposition(applied).map_or(0, |at| at + 1);
+        let may_be = !logged.quarantined && news[since..].iter().any(|pack| !pack.applied);
+        let must_be = !logged.quarantined
+            && news.iter().all(|pack| !pack.applied)
+            && news.iter().any(|pack| !pack.uncertain);
+        let is_dead = dead.contains(&seq);
+        if is_dead && !may_be || must_be && !is_dead {
+            return Err(format!("number {seq} is dead: {is_dead}"));
+        }
+    }
+    Ok(())
+}

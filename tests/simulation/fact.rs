@@ -1,0 +1,96 @@
+//! A delivery as its provider means it: what the reference goes by, instead
+//! of reading the body.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+/// Names and values, each as its JSON text.
+pub type Fields = BTreeMap<String, String>;
+
+#[derive(Debug, Clone)]
+pub struct Fact {
+    pub dialect: &'static str,
+    pub integration: String,
+    pub body: Vec<u8>,
+    pub identity: Identity,
+    /// When it happened, where the body says so: microseconds since 1970.
+    pub occurred_us: Option<i64>,
+    pub content: Content,
+}
+
+/// What makes two deliveries the same delivery.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// The first half of a SHA-256 over a tag and what is identical.
+    pub key: [u8; 16],
+    /// The same again can be another, real event.
+    pub repeatable: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum Content {
+    Record {
+        model: &'static str,
+        id: String,
+        change: Change,
+    },
+    /// About no record; a synchronisation that ended, or not.
+    Notice {
+        synced: bool,
+    },
+    /// Authentic and not understood.
+    Junk,
+    Ping,
+}
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    Diff { previous: Fields, new: Fields },
+    Sparse(Fields),
+    Whole(Fields),
+}
+
+impl Identity {
+    pub fn of(tag: &str, what: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update(tag).chain_update([0]);
+        let digest = digest.chain_update(what).finalize();
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest[..16]);
+        Self {
+            key,
+            repeatable: false,
+        }
+    }
+
+    pub fn body(body: &str) -> Self {
+        Self::of("body", body.as_bytes())
+    }
+}
+
+impl Fact {
+    /// Model and id of the record it is about.
+    pub fn record(&self) -> Option<(&'static str, &str)> {
+        match &self.content {
+            Content::Record { model, id, .. } => Some((model, id)),
+            _ => None,
+        }
+    }
+
+    /// A line for the trace.
+    pub fn show(&self) -> String {
+        let bytes = self.body.len();
+        let text = String::from_utf8_lossy(&self.body);
+        let text: String = text.chars().take(300).collect();
+        format!("{} {} {bytes} bytes {text}", self.dialect, self.integration)
+    }
+}
+
+/// `fields` as a JSON object.
+pub fn object(fields: &Fields) -> String {
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    format!("{{{}}}", fields.join(","))
+}

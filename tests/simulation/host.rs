@@ -1,0 +1,224 @@
+//! The object around a ledger: what `src/shell/object.rs` does, cut into the
+//! stretches between two awaits. What a stretch writes, its alarm included,
+//! is durable together or not at all.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use leasewire::ledger::{Effects, Ledger, State};
+use leasewire::projection::announcement;
+use leasewire::sql::SqlError;
+use leasewire::time::Timestamp;
+
+use crate::bugs::Bug;
+use crate::storage::{Database, Failure, Storage};
+use crate::world::{Step, World};
+
+type Core = Ledger<Storage>;
+
+pub struct Host {
+    pub name: (String, String),
+    pub database: Rc<Database>,
+    core: Option<Core>,
+    /// Counts the object's lives: what belongs to an earlier one is dropped.
+    pub life: u32,
+    pub sending: bool,
+    /// By the receiver's clock.
+    pub alarm: Option<Timestamp>,
+    /// How often it was set.
+    armed: u64,
+    /// Numbers that were handed to the queue at any time.
+    pub handed: BTreeSet<u64>,
+    /// What became of packs, as the ledger was told, in order.
+    pub settled: Vec<Settled>,
+    /// Deliveries that were taken in and are durable, in order.
+    pub taken: Vec<Intake>,
+}
+
+/// What became of a pack.
+pub struct Settled {
+    pub first: u64,
+    pub last: u64,
+    pub applied: bool,
+    /// The ledger failed over it: it may know, or not.
+    pub uncertain: bool,
+}
+
+/// A delivery that a ledger took in.
+pub struct Intake {
+    pub fact: usize,
+    pub at: Timestamp,
+    pub window_s: u64,
+    pub status: &'static str,
+    pub seq: u64,
+}
+
+/// What became of a stretch.
+pub struct Ended<T> {
+    /// What it gives; nothing if the storage failed.
+    pub value: Option<T>,
+    pub durable: bool,
+    /// The object lived on, and its answer left.
+    pub heard: bool,
+}
+
+impl Settled {
+    pub fn holds(&self, seq: u64) -> bool {
+        (self.first..=self.last).contains(&seq)
+    }
+}
+
+impl Host {
+    pub fn new(name: (String, String), bug: Option<Bug>) -> Self {
+        Self {
+            name,
+            database: Rc::new(Database::new(bug)),
+            core: None,
+            life: 0,
+            sending: false,
+            alarm: None,
+            armed: 0,
+            handed: BTreeSet::new(),
+            settled: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Forgets what isn't durable.
+    pub fn die(&mut self) {
+        self.core = None;
+        self.life += 1;
+        self.sending = false;
+    }
+
+    pub fn core(&mut self) -> Result<&mut Core, SqlError> {
+        if self.core.is_none() {
+            self.core = Some(Ledger::open(Storage(self.database.clone()))?);
+        }
+        Ok(self.core.as_mut().unwrap())
+    }
+}
+
+impl World {
+    /// One stretch without an await, up to its effects. The object may die
+    /// before its writes are durable, or right after.
+    pub fn stretch<T>(
+        &mut self,
+        ledger: usize,
+        work: impl FnOnce(&mut Core, Timestamp, u32) -> Result<(T, Effects), SqlError>,
+    ) -> Ended<T> {
+        let dies = self.random.chance(self.faults.crash);
+        let durable = !dies || self.random.chance(500);
+        let (now, number) = (self.clock.receiver(), self.random.next() as u32);
+        self.break_a_statement(ledger);
+        let host = &mut self.hosts[ledger];
+        let life = host.life;
+        host.database.run("BEGIN");
+        let outcome = host.core().and_then(|core| work(core, now, number));
+        host.database.fails.set(None);
+        host.database
+            .run(if durable { "COMMIT" } else { "ROLLBACK" });
+        if dies {
+            host.die();
+            self.say(|| format!("ledger {ledger}: dies, durable: {durable}"));
+        }
+        let (value, effects) = match outcome {
+            Ok((value, effects)) => (Some(value), effects),
+            Err(why) => {
+                self.say(|| format!("ledger {ledger}: {why}"));
+                (None, Effects::default())
+            }
+        };
+        match effects.wake_at {
+            Some(at) if self.bug == Some(Bug::AlarmSetLater) => {
+                self.clock.after(20, Step::Arm(ledger, life, at));
+            }
+            Some(at) if durable => self.arm(ledger, at),
+            _ => {}
+        }
+        if !dies {
+            self.perform(ledger, effects);
+        }
+        Ended {
+            value,
+            durable,
+            heard: !dies || self.bug == Some(Bug::AnswerBeforeCommit),
+        }
+    }
+
+    pub fn break_a_statement(&mut self, ledger: usize) {
+        if self.random.chance(self.faults.statement) {
+            let failure = self.random.pick(&[Failure::Before, Failure::After]);
+            let fails = (self.random.below(8), failure);
+            self.hosts[ledger].database.fails.set(Some(fails));
+        }
+    }
+
+    fn perform(&mut self, ledger: usize, effects: Effects) {
+        let life = self.hosts[ledger].life;
+        if let Some(state) = effects.announce {
+            let after_ms = self.random.below(20);
+            let step = Step::Announce(ledger, life, Box::new(state));
+            self.clock.after(after_ms, step);
+        }
+        if effects.forward && !self.hosts[ledger].sending {
+            self.hosts[ledger].sending = true;
+            let after_ms = self.random.below(20);
+            self.clock.after(after_ms, Step::Forward(ledger, life));
+        }
+    }
+
+    pub fn is_alive(&self, ledger: usize, life: u32) -> bool {
+        self.hosts[ledger].life == life
+    }
+
+    pub fn arm(&mut self, ledger: usize, at: Timestamp) {
+        let after_ms = self.clock.ms_until(at);
+        let host = &mut self.hosts[ledger];
+        host.alarm = Some(at);
+        host.armed += 1;
+        self.clock.after(after_ms, Step::Alarm(ledger, host.armed));
+    }
+
+    /// The alarm goes off, unless it was set anew or the clock went back. If
+    /// the object dies over it, it goes off again.
+    pub fn alarm(&mut self, ledger: usize, armed: u64) {
+        let host = &mut self.hosts[ledger];
+        let Some(at) = host.alarm.filter(|_| host.armed == armed) else {
+            return;
+        };
+        if at > self.clock.receiver() {
+            return self.arm(ledger, at);
+        }
+        host.alarm = None;
+        let not_again = self.bug == Some(Bug::AlarmNotRepeated);
+        self.say(|| format!("ledger {ledger}: alarm"));
+        let ended = self.stretch(ledger, |core, now, random| {
+            let mut effects = core.wake(now, random)?;
+            effects.wake_at = effects.wake_at.filter(|_| !not_again);
+            Ok(((), effects))
+        });
+        if !ended.durable {
+            self.arm(ledger, self.clock.receiver().plus_s(2));
+        } else if ended.value.is_none() {
+            let number = self.random.next() as u32;
+            let at = Core::wake_after_failure(self.clock.receiver(), number);
+            self.arm(ledger, at);
+        }
+    }
+
+    pub fn announce(&mut self, ledger: usize, state: &State) {
+        let life = self.hosts[ledger].life;
+        let (done, after_ms) = self.run_in_d1(vec![announcement(state)]);
+        if done {
+            let step = Step::Announced(ledger, life, state.last_seq);
+            self.clock.after(after_ms, step);
+        }
+    }
+
+    pub fn announced(&mut self, ledger: usize, seq: u64) {
+        if let Ok(core) = self.hosts[ledger].core() {
+            core.announced(seq);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The service in a simulated world: the real core, and around it senders, a
+//! queue, a D1 and storage that fail in every way they may, driven by one
+//! seed. When the faults are over, what the service holds must be what a
+//! naive reference computes.
+//!
+//! Without arguments: 1,000 seeds, and proof that each of the deliberate bugs
+//! is caught. `--seeds N` runs N seeds, `--seed N` tells what happens under
+//! one, and `--bug NAME` puts a bug in.
+
+mod bugs;
+mod calls;
+mod check;
+mod clock;
+mod consumer;
+mod d1;
+mod fact;
+mod faults;
+mod forwarding;
+mod host;
+mod provider;
+mod queue;
+mod random;
+mod reference;
+mod sender;
+mod storage;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use bugs::Bug;
+use world::World;
+
+const SEEDS: u64 = 1_000;
+/// Within how many seeds a bug must be caught.
+const BUG_SEEDS: u64 = 200;
+/// How many failing seeds are printed.
+const SHOWN_MAX: usize = 20;
+
+const USAGE: &str = "usage: simulation [--seeds N | --seed N] [--bug NAME]";
+
+#[derive(Default)]
+struct Arguments {
+    seeds: Option<u64>,
+    seed: Option<u64>,
+    bug: Option<Bug>,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Arguments { seeds, seed, bug } = arguments;
+    let (passed, failed) = match seed {
+        Some(seed) => one(seed, bug),
+        None => {
+            let mut totals = many(seeds.unwrap_or(SEEDS), bug);
+            if seeds.is_none() && bug.is_none() {
+                let bugs = all_bugs();
+                totals = (totals.0 + bugs.0, totals.1 + bugs.1);
+            }
+            totals
+        }
+    };
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Reads the arguments; nothing is to be done if `cargo test` was asked for
+/// tests of other names.
+fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
+    let mut arguments = Arguments::default();
+    while let Some(name) = given.next() {
+        let mut value = || given.next().ok_or(format!("{name} needs a value"));
+        let number = |text: String| text.parse().map_err(|_| format!("not a number: {text}"));
+        match name.as_str() {
+            "--seeds" => arguments.seeds = Some(number(value()?)?),
+            "--seed" => arguments.seed = Some(number(value()?)?),
+            "--bug" => {
+                let bug = value()?;
+                let known = || {
+                    Bug::ALL
+                        .iter()
+                        .map(|(_, name, _)| *name)
+                        .collect::<Vec<_>>()
+                };
+                let unknown = || format!("no bug {bug}; there are {}", known().join(", "));
+                arguments.bug = Some(Bug::named(&bug).ok_or_else(unknown)?);
+            }
+            "--list" => return Ok(None),
+            "--nocapture" | "--quiet" | "-q" => {}
+            flag if flag.starts_with('-') => return Err(format!("unknown: {flag}")),
+            filter if "simulation".contains(filter) => {}
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+/// One seed, and all that happens under it.
+fn one(seed: u64, bug: Option<Bug>) -> (u64, u64) {
+    match run(seed, bug, true) {
+        Ok(()) => (1, 0),
+        Err(why) => {
+            println!("seed {seed}: {why}");
+            (0, 1)
+        }
+    }
+}
+
+fn many(seeds: u64, bug: Option<Bug>) -> (u64, u64) {
+    let failures = failures(seeds, bug, usize::MAX);
+    for (seed, why) in failures.iter().take(SHOWN_MAX) {
+        println!("seed {seed}: {why}");
+    }
+    if let Some((seed, _)) = failures.first() {
+        println!("to see it: npm run simulate -- --seed {seed}");
+    }
+    let failed = failures.len() as u64;
+    (seeds - failed, failed)
+}
+
+/// Runs every deliberate bug until it is caught.
+fn all_bugs() -> (u64, u64) {
+    let mut passed = 0;
+    for (bug, name, what) in Bug::ALL {
+        match failures(BUG_SEEDS, Some(*bug), 1).first() {
+            Some((seed, why)) => {
+                passed += 1;
+                println!("bug {name} ({what}): caught by seed {seed}: {why}");
+            }
+            None => println!("bug {name} ({what}): NOT CAUGHT in {BUG_SEEDS} seeds"),
+        }
+    }
+    (passed, Bug::ALL.len() as u64 - passed)
+}
+
+/// Failing seeds among 1 to `seeds`, in order, until there are `enough`.
+fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
+    let next = AtomicU64::new(1);
+    let (send, receive) = mpsc::channel();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (send, next) = (send.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > seeds {
+                        return;
+                    }
+                    if let Err(why) = run(seed, bug, false) {
+                        let _ = send.send((seed, why));
+                    }
+                }
+            });
+        }
+        drop(send);
+        let mut failures = Vec::new();
+        for failure in receive {
+            failures.push(failure);
+            if failures.len() >= enough {
+                next.store(seeds + 1, Ordering::Relaxed);
+            }
+        }
+        failures.sort();
+        failures
+    })
+}
+
+fn run(seed: u64, bug: Option<Bug>, is_told: bool) -> Result<(), String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        check::check(World::live(seed, bug, is_told))
+    }));
+    outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("panicked: {}", text.unwrap_or_default()))
+    })
+}

@@ -1,0 +1,329 @@
+//! Providers: each knows its records, changes them, and says so in its own
+//! dialect.
+
+use std::collections::BTreeMap;
+
+use leasewire::time::Timestamp;
+
+use crate::fact::{Change, Content, Fact, Fields, Identity, object};
+use crate::random::Random;
+
+/// Sizes that make a difference: more than a pack, more than a message, more
+/// than a row with all that is made of it.
+const LARGE_BYTES: &[usize] = &[30_000, 70_000, 110_000, 140_000];
+const HUGE_BYTES: usize = 930_000;
+
+/// One integration of one provider.
+pub struct Provider {
+    pub dialect: &'static str,
+    integration: String,
+    records: Vec<Record>,
+    made: u64,
+    /// Few values, so that a record soon is again what it was.
+    values: u64,
+    /// Its times have whole seconds.
+    whole_seconds: bool,
+    /// Chance of an event that needs much room, in a thousand.
+    large: u64,
+    /// One huge value a provider: two in one event are more than a ledger
+    /// keeps.
+    has_been_huge: bool,
+}
+
+struct Record {
+    /// As the provider writes it, and as it is normalised.
+    model: (&'static str, &'static str),
+    id: String,
+    fields: Fields,
+}
+
+impl Provider {
+    pub fn new(dialect: &'static str, integration: &str, random: &mut Random) -> Self {
+        let models: &[_] = match dialect {
+            "propexo" => &[
+                ("leases", "leases"),
+                ("residents-to-leases", "residents_to_leases"),
+            ],
+            "propify" => &[("units", "units"), ("service_request", "service_requests")],
+            "meterbase" => &[("unit", "units"), ("lease", "leases")],
+            _ => &[("property", "properties"), ("appointment", "appointments")],
+        };
+        let records = (0..random.between(1, 4)).map(|n| {
+            let model = random.pick(models);
+            let mut fields = Fields::new();
+            fields.insert("status".to_owned(), "\"a\"".to_owned());
+            fields.insert("rent_in_cents".to_owned(), "750000.0".to_owned());
+            Record {
+                model,
+                // Two records may differ in their model alone.
+                id: format!("r{}", n / 2),
+                fields,
+            }
+        });
+        let mut records: Vec<Record> = records.collect();
+        records.dedup_by(|a, b| (a.model, &a.id) == (b.model, &b.id));
+        Self {
+            dialect,
+            integration: integration.to_owned(),
+            records,
+            made: 0,
+            values: random.pick(&[2, 2, 3, 5]),
+            whole_seconds: random.chance(500),
+            large: random.pick(&[0, 0, 0, 0, 20, 80]),
+            has_been_huge: false,
+        }
+    }
+
+    /// The next thing it has to say, at `now` on its own clock.
+    pub fn next(&mut self, now: Timestamp, random: &mut Random) -> Fact {
+        self.made += 1;
+        let now = if self.whole_seconds {
+            Timestamp::from_s(now.ms() / 1_000)
+        } else {
+            now
+        };
+        let draw = random.below(100);
+        match self.dialect {
+            _ if draw < 5 => self.junk(random),
+            "propexo" if draw < 15 => self.control(random),
+            "propexo" | "propify" => self.partial(random),
+            "meterbase" if draw < 7 => self.ping(now),
+            "meterbase" if draw < 15 => self.sync(now, random),
+            "meterbase" => self.unit_or_lease(now, random),
+            _ => self.thing(now, random),
+        }
+    }
+
+    fn fact(&self, body: String, identity: Identity, at: Option<Timestamp>, c: Content) -> Fact {
+        Fact {
+            dialect: self.dialect,
+            integration: self.integration.clone(),
+            body: body.into_bytes(),
+            identity,
+            occurred_us: at.map(Timestamp::us),
+            content: c,
+        }
+    }
+
+    /// Changes a field or two of a record: which, and what they were.
+    fn change(&mut self, random: &mut Random) -> (usize, Fields, Fields) {
+        let at = random.below(self.records.len() as u64) as usize;
+        let (mut previous, mut new) = (Fields::new(), Fields::new());
+        // Now and then nobody hears of a change.
+        for unheard in 0..=u64::from(random.chance(40)) {
+            let names = ["status", "status", "status", "rent_in_cents", "note"];
+            let name = random.pick(&names).to_owned();
+            let value = self.value(&name, random);
+            let fields = &mut self.records[at].fields;
+            let was = fields.insert(name.clone(), value.clone());
+            if unheard == 0 {
+                // What there was not, the sender leaves out.
+                previous.extend(was.map(|was| (name.clone(), was)));
+                new.insert(name, value);
+            }
+        }
+        (at, previous, new)
+    }
+
+    fn value(&mut self, name: &str, random: &mut Random) -> String {
+        let n = random.below(self.values);
+        match name {
+            "rent_in_cents" => {
+                ["750000.0", "18014398509481985", "null", "0", "1e3"][n as usize].into()
+            }
+            "note" if random.chance(self.large) => {
+                let is_huge = !self.has_been_huge && random.chance(30);
+                self.has_been_huge |= is_huge;
+                let bytes = if is_huge {
+                    HUGE_BYTES
+                } else {
+                    random.pick(LARGE_BYTES)
+                };
+                format!("\"{n}{}\"", "x".repeat(bytes))
+            }
+            "note" => format!("[\"é\",{{\"n\":{n}}}]"),
+            _ => format!("\"{}\"", char::from(b'a' + n as u8)),
+        }
+    }
+
+    fn partial(&mut self, random: &mut Random) -> Fact {
+        let (at, previous, new) = self.change(random);
+        let change = if random.chance(120) {
+            // A new record, some of its fields.
+            Change::Sparse(self.records[at].fields.clone())
+        } else {
+            Change::Diff { previous, new }
+        };
+        let (key, content) = match &change {
+            Change::Sparse(fields) => ("payload", object(fields)),
+            Change::Diff { previous, new } => {
+                let (previous, new) = (object(previous), object(new));
+                ("diff", format!(r#"{{"previous":{previous},"new":{new}}}"#))
+            }
+            Change::Whole(_) => unreachable!(),
+        };
+        let Record { model, id, .. } = &self.records[at];
+        let (integration, job) = (&self.integration, self.made);
+        let object = model.0;
+        let meta = format!(r#""meta":{{"object":"{object}","integration_id":"{integration}"}}"#);
+        let short = format!(r#"{{{meta},"record_id":"{id}","{key}":{content}}}"#);
+        let full = format!(
+            r#""job_id":"job_{job}","integration_id":"{integration}","event":"DATA","record_id":"{id}","object":"{object}","{key}":{content}"#
+        );
+        let (body, repeatable) = match random.below(if self.dialect == "propify" { 1 } else { 5 }) {
+            0..3 => (short, true),
+            3 => (
+                format!(r#"{{"trigger":"DATA","data":{{{full}}},{meta}}}"#),
+                false,
+            ),
+            _ => (format!(r#"{{{full},{meta},"context":{{}}}}"#), false),
+        };
+        let identity = Identity {
+            repeatable,
+            ..Identity::body(&body)
+        };
+        let content = Content::Record {
+            model: model.1,
+            id: id.clone(),
+            change,
+        };
+        self.fact(body, identity, None, content)
+    }
+
+    fn unit_or_lease(&mut self, now: Timestamp, random: &mut Random) -> Fact {
+        let (at, previous, new) = self.change(random);
+        let Record { model, id, fields } = &self.records[at];
+        let mut fields = fields.clone();
+        fields.insert("id".to_owned(), format!("\"{id}\""));
+        let changes: BTreeMap<_, _> = new
+            .iter()
+            .map(|(name, new)| {
+                let old = previous.get(name).map_or("null", String::as_str);
+                (name.clone(), format!(r#"{{"old":{old},"new":{new}}}"#))
+            })
+            .collect();
+        let changes = match random.below(3) {
+            0 => String::new(),
+            _ => format!(r#","changes":{}"#, object(&changes)),
+        };
+        let event = random.pick(&["data.new", "data.update", "data.update", "data.seen"]);
+        let body = format!(
+            r#"{{"event":"{event}","timestamp":"{now}","connection_id":"{}","resource_type":"{}","data":{}{changes}}}"#,
+            self.integration,
+            model.0,
+            object(&fields)
+        );
+        let content = Content::Record {
+            model: model.1,
+            id: id.clone(),
+            change: Change::Whole(fields),
+        };
+        self.fact(body.clone(), Identity::body(&body), Some(now), content)
+    }
+
+    fn thing(&mut self, now: Timestamp, random: &mut Random) -> Fact {
+        let (at, _, _) = self.change(random);
+        let Record { model, id, fields } = &self.records[at];
+        let mut fields = fields.clone();
+        fields.insert("id".to_owned(), format!("\"{id}\""));
+        let verb = random.pick(&["created", "updated", "updated", "sold", "seen"]);
+        let event = format!("evt_{}", self.made);
+        let body = format!(
+            r#"{{"id":"{event}","type":"{thing}.{verb}","created":"{now}","data":{{"{thing}":{}}}}}"#,
+            object(&fields),
+            thing = model.0,
+        );
+        let content = Content::Record {
+            model: model.1,
+            id: id.clone(),
+            change: Change::Whole(fields),
+        };
+        let identity = Identity::of("event", event.as_bytes());
+        self.fact(body, identity, Some(now), content)
+    }
+
+    fn sync(&self, now: Timestamp, random: &mut Random) -> Fact {
+        let id = format!("sync_{}", random.below(3));
+        let body = format!(
+            r#"{{"event":"sync.complete","timestamp":"{now}","connection_id":"{}","sync_id":"{id}","stats":{{"errors":{}}}}}"#,
+            self.integration, self.made
+        );
+        let identity = Identity::of("sync", id.as_bytes());
+        self.fact(body, identity, Some(now), Content::Notice { synced: true })
+    }
+
+    fn ping(&self, now: Timestamp) -> Fact {
+        let body = format!(r#"{{"event":"test.ping","timestamp":"{now}","data":{{}}}}"#);
+        self.fact(body.clone(), Identity::body(&body), None, Content::Ping)
+    }
+
+    fn control(&self, random: &mut Random) -> Fact {
+        let (integration, n) = (&self.integration, random.below(4));
+        let name = random.pick(&[
+            "FIRST_SYNC_COMPLETE",
+            "SYNC_COMPLETE",
+            "JOB_FAILURE",
+            "WRITE_OPERATION_FAILURE",
+        ]);
+        let is_sync = name.ends_with("SYNC_COMPLETE");
+        let stuck = is_sync && random.chance(200);
+        let details = match name {
+            "JOB_FAILURE" => format!(r#""job_id":"job_{}""#, self.made),
+            _ if stuck => format!(r#""is_sync_finished":false,"failed_job_count":{n}"#),
+            _ if is_sync => format!(r#""is_sync_finished":true,"successful_job_count":{n}"#),
+            _ => {
+                let errors = if random.chance(self.large) {
+                    random.pick(LARGE_BYTES)
+                } else {
+                    10
+                };
+                format!(r#""errors":["{n}{}"]"#, "x".repeat(errors))
+            }
+        };
+        let flat = format!(r#"{{"event":"{name}","integration_id":"{integration}",{details}}}"#);
+        let body = if random.chance(500) {
+            flat
+        } else {
+            format!(r#"{{"trigger":"{name}","data":{flat}}}"#)
+        };
+        let synced = is_sync && !stuck;
+        self.fact(
+            body.clone(),
+            Identity::body(&body),
+            None,
+            Content::Notice { synced },
+        )
+    }
+
+    /// Authentic, and in no documented envelope. It may say whose it is.
+    fn junk(&self, random: &mut Random) -> Fact {
+        let n = random.below(4);
+        let bodies = [
+            (format!("junk {n}"), "default"),
+            (format!("[{n}]"), "default"),
+            (format!(r#"{{"n":{n}}}"#), "default"),
+            match self.dialect {
+                "propexo" | "propify" => (
+                    format!(
+                        r#"{{"meta":{{"object":"leases","integration_id":"{}"}},"diff":{{"new":{{"n":{n}}}}}}}"#,
+                        self.integration
+                    ),
+                    self.integration.as_str(),
+                ),
+                "meterbase" => (
+                    format!(
+                        r#"{{"event":"data.new","connection_id":"{}","n":{n}}}"#,
+                        self.integration
+                    ),
+                    self.integration.as_str(),
+                ),
+                _ => (format!(r#"{{"type":"property.sold","n":{n}}}"#), "default"),
+            },
+        ];
+        let (body, integration) = &bodies[random.below(4) as usize];
+        Fact {
+            integration: (*integration).to_owned(),
+            ..self.fact(body.clone(), Identity::body(body), None, Content::Junk)
+        }
+    }
+}

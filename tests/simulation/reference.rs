@@ -1,0 +1,180 @@
+//! What a ledger must do with a delivery, computed the slow and obvious way
+//! from what the provider meant.
+
+use std::collections::BTreeMap;
+
+use leasewire::time::Timestamp;
+
+use crate::fact::{Change, Content, Fact, Fields};
+
+/// How far ahead of the receiver's clock an event may have happened.
+const FUTURE_S: u64 = 300;
+
+pub type RecordName = (&'static str, String);
+
+/// One ledger.
+#[derive(Default)]
+pub struct Reference {
+    /// Number n stands at n - 1.
+    pub log: Vec<Logged>,
+    pub records: BTreeMap<RecordName, Record>,
+    /// First and last end of a synchronisation, microseconds.
+    pub synced_us: Option<(i64, i64)>,
+}
+
+pub struct Logged {
+    pub fact: usize,
+    pub received_at: Timestamp,
+    pub record: Option<RecordName>,
+    pub quarantined: bool,
+    key: [u8; 16],
+}
+
+/// A record, with all it ever was.
+#[derive(Default)]
+pub struct Record {
+    pub states: Vec<State>,
+    /// Number of the last event about it, late ones included.
+    last_seq: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    pub version: u64,
+    pub fields: Fields,
+    pub partial: bool,
+    pub drift: bool,
+    /// When the event happened, or was received.
+    pub time_us: i64,
+    /// What orders whole objects.
+    order: (i64, [u8; 16]),
+}
+
+impl Reference {
+    /// Takes the fact numbered `index` among all: the answer's status and
+    /// number.
+    pub fn take(
+        &mut self,
+        index: usize,
+        fact: &Fact,
+        window_s: u64,
+        now: Timestamp,
+    ) -> (&'static str, u64) {
+        let from_the_future = fact
+            .occurred_us
+            .is_some_and(|us| us > now.plus_s(FUTURE_S).us());
+        let quarantined = from_the_future || matches!(fact.content, Content::Junk);
+        let record = match fact.record() {
+            Some((model, id)) if !quarantined => Some((model, id.to_owned())),
+            _ => None,
+        };
+        let same = self.log.iter().rposition(|logged| {
+            logged.key == fact.identity.key
+                && logged.record == record
+                && logged.received_at > now.minus_s(window_s)
+        });
+        let seq = self.log.len() as u64 + 1;
+        if let Some(at) = same {
+            let earlier = at as u64 + 1;
+            if !self.is_real_repetition(fact, record.as_ref(), earlier) {
+                return ("duplicate", earlier);
+            }
+        }
+        match &fact.content {
+            _ if quarantined => {}
+            Content::Notice { synced: true } => {
+                let at = fact.occurred_us.unwrap_or(now.us());
+                let (first, last) = self.synced_us.unwrap_or((at, at));
+                self.synced_us = Some((first.min(at), last.max(at)));
+            }
+            Content::Record { change, .. } => {
+                let known = self.records.entry(record.clone().unwrap()).or_default();
+                known.take(seq, fact, change, now);
+            }
+            _ => {}
+        }
+        self.log.push(Logged {
+            fact: index,
+            received_at: now,
+            record,
+            quarantined,
+            key: fact.identity.key,
+        });
+        (
+            if quarantined {
+                "quarantined"
+            } else {
+                "accepted"
+            },
+            seq,
+        )
+    }
+
+    /// A body without time, job or id of its own is a new event if another
+    /// event about the record came in between and left the record as this one
+    /// says it was.
+    fn is_real_repetition(&self, fact: &Fact, record: Option<&RecordName>, earlier: u64) -> bool {
+        let Content::Record {
+            change: Change::Diff { previous, new },
+            ..
+        } = &fact.content
+        else {
+            return false;
+        };
+        let Some(known) = record.and_then(|record| self.records.get(record)) else {
+            return false;
+        };
+        let fields = &known.now().fields;
+        fact.identity.repeatable
+            && known.last_seq != earlier
+            && previous
+                .iter()
+                .all(|(name, was)| fields.get(name) == Some(was))
+            && previous
+                .iter()
+                .any(|(name, was)| new.get(name).map_or("null", String::as_str) != was)
+    }
+}
+
+impl Record {
+    pub fn now(&self) -> &State {
+        self.states.last().unwrap()
+    }
+
+    fn take(&mut self, seq: u64, fact: &Fact, change: &Change, now: Timestamp) {
+        self.last_seq = seq;
+        let order = (fact.occurred_us.unwrap_or_default(), fact.identity.key);
+        let known = self.states.last();
+        let mut next = known.cloned().unwrap_or_else(|| State {
+            partial: true,
+            ..State::default()
+        });
+        let contradicts = |known: &Fields, said: &Fields| {
+            said.iter()
+                .any(|(name, value)| known.get(name).is_some_and(|is| is != value))
+        };
+        match change {
+            Change::Whole(_) if known.is_some_and(|known| known.order >= order) => return,
+            Change::Whole(fields) => {
+                next.fields = fields.clone();
+                next.partial = false;
+                next.drift = false;
+            }
+            Change::Diff { previous, new } => {
+                next.drift |= contradicts(&next.fields, previous);
+                for name in previous.keys() {
+                    next.fields.insert(name.clone(), "null".to_owned());
+                }
+                next.fields.extend(new.clone());
+            }
+            Change::Sparse(new) => {
+                next.drift |= contradicts(&next.fields, new);
+                next.fields.extend(new.clone());
+            }
+        }
+        next.version = seq;
+        next.time_us = fact.occurred_us.unwrap_or(now.us());
+        next.order = order;
+        self.states.push(next);
+    }
+}

@@ -1,0 +1,187 @@
+//! SQLite that fails on purpose: what is behind the core's storage trait, and
+//! D1.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use leasewire::projection::Statement;
+use leasewire::sql::{Param, Row, Sql, SqlError, Value};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, params_from_iter};
+
+use crate::bugs::Bug;
+
+/// How a statement fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    Before,
+    /// It had its effect.
+    After,
+}
+
+pub struct Database {
+    connection: Connection,
+    /// The statement that fails, counted from now.
+    pub fails: Cell<Option<(u64, Failure)>>,
+    bug: Option<Bug>,
+}
+
+/// The core owns its storage; the world keeps it when the core is lost.
+#[derive(Clone)]
+pub struct Storage(pub Rc<Database>);
+
+impl Database {
+    pub fn new(bug: Option<Bug>) -> Self {
+        Self {
+            connection: Connection::open_in_memory().unwrap(),
+            fails: Cell::new(None),
+            bug,
+        }
+    }
+
+    /// Runs statements without parameters that must not fail.
+    pub fn run(&self, sql: &str) {
+        self.connection.execute_batch(sql).unwrap();
+    }
+
+    /// Rows of a statement that must not fail.
+    pub fn rows(&self, sql: &str) -> Vec<Row> {
+        self.select(sql, &[]).unwrap()
+    }
+
+    /// One batch of D1, which is one transaction.
+    pub fn batch(&self, statements: &[Statement]) {
+        self.run("BEGIN");
+        for statement in statements {
+            let params = statement.params.iter().map(|value| match value {
+                Value::Null => Param::Null,
+                Value::Integer(number) => Param::Integer(*number),
+                Value::Text(text) => Param::Text(text),
+                Value::Blob(bytes) => Param::Blob(bytes),
+            });
+            let params: Vec<Param> = params.collect();
+            self.change(&self.text(statement.sql), &params).unwrap();
+        }
+        self.run("COMMIT");
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        match self.fails.get()? {
+            (0, failure) => {
+                self.fails.set(None);
+                Some(failure)
+            }
+            (n, failure) => {
+                self.fails.set(Some((n - 1, failure)));
+                None
+            }
+        }
+    }
+
+    fn failing<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let failure = self.failure();
+        if failure != Some(Failure::Before) {
+            let done = work()?;
+            if failure.is_none() {
+                return Ok(done);
+            }
+        }
+        Err(SqlError("the disk is on fire".to_owned()))
+    }
+
+    /// A statement as a deliberate bug has it.
+    fn text<'a>(&self, sql: &'a str) -> Cow<'a, str> {
+        let (from, to) = match self.bug {
+            Some(Bug::WatermarkOffByOne) => (
+                "SELECT seq FROM events WHERE seq > ?1 AND",
+                "SELECT seq FROM events WHERE seq > ?1 + 1 AND",
+            ),
+            Some(Bug::AnyVersionOverwrites) => ("WHERE excluded.version > records.version", ""),
+            Some(Bug::LateEventsWin) => (
+                "drift, occurred_at, version_key, last_seq, (",
+                "drift, NULL, version_key, last_seq, (",
+            ),
+            Some(Bug::DriftForgotten) => (
+                "SELECT version, fields, partial, drift,",
+                "SELECT version, fields, partial, 0,",
+            ),
+            _ => return Cow::Borrowed(sql),
+        };
+        Cow::Owned(sql.replace(from, to))
+    }
+
+    fn change(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {
+        if params.is_empty() {
+            return self.connection.execute_batch(sql).map_err(sql_error);
+        }
+        let mut statement = self.connection.prepare_cached(sql).map_err(sql_error)?;
+        let params = params_from_iter(params.iter().map(Bound));
+        statement.execute(params).map(drop).map_err(sql_error)
+    }
+
+    fn select(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(sql_error)?;
+        let width = statement.column_count();
+        let mut rows = statement
+            .query(params_from_iter(params.iter().map(Bound)))
+            .map_err(sql_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(sql_error)? {
+            let columns = (0..width).map(|at| value(row.get_ref(at).unwrap()));
+            found.push(Row(columns.collect()));
+        }
+        Ok(found)
+    }
+}
+
+impl Sql for Storage {
+    fn execute(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {
+        let sql = self.0.text(sql);
+        self.0.failing(|| self.0.change(&sql, params))
+    }
+
+    fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
+        let sql = self.0.text(sql);
+        self.0.failing(|| self.0.select(&sql, params))
+    }
+
+    /// A savepoint, because all of a step's writes stand in one transaction
+    /// that a crash undoes.
+    fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        self.0.run("SAVEPOINT work");
+        let outcome = work();
+        if outcome.is_err() && self.0.bug != Some(Bug::NoRollback) {
+            self.0.run("ROLLBACK TO work");
+        }
+        self.0.run("RELEASE work");
+        outcome
+    }
+}
+
+struct Bound<'a>(&'a Param<'a>);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self.0 {
+            Param::Null => ValueRef::Null,
+            Param::Integer(number) => ValueRef::Integer(number),
+            Param::Text(text) => ValueRef::Text(text.as_bytes()),
+            Param::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn value(column: ValueRef) -> Value {
+    match column {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8(text.to_vec()).unwrap()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Real(_) => panic!("nothing here is a fraction"),
+    }
+}
+
+fn sql_error(error: rusqlite::Error) -> SqlError {
+    SqlError(error.to_string())
+}

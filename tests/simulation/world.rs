@@ -1,0 +1,257 @@
+//! One world: its parts, and the steps in which time goes on.
+
+use std::collections::BTreeMap;
+
+use leasewire::ledger::State;
+use leasewire::projection::Statement;
+use leasewire::source::{Source, Sources};
+use leasewire::time::Timestamp;
+
+use crate::bugs::Bug;
+use crate::calls::Request;
+use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
+use crate::consumer::Consumption;
+use crate::fact::Fact;
+use crate::faults::Faults;
+use crate::host::Host;
+use crate::provider::Provider;
+use crate::queue::Message;
+use crate::random::Random;
+use crate::sender::{Answer, Dispatch};
+use crate::storage::Database;
+
+const DIALECTS: [&str; 4] = ["propexo", "propify", "meterbase", "real-estate"];
+
+/// When everything must be at rest: faults end within 6 days, a provider's
+/// last attempt comes 27 hours after its first, a replay within 4 days more,
+/// and alarms are at most 75 minutes apart.
+const END_MS: u64 = 20 * DAY;
+
+/// Many times what the busiest world takes.
+const STEPS_MAX: u64 = 500_000;
+
+pub enum Step {
+    /// A provider has something to say.
+    Create(usize),
+    Send(usize),
+    Arrive(Box<Request>),
+    /// The answer to a question, or that there is none.
+    Answer(Asked, Option<String>),
+    Arm(usize, u32, Timestamp),
+    Alarm(usize, u64),
+    Announce(usize, u32, Box<State>),
+    Announced(usize, u32, u64),
+    Forward(usize, u32),
+    Sent(usize, u32, Option<(u64, bool)>),
+    Deliver(Box<Message>),
+    Applied(Box<Consumption>, bool),
+    /// A batch of D1 that its sender has given up on.
+    Write(Vec<Statement>),
+    Die,
+    Jump,
+    /// From here on everything works.
+    Heal,
+}
+
+/// What was asked of a ledger, and for whom.
+pub enum Asked {
+    Taken {
+        dispatch: usize,
+    },
+    Data(Box<Consumption>),
+    /// A pack is confirmed or buried.
+    Settled(Box<Consumption>),
+}
+
+pub struct World {
+    pub clock: Clock<Step>,
+    pub random: Random,
+    pub faults: Faults,
+    pub bug: Option<Bug>,
+    pub sources: BTreeMap<&'static str, Source>,
+    pub providers: Vec<Provider>,
+    pub facts: Vec<Fact>,
+    pub dispatches: Vec<Dispatch>,
+    /// Every 200 that left the edge.
+    pub answers: Vec<Answer>,
+    pub hosts: Vec<Host>,
+    pub d1: Database,
+    /// What must not be, as soon as it is seen.
+    pub complaints: Vec<String>,
+    is_told: bool,
+}
+
+impl World {
+    /// Lives through the world of `seed`; tells what happens if `is_told`.
+    pub fn live(seed: u64, bug: Option<Bug>, is_told: bool) -> Self {
+        let mut world = Self {
+            clock: Clock::new(),
+            random: Random::new(seed),
+            faults: Faults::default(),
+            bug,
+            sources: DIALECTS.map(|dialect| (dialect, source(dialect))).into(),
+            providers: Vec::new(),
+            facts: Vec::new(),
+            dispatches: Vec::new(),
+            answers: Vec::new(),
+            hosts: Vec::new(),
+            d1: Database::new(bug),
+            complaints: Vec::new(),
+            is_told,
+        };
+        world
+            .d1
+            .run(include_str!("../../migrations/0001_records.sql"));
+        world.plan();
+        let mut steps = 0;
+        while let Some(step) = world.clock.next() {
+            steps += 1;
+            if world.clock.now_ms > END_MS || steps > STEPS_MAX {
+                world.complain("something goes on for ever".to_owned());
+                break;
+            }
+            world.step(step);
+        }
+        world
+    }
+
+    /// Draws who says how much and when, and what goes wrong until when.
+    fn plan(&mut self) {
+        // Now and then one integration says much at once.
+        let is_busy = self.random.chance(15);
+        let count = if is_busy {
+            1
+        } else {
+            self.random.between(1, 4)
+        };
+        for _ in 0..count {
+            let dialect = self.random.pick(&DIALECTS);
+            let integration = match dialect {
+                "real-estate" => "default",
+                _ => self.random.pick(&["int_1", "int/2 é"]),
+            };
+            let provider = Provider::new(dialect, integration, &mut self.random);
+            self.providers.push(provider);
+        }
+        let (events, spans_ms): (u64, &[u64]) = if is_busy {
+            (400, &[2 * MINUTE, 20 * MINUTE])
+        } else {
+            let spans_ms = &[MINUTE, 20 * MINUTE, 3 * HOUR, DAY, 4 * DAY];
+            (self.random.between(3, 60), spans_ms)
+        };
+        let span_ms = self.random.pick(spans_ms);
+        let healing_ms = self.random.pick(&[0, MINUTE, HOUR, 2 * DAY]);
+        let heal_ms = span_ms + healing_ms;
+        self.faults = Faults::draw(&mut self.random, heal_ms);
+        let faults = self.faults.clone();
+        self.say(|| format!("{faults:?}, until {heal_ms} ms"));
+        for _ in 0..events {
+            let at_ms = self.random.below(span_ms);
+            let provider = self.random.below(count) as usize;
+            self.clock.after(at_ms, Step::Create(provider));
+        }
+        for _ in 0..self.faults.jumps {
+            let at_ms = self.random.below(heal_ms);
+            self.clock.after(at_ms, Step::Jump);
+        }
+        for _ in 0..self.faults.sudden_deaths {
+            let at_ms = self.random.below(heal_ms);
+            self.clock.after(at_ms, Step::Die);
+        }
+        self.clock.after(heal_ms, Step::Heal);
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Create(provider) => self.create(provider),
+            Step::Send(dispatch) => self.send(dispatch),
+            Step::Arrive(request) => self.arrive(*request),
+            Step::Answer(Asked::Taken { dispatch }, reply) => self.taken(dispatch, reply),
+            Step::Answer(Asked::Data(consumption), reply) => self.supplied(consumption, reply),
+            Step::Answer(Asked::Settled(consumption), reply) => self.settled(consumption, reply),
+            Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
+            Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
+            Step::Announce(ledger, life, state) if self.is_alive(ledger, life) => {
+                self.announce(ledger, &state);
+            }
+            Step::Announced(ledger, life, seq) if self.is_alive(ledger, life) => {
+                self.announced(ledger, seq);
+            }
+            Step::Forward(ledger, life) if self.is_alive(ledger, life) => self.forward(ledger),
+            Step::Sent(ledger, life, sent) if self.is_alive(ledger, life) => {
+                self.sent(ledger, sent);
+            }
+            // Of an object that died since.
+            Step::Arm(..)
+            | Step::Announce(..)
+            | Step::Announced(..)
+            | Step::Forward(..)
+            | Step::Sent(..) => {}
+            Step::Deliver(message) => self.deliver(*message),
+            Step::Applied(consumption, applied) => self.applied(consumption, applied),
+            Step::Write(statements) => self.d1.batch(&statements),
+            Step::Die => self.die(),
+            Step::Jump => self.jump(),
+            Step::Heal => {
+                self.say(|| "everything works".to_owned());
+                self.faults = Faults::default();
+            }
+        }
+    }
+
+    fn die(&mut self) {
+        if !self.hosts.is_empty() {
+            let ledger = self.random.below(self.hosts.len() as u64) as usize;
+            self.say(|| format!("ledger {ledger}: dies"));
+            self.hosts[ledger].die();
+        }
+    }
+
+    /// The receiver's clock jumps: forwards by hours, backwards by minutes.
+    fn jump(&mut self) {
+        let by_ms = match self.random.below(4) {
+            0 => self.random.below(6 * HOUR) as i64,
+            1 => self.random.below(MINUTE) as i64,
+            2 => -(self.random.below(MINUTE) as i64),
+            _ => -(self.random.below(10 * MINUTE) as i64),
+        };
+        self.say(|| format!("the receiver's clock jumps by {by_ms} ms"));
+        self.clock.ahead_ms += by_ms;
+        for ledger in 0..self.hosts.len() {
+            if let Some(at) = self.hosts[ledger].alarm {
+                self.arm(ledger, at);
+            }
+        }
+    }
+
+    /// The ledger called `name`.
+    pub fn ledger(&mut self, name: (String, String)) -> usize {
+        match self.hosts.iter().position(|host| host.name == name) {
+            Some(ledger) => ledger,
+            None => {
+                self.hosts.push(Host::new(name, self.bug));
+                self.hosts.len() - 1
+            }
+        }
+    }
+
+    pub fn complain(&mut self, what: String) {
+        self.say(|| format!("WRONG: {what}"));
+        self.complaints.push(what);
+    }
+
+    /// A line of the trace.
+    pub fn say(&self, what: impl FnOnce() -> String) {
+        if self.is_told {
+            let (ms, s) = (self.clock.now_ms % SECOND, self.clock.now_ms / SECOND);
+            let (d, h, m, s) = (s / 86_400, s / 3_600 % 24, s / 60 % 60, s % 60);
+            println!("{d}d {h:02}:{m:02}:{s:02}.{ms:03} {}", what());
+        }
+    }
+}
+
+fn source(dialect: &str) -> Source {
+    let json = format!(r#"{{"{dialect}":{{"dialect":"{dialect}","secret":"SECRET"}}}}"#);
+    let sources = Sources::parse(&json).unwrap();
+    sources.named(dialect).unwrap().clone().unwrap()
+}
