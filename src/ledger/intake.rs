@@ -230,7 +230,7 @@ impl<S: Sql> Ledger<S> {
                    WHERE seq = records.last_seq AND received_at > ?4
                  UNION ALL
                  SELECT e.seq, e.key, e.prev_seq FROM chain JOIN events e ON e.seq = chain.prev_seq
-                   WHERE chain.key <> ?3 AND e.received_at > ?4)
+                   WHERE chain.key <> ?3 AND e.seq < chain.seq AND e.received_at > ?4)
                SELECT seq FROM chain WHERE key = ?3)
              FROM records WHERE model = ?1 AND record_id = ?2",
             &[
