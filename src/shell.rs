@@ -14,11 +14,12 @@ mod log;
 mod object;
 mod read;
 mod storage;
+mod tasks;
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Date, Reflect};
-use worker::web_sys::{Request, Response};
-use worker::worker_sys::MessageBatch;
+use worker::js_sys::{Date, Function, Reflect};
+use worker::web_sys::Request;
+use worker::worker_sys::Message;
 
 use crate::time::Timestamp;
 
@@ -33,16 +34,28 @@ fn start() {
     }));
 }
 
-/// Every HTTP request.
+/// Every HTTP request; its response goes to `done`.
 #[wasm_bindgen]
-pub async fn fetch(request: Request, env: JsValue, _ctx: JsValue) -> Response {
-    edge::fetch(request, env).await
+pub fn fetch(request: Request, env: JsValue, done: Function) {
+    tasks::start(async move {
+        let response = edge::fetch(request, env).await;
+        give(&done, &response);
+    });
 }
 
-/// Every batch of queue messages, packs and dead ones.
+/// Every message of a queue, a pack or a dead one; `done` is called when it is
+/// acknowledged or to be retried.
 #[wasm_bindgen]
-pub async fn queue(batch: MessageBatch, env: JsValue, _ctx: JsValue) {
-    consumer::queue(batch, env).await;
+pub fn message(message: Message, queue: String, env: JsValue, done: Function) {
+    tasks::start(async move {
+        consumer::message(message, &queue, &env).await;
+        give(&done, &JsValue::UNDEFINED);
+    });
+}
+
+/// Ends a call from JavaScript. Its functions for that don't fail.
+fn give(done: &Function, value: &JsValue) {
+    let _ = done.call1(&JsValue::UNDEFINED, value);
 }
 
 /// The platform's clock.

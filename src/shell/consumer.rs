@@ -4,10 +4,9 @@
 //! that none can hurt its neighbours. What fails is retried by the queue, and
 //! ends in the dead-letter queue, whose consumer reports it to the ledger.
 
-use futures_util::future::join_all;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use worker::js_sys::Date;
-use worker::worker_sys::{Message, MessageBatch};
+use worker::worker_sys::Message;
 
 use super::log::{Level, Line};
 use super::{database, error_text, ledgers, now};
@@ -22,20 +21,6 @@ const DEAD_QUEUE: &str = "leasewire-dead";
 /// the log has it.
 const DEAD_REASON: &str = "the consumer failed on every attempt";
 
-/// Handles a batch of either queue.
-pub async fn queue(batch: MessageBatch, env: JsValue) {
-    let name = batch.queue().map(String::from).unwrap_or_default();
-    let Ok(messages) = batch.messages() else {
-        return;
-    };
-    let dead = name == DEAD_QUEUE;
-    join_all(messages.iter().map(|message| {
-        let message: Message = message.unchecked_into();
-        handle(message, dead, &env)
-    }))
-    .await;
-}
-
 /// Why a message is not done with.
 enum Failure {
     /// It will never be readable. The ledger still has the events, and sends
@@ -45,8 +30,10 @@ enum Failure {
     Again(String),
 }
 
-async fn handle(message: Message, dead: bool, env: &JsValue) {
+/// Handles a message of either queue.
+pub async fn message(message: Message, queue: &str, env: &JsValue) {
     let started = now();
+    let dead = queue == DEAD_QUEUE;
     let mut line = Line::new(Level::Info, if dead { "dead pack" } else { "pack" });
     let outcome = if dead {
         line.level = Level::Error;

@@ -4,7 +4,7 @@
 //! only when it is authentic.
 
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::Uint8Array;
+use worker::js_sys::{ArrayBuffer, Uint8Array};
 use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
@@ -100,7 +100,7 @@ async fn body(request: &Request) -> Result<Vec<u8>, Problem> {
     let max = u32::try_from(BODY_BYTES_MAX).unwrap_or(u32::MAX);
     match glue::read_body(request, max).await {
         Ok(bytes) if bytes.is_null() => Err(Problem::TooLarge),
-        Ok(bytes) => Ok(bytes.unchecked_ref::<Uint8Array>().to_vec()),
+        Ok(bytes) => Ok(Uint8Array::new(bytes.unchecked_ref::<ArrayBuffer>()).to_vec()),
         Err(_) => Err(Problem::BadSignature),
     }
 }

@@ -5,6 +5,7 @@
 // called them to try again, and the next event starts a new instance. Nothing is lost by it, since
 // what was answered with success is in storage.
 
+import { DurableObject } from "cloudflare:workers";
 import * as wasm from "leasewire";
 
 // Counts instances, so that a ledger knows whether its Rust half belongs to the present one.
@@ -27,11 +28,11 @@ Object.defineProperty(wasm.__worker_init_state(), "criticalError", {
 });
 
 // A trap without a panic, such as a stack overflow, in code that a promise has called.
-addEventListener("error", ({ error }) => {
-  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) die(error);
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (reason instanceof WebAssembly.RuntimeError || reason instanceof RangeError) die(reason);
 });
 
-/** Makes one call into wasm that gives a promise. */
+/** Makes one call into wasm, which ends it with `done` or `failed`. */
 function call(work) {
   return new Promise((resolve, reject) => {
     if (dead) {
@@ -39,20 +40,24 @@ function call(work) {
       instance += 1;
       dead = false;
     }
+    const ends = (settle) => (value) => {
+      inFlight.delete(reject);
+      settle(value);
+    };
     inFlight.add(reject);
     try {
-      work().then(resolve, reject).finally(() => inFlight.delete(reject));
+      work(ends(resolve), ends(reject));
     } catch (trap) {
-      // The exports are async: one that throws, instead of giving a promise, has trapped.
+      // The exports give their errors to `failed`: one that throws has trapped.
       die(trap);
     }
   });
 }
 
 export default {
-  async fetch(request, env, ctx) {
+  async fetch(request, env) {
     try {
-      return await call(() => wasm.fetch(request, env, ctx));
+      return await call((done) => wasm.fetch(request, env, done));
     } catch (error) {
       console.error(JSON.stringify({ level: "error", message: "request failed", error: String(error) }));
       const problem = {
@@ -66,27 +71,31 @@ export default {
     }
   },
 
-  // A failed batch is delivered again.
-  queue: (batch, env, ctx) => call(() => wasm.queue(batch, env, ctx)),
+  // Each message is acknowledged by itself; if the batch fails, the rest is delivered again.
+  async queue({ messages, queue }, env) {
+    await Promise.all(messages.map((message) => call((done) => wasm.message(message, queue, env, done))));
+  },
 };
 
-export class Ledger {
+export class Ledger extends DurableObject {
   #state;
   #env;
   #ledger;
   #instance;
 
   constructor(state, env) {
+    super(state, env);
     this.#state = state;
     this.#env = env;
   }
 
-  fetch(request) {
-    return call(() => this.#current().fetch(request));
+  /** Answers a call, bytes, with text, or nothing if there is no such thing. */
+  call(bytes) {
+    return call((done, failed) => this.#current().call(bytes, done, failed));
   }
 
   alarm() {
-    return call(() => this.#current().alarm());
+    return call((done) => done(this.#current().alarm()));
   }
 
   /** The Rust half, made anew if its instance has ended. */

@@ -1,17 +1,33 @@
 // Calls to the platform that would take many crossings between wasm and
 // JavaScript, each made in one, with plain values.
 
-const EMPTY = new Uint8Array(0);
+import { settled } from "leasewire";
+
+const EMPTY = new ArrayBuffer(0);
 
 /** How long D1 may take. Nothing here waits for ever: a hung call would hold up what comes behind. */
 const DATABASE_MS = 10_000;
 
+let promises = 0;
+
+/** Tells the task that waits for `promise` how it settled; gives the promise's number. */
+export function whenSettled(promise) {
+  promises += 1;
+  const number = promises >>> 0;
+  promise.then(
+    (value) => settled(number, true, value),
+    (error) => settled(number, false, error),
+  );
+  return number;
+}
+
 /**
- * The body of `request`, or null if it has more than `max` bytes. It is
- * counted while it is read: `content-length` only saves the reading.
+ * The body of `request`, or null if it has more than `max` bytes. The platform
+ * holds senders to the length they state; without one it is counted.
  */
 export async function readBody(request, max) {
-  if (Number(request.headers.get("content-length")) > max) return null;
+  const stated = request.headers.get("content-length");
+  if (stated !== null) return Number(stated) > max ? null : request.arrayBuffer();
   if (request.body === null) return EMPTY;
   const reader = request.body.getReader();
   const chunks = [];
@@ -27,14 +43,7 @@ export async function readBody(request, max) {
     }
     chunks.push(value);
   }
-  if (chunks.length === 1) return chunks[0];
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return body;
+  return new Blob(chunks).arrayBuffer();
 }
 
 /** A response; one more header can be given. */
@@ -44,19 +53,13 @@ export function respond(status, type, body, name, value) {
   return new Response(body, { status, headers });
 }
 
-/**
- * Hands `bytes` to the ledger `name` and gives its answer as text: the status
- * in three digits, then the body. Throws if there is none within `ms`.
- */
+/** Hands `bytes` to the ledger `name` and gives its answer. Throws if there is none within `ms`. */
 export async function callLedger(namespace, name, bytes, ms) {
   const deadline = Date.now() + ms;
   for (let last = false; ; last = true) {
     try {
       const stub = namespace.get(namespace.idFromName(name));
-      const answer = stub
-        .fetch("http://ledger/", { method: "POST", body: bytes })
-        .then(async (response) => response.status + (await response.text()));
-      return await within(deadline - Date.now(), answer);
+      return await within(deadline - Date.now(), stub.call(bytes));
     } catch (error) {
       // Only a new stub can reach an object that has moved; a second call has
       // no effect if the first one had its own. An overloaded object is left

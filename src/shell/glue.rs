@@ -4,10 +4,15 @@ use wasm_bindgen::prelude::*;
 use worker::js_sys::{Array, Uint8Array};
 use worker::web_sys::{Request, Response};
 
+use super::tasks::wait;
+
 #[wasm_bindgen(module = "/src/shell/glue.js")]
 extern "C" {
+    #[wasm_bindgen(js_name = whenSettled, catch)]
+    pub fn when_settled(promise: &JsValue) -> Result<u32, JsValue>;
+
     #[wasm_bindgen(js_name = readBody, catch)]
-    pub async fn read_body(request: &Request, max: u32) -> Result<JsValue, JsValue>;
+    fn body_promise(request: &Request, max: u32) -> Result<JsValue, JsValue>;
 
     pub fn respond(
         status: u16,
@@ -18,7 +23,7 @@ extern "C" {
     ) -> Response;
 
     #[wasm_bindgen(js_name = callLedger, catch)]
-    pub async fn call_ledger(
+    fn ledger_promise(
         namespace: &JsValue,
         name: &str,
         bytes: Uint8Array,
@@ -26,7 +31,7 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_name = sendPacks, catch)]
-    pub async fn send_packs(queue: &JsValue, texts: Array, ms: u32) -> Result<(), JsValue>;
+    fn packs_promise(queue: &JsValue, texts: Array, ms: u32) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(catch)]
     pub fn transaction(storage: &JsValue, work: &mut dyn FnMut() -> bool) -> Result<(), JsValue>;
@@ -41,13 +46,50 @@ extern "C" {
     pub fn arm(storage: &JsValue, ms: f64) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_name = armedFor, catch)]
-    pub async fn armed_for(storage: &JsValue) -> Result<JsValue, JsValue>;
+    fn alarm_promise(storage: &JsValue) -> Result<JsValue, JsValue>;
 
-    #[wasm_bindgen(catch)]
-    pub async fn batch(db: &JsValue, statements: Array) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_name = batch, catch)]
+    fn batch_promise(db: &JsValue, statements: Array) -> Result<JsValue, JsValue>;
 
-    #[wasm_bindgen(catch)]
-    pub async fn select(db: &JsValue, statement: Array) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = select, catch)]
+    fn rows_promise(db: &JsValue, statement: Array) -> Result<JsValue, JsValue>;
 
-    pub async fn sleep(ms: u32);
+    #[wasm_bindgen(js_name = sleep, catch)]
+    fn sleep_promise(ms: u32) -> Result<JsValue, JsValue>;
+}
+
+pub async fn read_body(request: &Request, max: u32) -> Result<JsValue, JsValue> {
+    wait(&body_promise(request, max)?).await
+}
+
+pub async fn call_ledger(
+    namespace: &JsValue,
+    name: &str,
+    bytes: Uint8Array,
+    ms: u32,
+) -> Result<JsValue, JsValue> {
+    wait(&ledger_promise(namespace, name, bytes, ms)?).await
+}
+
+pub async fn send_packs(queue: &JsValue, texts: Array, ms: u32) -> Result<(), JsValue> {
+    wait(&packs_promise(queue, texts, ms)?).await.map(drop)
+}
+
+pub async fn armed_for(storage: &JsValue) -> Result<JsValue, JsValue> {
+    wait(&alarm_promise(storage)?).await
+}
+
+pub async fn batch(db: &JsValue, statements: Array) -> Result<(), JsValue> {
+    wait(&batch_promise(db, statements)?).await.map(drop)
+}
+
+pub async fn select(db: &JsValue, statement: Array) -> Result<JsValue, JsValue> {
+    wait(&rows_promise(db, statement)?).await
+}
+
+pub async fn sleep(ms: u32) {
+    // A timer doesn't fail.
+    if let Ok(promise) = sleep_promise(ms) {
+        let _ = wait(&promise).await;
+    }
 }

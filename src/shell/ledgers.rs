@@ -20,13 +20,8 @@ pub fn name(source: &str, integration: &str) -> String {
 pub async fn ask(env: &JsValue, name: &str, call: &Call) -> Result<Option<String>, String> {
     let namespace = property(env, "LEDGER");
     let bytes = Uint8Array::from(call.encode().as_slice());
-    let answer = glue::call_ledger(&namespace, name, bytes, LEDGER_MS_MAX)
-        .await
-        .map_err(|error| error_text(&error))?;
-    let answer = answer.as_string().unwrap_or_default();
-    match answer.split_at_checked(3) {
-        Some(("200", body)) => Ok(Some(body.to_owned())),
-        Some(("404", _)) => Ok(None),
-        _ => Err(format!("the ledger answered {answer}")),
-    }
+    let answer = glue::call_ledger(&namespace, name, bytes, LEDGER_MS_MAX).await;
+    answer
+        .map(|answer| answer.as_string())
+        .map_err(|error| error_text(&error))
 }

@@ -9,13 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::js_sys::{Array, Uint8Array};
-use worker::web_sys::{Request, Response};
+use worker::js_sys::{Array, Function};
 
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
-use super::{database, error_text, glue, now, property, random};
+use super::{database, error_text, give, glue, now, property, random, tasks};
 use crate::ledger::{Call, Effects, Ledger as Core, Outcome, Pack, Reply, State};
 use crate::projection::announcement;
 use crate::sql::SqlError;
@@ -53,34 +51,32 @@ impl Ledger {
         }))
     }
 
-    /// Answers a call: 200 with the answer, 404 if there is no such thing.
-    pub async fn fetch(&self, request: Request) -> Response {
+    /// Answers a call. `done` gets the answer, null if there is no such thing;
+    /// or `failed` gets why there is none.
+    pub fn call(&self, call: Vec<u8>, done: Function, failed: Function) {
         let object = self.0.clone();
-        let (status, body) = match object.call(request).await {
-            Ok(Some(body)) => (200, body),
-            Ok(None) => (404, String::new()),
-            Err(why) => {
-                let mut line = Line::new(Level::Error, "ledger call failed");
-                line.reason = Some(why.clone());
-                line.write();
-                (500, why)
+        tasks::start(async move {
+            match object.call(call).await {
+                Ok(answer) => give(&done, &answer.into()),
+                Err(why) => {
+                    let mut line = Line::new(Level::Error, "ledger call failed");
+                    line.reason = Some(why.clone());
+                    line.write();
+                    give(&failed, &JsError::new(&why).into());
+                }
             }
-        };
-        glue::respond(status, "application/json", &body, None, None)
+        });
     }
 
     /// The safety net.
-    pub async fn alarm(&self) {
+    pub fn alarm(&self) {
         self.0.wake();
     }
 }
 
 impl Object {
-    async fn call(self: &Rc<Self>, request: Request) -> Result<Option<String>, String> {
-        let body = JsFuture::from(request.array_buffer().map_err(|e| error_text(&e))?)
-            .await
-            .map_err(|error| error_text(&error))?;
-        let call = Call::decode(Uint8Array::new(&body).to_vec()).ok_or("not a call")?;
+    async fn call(self: &Rc<Self>, call: Vec<u8>) -> Result<Option<String>, String> {
+        let call = Call::decode(call).ok_or("not a call")?;
         self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.
@@ -126,7 +122,7 @@ impl Object {
         }
         if let Some(state) = effects.announce {
             let object = self.clone();
-            spawn_local(async move { object.announce(&state).await });
+            tasks::start(async move { object.announce(&state).await });
         }
         if effects.forward {
             self.clone().forward_in_background();
@@ -135,7 +131,7 @@ impl Object {
 
     fn forward_in_background(self: Rc<Self>) {
         if !self.sending.replace(true) {
-            spawn_local(async move {
+            tasks::start(async move {
                 self.forward().await;
                 self.sending.set(false);
             });

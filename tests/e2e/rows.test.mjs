@@ -23,13 +23,15 @@ const counting = (env) => ({ ...env, DB: {
 } });
 
 export class Ledger extends Real {
-  constructor({ storage }, env) {
-    super({ storage: {
+  constructor(ctx, env) {
+    const { storage } = ctx;
+    const counted = {
       sql: { exec(...args) { const cursor = storage.sql.exec(...args); cursors.push(cursor); return cursor; } },
       transactionSync: (work) => storage.transactionSync(work),
       getAlarm: () => storage.getAlarm(),
       setAlarm(at) { alarms += 1; return storage.setAlarm(at); },
-    } }, counting(env));
+    };
+    super(Object.defineProperty(ctx, "storage", { value: counted }), counting(env));
   }
 }
 
