@@ -54,6 +54,8 @@ pub struct Name {
 struct Mark {
     /// The last number given.
     last_seq: u64,
+    /// When the event with that number was received.
+    last_received_at: Timestamp,
     /// Everything up to here was handed to the queue since the ledger opened.
     sent_seq: u64,
     /// Everything up to here is settled: confirmed, dead or quarantined.
@@ -115,16 +117,17 @@ impl<S: Sql> Ledger<S> {
             integration: row.text(1)?.to_owned(),
         });
         let last = self.sql.query(
-            "SELECT seq, confirmed_seq FROM events ORDER BY seq DESC LIMIT 1",
+            "SELECT seq, confirmed_seq, received_at FROM events ORDER BY seq DESC LIMIT 1",
             &[],
         )?;
-        let (last_seq, along) = match last.first() {
-            Some(last) => (last.number(0)?, last.number(1)?),
-            None => (0, 0),
+        let (last_seq, along, last_received_us) = match last.first() {
+            Some(last) => (last.number(0)?, last.number(1)?, last.integer(2)?),
+            None => (0, 0, 0),
         };
         let kept_seq = row.number(2)?.max(along);
         self.mark = Mark {
             last_seq: last_seq.max(kept_seq),
+            last_received_at: Timestamp::from_us(last_received_us),
             sent_seq: kept_seq,
             confirmed_seq: kept_seq,
             kept_seq,

@@ -559,3 +559,50 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     assert!(ledger.confirm(1, 1, at("2026-02-01T00:00:00Z")).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }
+
+/// The second event is received when the clock shows an earlier time. It must
+/// not hide the first one from a repetition that lies within the window still.
+#[test]
+fn a_clock_that_goes_back_hides_no_event() {
+    let database = Database::default();
+    let change = |field: u8, from: u8, to: u8| {
+        let sent = Sent::Diff {
+            record: 0,
+            field,
+            from,
+            to,
+        };
+        delivery("propexo", "i", &sent.body())
+    };
+    let take = |delivery, time| {
+        // What it goes by must outlast the memory.
+        let mut ledger = Ledger::open(&database).unwrap();
+        let taken = ledger.intake(&delivery, at(time)).unwrap();
+        (taken.outcome.label(), taken.seq)
+    };
+    let first = change(0, 0, 1);
+    assert_eq!(take(first.clone(), "2026-02-01T12:00:00Z"), ("accepted", 1));
+    let second = change(1, 0, 1);
+    assert_eq!(take(second, "2026-02-01T11:50:00Z"), ("accepted", 2));
+    assert_eq!(
+        take(first.clone(), "2026-02-03T11:59:59Z"),
+        ("duplicate", 1)
+    );
+    let received = database.dump("SELECT received_at FROM events ORDER BY seq");
+    assert_eq!(received[0], received[1]);
+    assert_eq!(take(first, "2026-02-03T12:00:00Z"), ("accepted", 3));
+}
+
+/// The clock runs ahead for a while. By the right time the edge accepts the
+/// first event's replay again, so it must be within the window again too.
+#[test]
+fn a_clock_that_ran_ahead_lets_no_replay_in() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let first = delivery("propexo", "i", &Sent::Job { id: 0 }.body());
+    let second = delivery("propexo", "i", &Sent::Job { id: 1 }.body());
+    ledger.intake(&first, at("2026-02-01T12:00:00Z")).unwrap();
+    ledger.intake(&second, at("2026-02-03T12:10:00Z")).unwrap();
+    let replay = ledger.intake(&first, at("2026-02-03T11:59:00Z")).unwrap();
+    assert_eq!((replay.outcome, replay.seq), (Outcome::Duplicate, 1));
+}

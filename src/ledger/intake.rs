@@ -93,15 +93,16 @@ impl<S: Sql> Ledger<S> {
             source: delivery.source.clone(),
             integration: delivery.integration.clone(),
         });
-        self.remember(taken);
+        self.remember(taken, now);
         Ok(taken)
     }
 
     /// Brings the memory up to what was committed.
-    fn remember(&mut self, taken: Taken) {
+    fn remember(&mut self, taken: Taken, now: Timestamp) {
         if taken.outcome == Outcome::Duplicate {
             return;
         }
+        self.mark.last_received_at = self.received_at(now);
         let mark = &mut self.mark;
         mark.kept_seq = mark.confirmed_seq;
         let settled = mark.confirmed_seq == mark.last_seq;
@@ -180,7 +181,7 @@ impl<S: Sql> Ledger<S> {
         }
         // `is_sync_finished: false` reports a stuck synchronisation.
         if event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false) {
-            let at = event.occurred_at.unwrap_or(now).us();
+            let at = event.occurred_at.unwrap_or(self.received_at(now)).us();
             self.sql.execute(
                 "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
                                    last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
@@ -216,7 +217,9 @@ impl<S: Sql> Ledger<S> {
     /// The record's state, and whether one of its events within the dedupe
     /// window is the same delivery. The events of a record form a chain, each
     /// pointing at the one before: following it costs reads only, where an
-    /// index would cost a row for every event.
+    /// index would cost a row for every event. It is followed up to the first
+    /// event outside the window, and none before that lies inside: see
+    /// [`Ledger::received_at`].
     fn recall(
         &self,
         delivery: &Delivery,
@@ -301,7 +304,7 @@ impl<S: Sql> Ledger<S> {
                 seq.into(),
                 Param::Blob(&delivery.key.0),
                 entry.prev_seq.into(),
-                now.us().into(),
+                self.received_at(now).us().into(),
                 self.mark.confirmed_seq.into(),
                 entry.subject.map(|(model, _)| model).into(),
                 entry.subject.map(|(_, id)| id).into(),
@@ -319,6 +322,15 @@ impl<S: Sql> Ledger<S> {
                 .map_or(Outcome::Accepted, Outcome::Quarantined),
             seq,
         })
+    }
+
+    /// When an event that arrives `now` was received. Never before the event
+    /// before it: the clock may go back, but then a chain of events would
+    /// leave the dedupe window and enter it again. The window itself is counted
+    /// back from the clock, by which the edge takes a signed time for too old:
+    /// so it can become longer, and no replay falls between the two.
+    fn received_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.mark.last_received_at)
     }
 
     fn next_seq(&self) -> u64 {

@@ -51,8 +51,11 @@ pub struct State {
 }
 
 impl Reference {
-    /// Takes the fact numbered `index` among all: the answer's status and
-    /// number.
+    /// Takes the fact numbered `index` among all, which arrives `now`: the
+    /// answer's status and number.
+    ///
+    /// An event is never received before the one before it, whatever the clock
+    /// says; the dedupe window is counted back from the clock.
     pub fn take(
         &mut self,
         index: usize,
@@ -60,6 +63,8 @@ impl Reference {
         window_s: u64,
         now: Timestamp,
     ) -> (&'static str, u64) {
+        let last = self.log.last();
+        let received_at = last.map_or(now, |last| last.received_at.max(now));
         let from_the_future = fact
             .occurred_us
             .is_some_and(|us| us > now.plus_s(FUTURE_S).us());
@@ -83,19 +88,19 @@ impl Reference {
         match &fact.content {
             _ if quarantined => {}
             Content::Notice { synced: true } => {
-                let at = fact.occurred_us.unwrap_or(now.us());
+                let at = fact.occurred_us.unwrap_or(received_at.us());
                 let (first, last) = self.synced_us.unwrap_or((at, at));
                 self.synced_us = Some((first.min(at), last.max(at)));
             }
             Content::Record { change, .. } => {
                 let known = self.records.entry(record.clone().unwrap()).or_default();
-                known.take(seq, fact, change, now);
+                known.take(seq, fact, change, received_at);
             }
             _ => {}
         }
         self.log.push(Logged {
             fact: index,
-            received_at: now,
+            received_at,
             record,
             quarantined,
             key: fact.identity.key,
@@ -141,7 +146,7 @@ impl Record {
         self.states.last().unwrap()
     }
 
-    fn take(&mut self, seq: u64, fact: &Fact, change: &Change, now: Timestamp) {
+    fn take(&mut self, seq: u64, fact: &Fact, change: &Change, received_at: Timestamp) {
         self.last_seq = seq;
         let order = (fact.occurred_us.unwrap_or_default(), fact.identity.key);
         let known = self.states.last();
@@ -173,7 +178,7 @@ impl Record {
             }
         }
         next.version = seq;
-        next.time_us = fact.occurred_us.unwrap_or(now.us());
+        next.time_us = fact.occurred_us.unwrap_or(received_at.us());
         next.order = order;
         self.states.push(next);
     }
