@@ -24,6 +24,9 @@ pub struct Message {
     attempts: u32,
     /// It is in the dead-letter queue.
     pub dead: bool,
+    /// The queue has repeated it. It does so once: else a message that fails
+    /// all day would end as millions of copies of copies.
+    repeated: bool,
 }
 
 impl World {
@@ -55,6 +58,7 @@ impl World {
                 sent_at,
                 attempts: 0,
                 dead: false,
+                repeated: false,
             };
             self.enqueue(message, 0);
         }
@@ -66,7 +70,7 @@ impl World {
         (!refuses, after_ms)
     }
 
-    fn enqueue(&mut self, message: Message, delay_ms: u64) {
+    fn enqueue(&mut self, mut message: Message, delay_ms: u64) {
         if self
             .random
             .chance(self.faults.queue_loses / if message.attempts > 0 { 10 } else { 1 })
@@ -74,11 +78,9 @@ impl World {
             self.say(|| format!("queue: lost {}", head(&message.text)));
             return;
         }
-        let copies = if self.random.chance(self.faults.queue_repeats) {
-            2
-        } else {
-            1
-        };
+        let repeats = !message.repeated && self.random.chance(self.faults.queue_repeats);
+        message.repeated |= repeats;
+        let copies = if repeats { 2 } else { 1 };
         for _ in 0..copies {
             let wait_ms = if self.random.chance(self.faults.queue_delays) {
                 let most = self.random.pick(&[10 * SECOND, 10 * MINUTE, 5 * HOUR]);
