@@ -606,3 +606,23 @@ fn a_clock_that_ran_ahead_lets_no_replay_in() {
     let replay = ledger.intake(&first, at("2026-02-03T11:59:00Z")).unwrap();
     assert_eq!((replay.outcome, replay.seq), (Outcome::Duplicate, 1));
 }
+
+/// What is confirmed isn't sent again, so no second confirmation would come.
+#[test]
+fn a_confirmation_that_fails_half_way_is_not_lost() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-02-01T00:00:00Z");
+    let delivery = delivery("propexo", "i", &Sent::Job { id: 0 }.body());
+    ledger.intake(&delivery, now).unwrap();
+    let batch = ledger.next_batch().unwrap();
+    ledger.sent(batch.through, now);
+    database.fails_in.set(Some(0));
+    assert!(ledger.confirm(1, 1, now).is_err());
+    ledger.wake(now.plus_s(60), 0).unwrap();
+    assert!(!ledger.has_unsettled());
+    assert_eq!(
+        database.dump("SELECT confirmed_seq FROM ledger"),
+        ["1".to_owned()]
+    );
+}

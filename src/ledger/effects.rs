@@ -77,9 +77,12 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// The alarm went off: keeps the watermark, and finds what was sent and
-    /// not confirmed.
+    /// not confirmed. First it moves the watermark, because a confirmation that
+    /// failed half-way has left it behind: what is known to be settled is not
+    /// sent again, and nobody else would move it.
     pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
         self.mark.alarm = Alarm::None;
+        self.settle(now)?;
         self.keep_mark()?;
         let waiting_since = self.mark.waiting_since;
         let patient = waiting_since.is_some_and(|since| since > now.minus_s(PATIENCE_S));

@@ -169,7 +169,8 @@ impl<S: Sql> Ledger<S> {
         })
     }
 
-    fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
+    /// Moves the watermark, and notes that there was an answer if it moved.
+    pub(super) fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
         let before = self.mark.confirmed_seq;
         self.advance()?;
         if self.mark.confirmed_seq == before {
