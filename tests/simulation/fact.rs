@@ -46,9 +46,16 @@ pub enum Content {
 
 #[derive(Debug, Clone)]
 pub enum Change {
-    Diff { previous: Fields, new: Fields },
+    Diff {
+        previous: Fields,
+        new: Fields,
+    },
     Sparse(Fields),
-    Whole(Fields),
+    Whole {
+        fields: Fields,
+        /// What the body says has changed, as its JSON text.
+        stated: Option<String>,
+    },
 }
 
 impl Identity {

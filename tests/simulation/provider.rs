@@ -9,9 +9,11 @@ use crate::fact::{Change, Content, Fact, Fields, Identity, object};
 use crate::random::Random;
 
 /// Sizes that make a difference: more than a pack, more than a message, more
-/// than a row with all that is made of it.
+/// than a row together with the body, more than a row. The sum of any three
+/// stays thousands of bytes away from what a ledger can forward of one event,
+/// because the reference doesn't count every comma.
 const LARGE_BYTES: &[usize] = &[30_000, 70_000, 110_000, 140_000];
-const HUGE_BYTES: usize = 930_000;
+const HUGE_BYTES: &[usize] = &[930_000, 1_000_000];
 
 /// One integration of one provider.
 pub struct Provider {
@@ -25,9 +27,8 @@ pub struct Provider {
     whole_seconds: bool,
     /// Chance of an event that needs much room, in a thousand.
     large: u64,
-    /// One huge value a provider: two in one event are more than a ledger
-    /// keeps.
-    has_been_huge: bool,
+    /// Chance that it is one for which a row may be too small, in a thousand.
+    huge: u64,
 }
 
 struct Record {
@@ -70,7 +71,7 @@ impl Provider {
             values: random.pick(&[2, 2, 3, 5]),
             whole_seconds: random.chance(500),
             large: random.pick(&[0, 0, 0, 0, 20, 80]),
-            has_been_huge: false,
+            huge: random.pick(&[30, 30, 30, 300]),
         }
     }
 
@@ -132,10 +133,8 @@ impl Provider {
                 ["750000.0", "18014398509481985", "null", "0", "1e3"][n as usize].into()
             }
             "note" if random.chance(self.large) => {
-                let is_huge = !self.has_been_huge && random.chance(30);
-                self.has_been_huge |= is_huge;
-                let bytes = if is_huge {
-                    HUGE_BYTES
+                let bytes = if random.chance(self.huge) {
+                    random.pick(HUGE_BYTES)
                 } else {
                     random.pick(LARGE_BYTES)
                 };
@@ -160,7 +159,7 @@ impl Provider {
                 let (previous, new) = (object(previous), object(new));
                 ("diff", format!(r#"{{"previous":{previous},"new":{new}}}"#))
             }
-            Change::Whole(_) => unreachable!(),
+            Change::Whole { .. } => unreachable!(),
         };
         let Record { model, id, .. } = &self.records[at];
         let (integration, job) = (&self.integration, self.made);
@@ -202,21 +201,20 @@ impl Provider {
                 (name.clone(), format!(r#"{{"old":{old},"new":{new}}}"#))
             })
             .collect();
-        let changes = match random.below(3) {
-            0 => String::new(),
-            _ => format!(r#","changes":{}"#, object(&changes)),
-        };
+        let stated = (random.below(3) > 0).then(|| object(&changes));
+        let changes = stated.as_ref().map(|json| format!(r#","changes":{json}"#));
         let event = random.pick(&["data.new", "data.update", "data.update", "data.seen"]);
         let body = format!(
             r#"{{"event":"{event}","timestamp":"{now}","connection_id":"{}","resource_type":"{}","data":{}{changes}}}"#,
             self.integration,
             model.0,
-            object(&fields)
+            object(&fields),
+            changes = changes.unwrap_or_default(),
         );
         let content = Content::Record {
             model: model.1,
             id: id.clone(),
-            change: Change::Whole(fields),
+            change: Change::Whole { fields, stated },
         };
         self.fact(body.clone(), Identity::body(&body), Some(now), content)
     }
@@ -236,7 +234,10 @@ impl Provider {
         let content = Content::Record {
             model: model.1,
             id: id.clone(),
-            change: Change::Whole(fields),
+            change: Change::Whole {
+                fields,
+                stated: None,
+            },
         };
         let identity = Identity::of("event", event.as_bytes());
         self.fact(body, identity, Some(now), content)

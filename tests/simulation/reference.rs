@@ -10,6 +10,10 @@ use crate::fact::{Change, Content, Fact, Fields};
 /// How far ahead of the receiver's clock an event may have happened.
 const FUTURE_S: u64 = 300;
 
+/// Room for what is forwarded of an event: what it changed, and the whole
+/// record after it.
+const DATA_BYTES_MAX: usize = 1_900_000;
+
 pub type RecordName = (&'static str, String);
 
 /// One ledger.
@@ -68,35 +72,36 @@ impl Reference {
         let from_the_future = fact
             .occurred_us
             .is_some_and(|us| us > now.plus_s(FUTURE_S).us());
-        let quarantined = from_the_future || matches!(fact.content, Content::Junk);
-        let record = match fact.record() {
+        let mut quarantined = from_the_future || matches!(fact.content, Content::Junk);
+        let mut record = match fact.record() {
             Some((model, id)) if !quarantined => Some((model, id.to_owned())),
             _ => None,
         };
-        let same = self.log.iter().rposition(|logged| {
-            logged.key == fact.identity.key
-                && logged.record == record
-                && logged.received_at > now.minus_s(window_s)
-        });
+        let since = now.minus_s(window_s);
+        if let Some(earlier) = self.repeated(fact, record.as_ref(), since) {
+            return ("duplicate", earlier);
+        }
         let seq = self.log.len() as u64 + 1;
-        if let Some(at) = same {
-            let earlier = at as u64 + 1;
-            if !self.is_real_repetition(fact, record.as_ref(), earlier) {
-                return ("duplicate", earlier);
+        if let (Some(name), Content::Record { change, .. }) = (&record, &fact.content) {
+            let known = self.records.get(name).map(Record::now);
+            let (next, bytes) = fold(known, seq, fact, change, received_at);
+            if bytes <= DATA_BYTES_MAX {
+                let known = self.records.entry(name.clone()).or_default();
+                known.last_seq = seq;
+                known.states.extend(next);
+            } else {
+                // It is kept as one that isn't understood, about no record.
+                quarantined = true;
+                record = None;
+                if let Some(earlier) = self.repeated(fact, None, since) {
+                    return ("duplicate", earlier);
+                }
             }
         }
-        match &fact.content {
-            _ if quarantined => {}
-            Content::Notice { synced: true } => {
-                let at = fact.occurred_us.unwrap_or(received_at.us());
-                let (first, last) = self.synced_us.unwrap_or((at, at));
-                self.synced_us = Some((first.min(at), last.max(at)));
-            }
-            Content::Record { change, .. } => {
-                let known = self.records.entry(record.clone().unwrap()).or_default();
-                known.take(seq, fact, change, received_at);
-            }
-            _ => {}
+        if matches!(fact.content, Content::Notice { synced: true }) && !quarantined {
+            let at = fact.occurred_us.unwrap_or(received_at.us());
+            let (first, last) = self.synced_us.unwrap_or((at, at));
+            self.synced_us = Some((first.min(at), last.max(at)));
         }
         self.log.push(Logged {
             fact: index,
@@ -113,6 +118,18 @@ impl Reference {
             },
             seq,
         )
+    }
+
+    /// The number that the same delivery, about the same record, was given
+    /// since, if this one isn't another, real event.
+    fn repeated(&self, fact: &Fact, record: Option<&RecordName>, since: Timestamp) -> Option<u64> {
+        let at = self.log.iter().rposition(|logged| {
+            logged.key == fact.identity.key
+                && logged.record.as_ref() == record
+                && logged.received_at > since
+        });
+        let earlier = at? as u64 + 1;
+        (!self.is_real_repetition(fact, record, earlier)).then_some(earlier)
     }
 
     /// A body without time, job or id of its own is a new event if another
@@ -145,41 +162,84 @@ impl Record {
     pub fn now(&self) -> &State {
         self.states.last().unwrap()
     }
+}
 
-    fn take(&mut self, seq: u64, fact: &Fact, change: &Change, received_at: Timestamp) {
-        self.last_seq = seq;
-        let order = (fact.occurred_us.unwrap_or_default(), fact.identity.key);
-        let known = self.states.last();
-        let mut next = known.cloned().unwrap_or_else(|| State {
-            partial: true,
-            ..State::default()
-        });
-        let contradicts = |known: &Fields, said: &Fields| {
-            said.iter()
-                .any(|(name, value)| known.get(name).is_some_and(|is| is != value))
-        };
-        match change {
-            Change::Whole(_) if known.is_some_and(|known| known.order >= order) => return,
-            Change::Whole(fields) => {
-                next.fields = fields.clone();
-                next.partial = false;
-                next.drift = false;
-            }
-            Change::Diff { previous, new } => {
-                next.drift |= contradicts(&next.fields, previous);
-                for name in previous.keys() {
-                    next.fields.insert(name.clone(), "null".to_owned());
-                }
-                next.fields.extend(new.clone());
-            }
-            Change::Sparse(new) => {
-                next.drift |= contradicts(&next.fields, new);
-                next.fields.extend(new.clone());
-            }
+/// What a record becomes, unless the event is older than what is known; and
+/// the bytes that are forwarded of the event, but for names and punctuation.
+fn fold(
+    known: Option<&State>,
+    seq: u64,
+    fact: &Fact,
+    change: &Change,
+    received_at: Timestamp,
+) -> (Option<State>, usize) {
+    let order = (fact.occurred_us.unwrap_or_default(), fact.identity.key);
+    let mut next = known.cloned().unwrap_or_else(|| State {
+        partial: true,
+        ..State::default()
+    });
+    let contradicts = |known: &Fields, said: &Fields| {
+        said.iter()
+            .any(|(name, value)| known.get(name).is_some_and(|is| is != value))
+    };
+    match change {
+        Change::Whole { stated, .. } if known.is_some_and(|known| known.order >= order) => {
+            let stated = stated.as_ref().map_or(0, String::len);
+            return (None, stated + bytes(&next.fields));
         }
-        next.version = seq;
-        next.time_us = fact.occurred_us.unwrap_or(received_at.us());
-        next.order = order;
-        self.states.push(next);
+        Change::Whole { fields, .. } => {
+            next.fields = fields.clone();
+            next.partial = false;
+            next.drift = false;
+        }
+        Change::Diff { previous, new } => {
+            next.drift |= contradicts(&next.fields, previous);
+            for name in previous.keys() {
+                next.fields.insert(name.clone(), "null".to_owned());
+            }
+            next.fields.extend(new.clone());
+        }
+        Change::Sparse(new) => {
+            next.drift |= contradicts(&next.fields, new);
+            next.fields.extend(new.clone());
+        }
     }
+    let changed = match (change, known) {
+        (
+            Change::Whole {
+                stated: Some(json), ..
+            },
+            _,
+        ) => json.len(),
+        (Change::Diff { previous, new }, _) => bytes(previous) + bytes(new),
+        (_, None) => 0,
+        (Change::Sparse(_), Some(known)) => replaced(&known.fields, &next.fields),
+        (Change::Whole { .. }, Some(known)) => {
+            replaced(&known.fields, &next.fields) + added(&known.fields, &next.fields)
+        }
+    };
+    let forwarded = changed + bytes(&next.fields);
+    next.version = seq;
+    next.time_us = fact.occurred_us.unwrap_or(received_at.us());
+    next.order = order;
+    (Some(next), forwarded)
+}
+
+fn bytes(fields: &Fields) -> usize {
+    fields.values().map(String::len).sum()
+}
+
+/// Bytes of the values that are others now, and of those in their place.
+fn replaced(before: &Fields, now: &Fields) -> usize {
+    let others = before
+        .iter()
+        .filter(|(name, was)| now.get(*name) != Some(was));
+    let bytes = others.map(|(name, was)| was.len() + now.get(name).map_or(0, String::len));
+    bytes.sum()
+}
+
+/// Bytes of the values of new fields.
+fn added(before: &Fields, now: &Fields) -> usize {
+    let new = now.iter().filter(|(name, _)| !before.contains_key(*name));
+    new.map(|(_, value)| value.len()).sum()
 }

@@ -71,7 +71,7 @@ pub fn check_any_order(world: &World, reference: &Reference) -> Verdict {
     }
     for (name, fact) in newest {
         if let Content::Record {
-            change: Change::Whole(fields),
+            change: Change::Whole { fields, .. },
             ..
         } = &fact.content
             && *fields != reference.records[name].now().fields
