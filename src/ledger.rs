@@ -16,6 +16,9 @@ mod forward;
 mod history;
 mod intake;
 mod ranges;
+mod recent;
+mod retention;
+mod segments;
 
 pub use call::{Call, Reply};
 pub use effects::Effects;
@@ -24,8 +27,10 @@ pub use forward::{Batch, Pack};
 pub use history::State;
 pub use intake::{Outcome, Taken};
 pub use ranges::Ranges;
+pub use recent::RECENT_MAX;
+use segments::Segments;
 
-use crate::sql::{Param, Sql, SqlError};
+use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
 /// The tables of a ledger.
@@ -36,6 +41,7 @@ pub struct Ledger<S> {
     sql: S,
     /// Whose it is; `None` until the first event is taken in.
     name: Option<Name>,
+    segments: Segments,
     mark: Mark,
 }
 
@@ -85,6 +91,7 @@ impl<S: Sql> Ledger<S> {
         let mut ledger = Self {
             sql,
             name: None,
+            segments: Segments::default(),
             mark: Mark::default(),
         };
         let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'ledger'";
@@ -106,7 +113,7 @@ impl<S: Sql> Ledger<S> {
 
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
-            "SELECT source, integration, confirmed_seq, attempts FROM ledger",
+            "SELECT source, integration, confirmed_seq, attempts, last_event_at FROM ledger",
             &[],
         )?;
         let Some(row) = rows.first() else {
@@ -116,17 +123,21 @@ impl<S: Sql> Ledger<S> {
             source: row.text(0)?.to_owned(),
             integration: row.text(1)?.to_owned(),
         });
-        let last = self.sql.query(
-            "SELECT seq, confirmed_seq, received_at FROM events ORDER BY seq DESC LIMIT 1",
+        self.segments = Segments::load(&self.sql.query(
+            "SELECT number, first_seq, began_at FROM segments ORDER BY number",
             &[],
-        )?;
-        let (last_seq, along, last_received_us) = match last.first() {
+        )?)?;
+        let before_present = self.segments.present().first_seq.saturating_sub(1);
+        let (last_seq, along, last_received_us) = match self.last_event()? {
             Some(last) => (last.number(0)?, last.number(1)?, last.integer(2)?),
             None => (0, 0, 0),
         };
+        // Events that are gone have left these behind.
+        let last_seq = last_seq.max(before_present);
+        let last_received_us = last_received_us.max(row.maybe_integer(4)?.unwrap_or(0));
         let kept_seq = row.number(2)?.max(along);
         self.mark = Mark {
-            last_seq: last_seq.max(kept_seq),
+            last_seq,
             last_received_at: Timestamp::from_us(last_received_us),
             sent_seq: kept_seq,
             confirmed_seq: kept_seq,
@@ -143,16 +154,22 @@ impl<S: Sql> Ledger<S> {
         self.advance()
     }
 
-    fn create(&self, source: &str, integration: &str) -> Result<(), SqlError> {
-        self.sql.execute(SCHEMA, &[])?;
-        self.sql.execute(
-            "INSERT INTO ledger (id, source, integration) VALUES (1, ?1, ?2)",
-            &[Param::Text(source), Param::Text(integration)],
-        )
+    /// Number, watermark and time of the last event that is still there.
+    fn last_event(&self) -> Result<Option<Row>, SqlError> {
+        for segment in self.segments.iter().rev() {
+            let statement = format!(
+                "SELECT seq, confirmed_seq, received_at FROM {} ORDER BY seq DESC LIMIT 1",
+                segment.table()
+            );
+            if let Some(row) = self.sql.query(&statement, &[])?.into_iter().next() {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 }
 
-fn first(rows: Vec<crate::sql::Row>) -> Result<crate::sql::Row, SqlError> {
+fn first(rows: Vec<Row>) -> Result<Row, SqlError> {
     rows.into_iter()
         .next()
         .ok_or_else(|| SqlError("a row is missing".to_owned()))

@@ -45,6 +45,13 @@ pub struct Source {
     pub retention_days: u64,
 }
 
+impl Source {
+    /// How long the history keeps a confirmed event, in seconds.
+    pub fn retention_s(&self) -> u64 {
+        self.retention_days.saturating_mul(DAY_S)
+    }
+}
+
 /// Why a source can't be used: a sentence for whoever wrote the
 /// configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -142,7 +142,7 @@ fn unexpected(at: usize) -> SqlError {
     SqlError(format!("column {at} is missing or of another type"))
 }
 
-/// A database with one connection.
+/// A database with one connection. A statement that fails leaves no trace.
 pub trait Sql {
     /// Runs one or more statements that give no rows; only the last may have
     /// parameters.
@@ -150,6 +150,9 @@ pub trait Sql {
 
     /// Runs one statement and gives its rows.
     fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError>;
+
+    /// Bytes in use.
+    fn size(&self) -> Result<u64, SqlError>;
 
     /// Runs `work` as one transaction: all of it is kept, or, if it returns
     /// an error, none.

@@ -111,7 +111,9 @@ fn ledger_tables_and_rows() {
     let mut text = database
         .dump("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
         .join("\n");
-    for table in ["ledger", "events", "records", "large", "dead"] {
+    for table in [
+        "ledger", "segments", "events_0", "events_1", "records", "large", "dead",
+    ] {
         text.push_str(&format!("\n\n-- {table}\n"));
         text.push_str(&database.dump(&format!("SELECT * FROM {table}")).join("\n"));
     }

@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Database, at, delivery};
-use leasewire::ledger::{Effects, Ledger, Outcome, Pack};
+use leasewire::ledger::{Effects, Ledger, Outcome, Pack, RECENT_MAX};
 use leasewire::projection::Projection;
 use leasewire::signature::DedupeKey;
 use leasewire::time::Timestamp;
@@ -15,6 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 const WINDOW_S: u64 = 48 * 3_600;
+const RETENTION_S: u64 = WINDOW_S;
 
 /// A delivery in terms that the model understands too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,6 +204,8 @@ enum Step {
     Consume(u8, Fate),
     Restart,
     Wake,
+    /// Let old history go.
+    Expire,
     Wait(u32),
 }
 
@@ -257,8 +260,41 @@ impl<'a> World<'a> {
             Step::Wake => {
                 self.ledger.wake(self.now, 0).unwrap();
             }
+            Step::Expire => self.expire(),
             Step::Wait(s) => self.now = self.now.plus_s(u64::from(*s)),
         }
+    }
+
+    /// What goes is settled, neither dead nor quarantined, and older than
+    /// asked for.
+    fn expire(&mut self) {
+        let before = self.numbers();
+        let confirmed_seq = self
+            .ledger
+            .state()
+            .unwrap()
+            .map(|state| state.confirmed_seq);
+        while self.ledger.expire(self.now, RETENTION_S).unwrap().is_some() {}
+        let after = self.numbers();
+        assert!(after.is_subset(&before));
+        for seq in before.difference(&after) {
+            let (_, _, received_at, junk) = self.model.log[*seq as usize - 1];
+            assert!(Some(*seq) <= confirmed_seq, "{seq} went unconfirmed");
+            assert!(
+                received_at <= self.now.minus_s(RETENTION_S),
+                "{seq} is young"
+            );
+            let dead = self
+                .dead_ranges()
+                .iter()
+                .any(|(first, last)| (first..=last).contains(&seq));
+            assert!(!junk && !dead, "{seq} had to stay");
+        }
+    }
+
+    fn numbers(&self) -> BTreeSet<u64> {
+        let numbers = self.database.events("seq");
+        numbers.iter().map(|seq| seq.parse().unwrap()).collect()
     }
 
     fn deliver(&mut self, sent: &Sent) {
@@ -377,9 +413,9 @@ impl<'a> World<'a> {
         if self.model.log.is_empty() {
             return;
         }
-        let numbers = self.database.dump("SELECT seq FROM events ORDER BY seq");
-        let expected: Vec<_> = (1..=self.model.log.len()).map(|n| n.to_string()).collect();
-        assert_eq!(numbers, expected, "numbers have gaps");
+        let last = self.model.log.len() as u64;
+        assert!(self.numbers().iter().all(|seq| (1..=last).contains(seq)));
+        assert_eq!(self.ledger.last_seq(), last);
         let rows = self.database.dump(
             "SELECT record_id, version, partial, drift, last_seq, fields FROM records
              ORDER BY record_id",
@@ -478,6 +514,7 @@ fn steps(sent: BoxedStrategy<Sent>) -> impl Strategy<Value = Vec<Step>> {
         5 => (any::<u8>(), fate).prop_map(|(which, fate)| Step::Consume(which, fate)),
         1 => Just(Step::Restart),
         2 => Just(Step::Wake),
+        2 => Just(Step::Expire),
         2 => prop_oneof![1..120_u32, 3_600..200_000_u32].prop_map(Step::Wait),
     ];
     vec(step, 1..80)
@@ -521,6 +558,151 @@ proptest! {
     ) {
         prop_assert_eq!(fields_after(&sent), fields_after(&shuffled));
     }
+}
+
+/// A record with more events than its row has room for: the rest are in the
+/// index, and repetitions of any of them are known.
+#[test]
+fn a_busy_record_knows_its_repetitions() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-02-01T00:00:00Z");
+    let snapshot = |n: u32| {
+        let body = format!(
+            r#"{{"id":"evt_{n}","type":"lease.updated","created":"2026-01-01T00:00:00Z","data":{{"lease":{{"id":"r","f0":{n}}}}}}}"#
+        );
+        delivery("real-estate", "i", &body)
+    };
+    for n in 1..=600 {
+        let taken = ledger.intake(&snapshot(n), now).unwrap();
+        assert_eq!(
+            (taken.outcome, taken.seq),
+            (Outcome::Accepted, u64::from(n))
+        );
+    }
+    let indexed = database.dump("SELECT count(*) FROM events_1 WHERE by_key");
+    assert_eq!(indexed, [(600 - RECENT_MAX).to_string()]);
+    let mut ledger = Ledger::open(&database).unwrap();
+    for n in [1, 2, 255, 256, 257, 258, 599, 600] {
+        let taken = ledger
+            .intake(&snapshot(n), now.plus_s(WINDOW_S - 1))
+            .unwrap();
+        assert_eq!(
+            (taken.outcome, taken.seq),
+            (Outcome::Duplicate, u64::from(n))
+        );
+    }
+    // Beyond the window it is an event like any other.
+    for (n, seq) in [(1, 601), (600, 602)] {
+        let taken = ledger.intake(&snapshot(n), now.plus_s(WINDOW_S)).unwrap();
+        assert_eq!((taken.outcome, taken.seq), (Outcome::Accepted, seq));
+    }
+}
+
+/// A ledger whose whole history went goes on with the next number, and knows
+/// what it knew.
+#[test]
+fn a_ledger_outlives_its_history() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let mut now = at("2026-02-01T00:00:00Z");
+    for id in 0..3 {
+        let delivery = delivery("propexo", "i", &Sent::Job { id }.body());
+        ledger.intake(&delivery, now).unwrap();
+    }
+    let junk = delivery("propexo", "i", "junk");
+    ledger.intake(&junk, now).unwrap();
+    ledger.confirm(1, 3, now).unwrap();
+    let state = ledger.state().unwrap();
+    for _ in 0..3 {
+        now = now.plus_s(RETENTION_S);
+        while ledger.expire(now, RETENTION_S).unwrap().is_some() {}
+    }
+    assert_eq!(database.events("seq"), ["4"]);
+    assert_eq!(
+        database.dump("SELECT number, first_seq FROM segments"),
+        ["2|5"]
+    );
+    assert_eq!(ledger.state().unwrap(), state);
+    let mut ledger = Ledger::open(&database).unwrap();
+    assert_eq!(ledger.state().unwrap(), state);
+    assert_eq!(ledger.event(1).unwrap(), None);
+    assert!(ledger.event(4).unwrap().is_some());
+    assert!(!ledger.has_unsettled());
+    let next = delivery("propexo", "i", &Sent::Job { id: 9 }.body());
+    assert_eq!(ledger.intake(&next, now).unwrap().seq, 5);
+    let batch = ledger.next_batch().unwrap();
+    assert_eq!((batch.packs[0].first, batch.packs[0].last), (5, 5));
+}
+
+/// What is dead or quarantined moves in steps of its own.
+#[test]
+fn much_that_stays_moves_step_by_step() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-02-01T00:00:00Z");
+    for n in 0..1_300 {
+        let body = match n % 3 {
+            0 => format!("junk {n}"),
+            _ => format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{n}"}}"#),
+        };
+        ledger
+            .intake(&delivery("propexo", "i", &body), now)
+            .unwrap();
+    }
+    ledger.confirm(1, 400, now).unwrap();
+    ledger.bury(401, 900, "test", now).unwrap();
+    ledger.confirm(901, 1_300, now).unwrap();
+    let later = now.plus_s(RETENTION_S);
+    assert_eq!(ledger.expire(later, RETENTION_S).unwrap(), None);
+    let mut now = later.plus_s(RETENTION_S);
+    let mut steps = 1;
+    while let Some(at) = ledger.expire(now, RETENTION_S).unwrap() {
+        assert!(at > now);
+        now = at;
+        steps += 1;
+    }
+    let stays = (1..=1_300).filter(|seq| (401..=900).contains(seq) || seq % 3 == 1);
+    let stays: Vec<_> = stays.map(|seq| seq.to_string()).collect();
+    assert_eq!(steps, stays.len() / 500 + 1);
+    assert_eq!(database.events("seq"), stays);
+    let state = ledger.state().unwrap().unwrap();
+    assert_eq!((state.quarantined, state.dead), (434, 334));
+    // A dead event that is applied after all is history, and old.
+    ledger.confirm(401, 900, now).unwrap();
+    assert_eq!(database.events("seq").len(), 434);
+}
+
+/// No statement reads more rows than it gives: rows read are what grows with
+/// a ledger.
+#[test]
+fn every_statement_uses_an_index() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-02-01T00:00:00Z");
+    database.explained.set(true);
+    for sent in [
+        Sent::Job { id: 1 },
+        Sent::New {
+            record: 1,
+            value: 1,
+        },
+        Sent::Junk { id: 1 },
+    ] {
+        let delivery = delivery("propexo", "i", &sent.body());
+        ledger.intake(&delivery, now).unwrap();
+        ledger.intake(&delivery, now).unwrap();
+    }
+    ledger.next_batch().unwrap();
+    ledger.bury(1, 1, "test", now).unwrap();
+    ledger.confirm(2, 2, now).unwrap();
+    ledger.state().unwrap();
+    ledger.events(0, 10).unwrap();
+    ledger.event(2).unwrap();
+    ledger.data(2).unwrap();
+    ledger.confirm(1, 1, now).unwrap();
+    while ledger.expire(now.plus_s(u64::MAX), 1).unwrap().is_some() {}
+    Ledger::open(&database).unwrap();
 }
 
 /// An event id names one event: later bodies under the same id are dropped.
@@ -588,7 +770,7 @@ fn a_clock_that_goes_back_hides_no_event() {
         take(first.clone(), "2026-02-03T11:59:59Z"),
         ("duplicate", 1)
     );
-    let received = database.dump("SELECT received_at FROM events ORDER BY seq");
+    let received = database.events("received_at");
     assert_eq!(received[0], received[1]);
     assert_eq!(take(first, "2026-02-03T12:00:00Z"), ("accepted", 3));
 }

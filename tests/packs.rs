@@ -187,7 +187,7 @@ fn a_row_never_outgrows_the_platform() {
         .collect();
     assert_eq!(outcomes, ["accepted", "quarantined", "quarantined"]);
     for sql in [
-        "SELECT coalesce(length(data), 0) + length(body) FROM events",
+        "SELECT coalesce(length(data), 0) + length(body) FROM events_1",
         "SELECT length(data) FROM large",
         "SELECT length(fields) FROM records",
     ] {

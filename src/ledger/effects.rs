@@ -119,8 +119,13 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn arm(&mut self, now: Timestamp, random: u32) -> Timestamp {
+        self.arm_at(pause(self.mark.attempts, now, random))
+    }
+
+    /// Notes that the alarm is to be set for `at`.
+    pub(super) fn arm_at(&mut self, at: Timestamp) -> Timestamp {
         self.mark.alarm = Alarm::Set;
-        pause(self.mark.attempts, now, random)
+        at
     }
 }
 

@@ -6,6 +6,7 @@
 //! the next event, or by the alarm: losing it only makes events go out again.
 
 use super::Ledger;
+use super::segments::FORWARDED;
 use crate::event::Kind;
 use crate::record::{CloudEvent, slim_data};
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -165,6 +166,11 @@ impl<S: Sql> Ledger<S> {
             self.sql.execute(
                 "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
                 &[first.into(), last.into()],
+            )?;
+            // Being dead is what they outlived their segment for.
+            self.sql.execute(
+                "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
+                &[first.into(), last.into()],
             )
         })
     }
@@ -202,13 +208,14 @@ impl<S: Sql> Ledger<S> {
 
     /// Moves the watermark over everything that is settled.
     pub(super) fn advance(&mut self) -> Result<(), SqlError> {
-        let mark = &mut self.mark;
-        while mark.confirmed_seq < mark.last_seq {
-            let rows = self.sql.query(
-                "SELECT seq FROM events WHERE seq > ?1 AND quarantine IS NULL
-                 ORDER BY seq LIMIT 1",
-                &[mark.confirmed_seq.into()],
-            )?;
+        loop {
+            let mark = &self.mark;
+            if mark.confirmed_seq >= mark.last_seq {
+                break;
+            }
+            let from = mark.confirmed_seq.saturating_add(1);
+            let rows = self.scan("seq", FORWARDED, (from, mark.last_seq), 1)?;
+            let mark = &mut self.mark;
             let Some(next) = rows.first() else {
                 mark.confirmed_seq = mark.last_seq;
                 break;
@@ -220,29 +227,40 @@ impl<S: Sql> Ledger<S> {
                 break;
             }
         }
+        let mark = &mut self.mark;
         mark.ahead.forget_through(mark.confirmed_seq);
         mark.sent_seq = mark.sent_seq.max(mark.confirmed_seq);
         Ok(())
     }
 
     /// The next events to send, at least one if there are any, and not much
-    /// more than a batch takes: an object has little memory.
+    /// more than a batch takes: an object has little memory. They are of one
+    /// segment.
     fn unsent(&self) -> Result<Vec<Row>, SqlError> {
-        self.sql.query(
-            "SELECT e.seq, kind, model, record_id, occurred_at, received_at,
-                    CASE WHEN next.bytes <= ?2 THEN data END
-             FROM (SELECT seq, bytes, sum(bytes) OVER (ORDER BY seq) AS bytes_through
-                   FROM (SELECT seq, coalesce(length(data), 0) AS bytes FROM events
-                         WHERE seq > ?1 AND quarantine IS NULL ORDER BY seq LIMIT ?3)) AS next
-             JOIN events AS e ON e.seq = next.seq
-             WHERE next.bytes_through - next.bytes < ?4 ORDER BY e.seq",
-            &[
-                self.mark.sent_seq.into(),
+        let after = self.mark.sent_seq;
+        for segment in self.segments.after(after) {
+            let table = segment.table();
+            let statement = format!(
+                "SELECT e.seq, kind, model, record_id, occurred_at, received_at,
+                        CASE WHEN next.bytes <= ?2 THEN data END
+                 FROM (SELECT seq, bytes, sum(bytes) OVER (ORDER BY seq) AS bytes_through
+                       FROM (SELECT seq, coalesce(length(data), 0) AS bytes FROM {table}
+                             WHERE seq > ?1 AND quarantine IS NULL ORDER BY seq LIMIT ?3)) AS next
+                 JOIN {table} AS e ON e.seq = next.seq
+                 WHERE next.bytes_through - next.bytes < ?4 ORDER BY e.seq"
+            );
+            let params = [
+                after.into(),
                 bytes(EVENT_BYTES_MAX),
                 BATCH_EVENTS_MAX.into(),
                 bytes(BATCH_BYTES_MAX),
-            ],
-        )
+            ];
+            let rows = self.sql.query(&statement, &params)?;
+            if !rows.is_empty() {
+                return Ok(rows);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The forwarded form of a row as [`Ledger::unsent`] reads it.
@@ -277,16 +295,19 @@ impl<S: Sql> Ledger<S> {
     /// The whole data of the forwarded event `seq`, JSON; `None` if there is
     /// no such event or it isn't understood.
     pub fn data(&self, seq: u64) -> Result<Option<String>, SqlError> {
-        if self.name.is_none() {
-            return Ok(None);
+        match self.one("data", seq)? {
+            None => Ok(None),
+            Some(row) => match row.maybe_text(0)? {
+                Some(data) => Ok(Some(data.to_owned())),
+                None => self.large_data(seq),
+            },
         }
-        let rows = self.sql.query(
-            "SELECT coalesce(data, (SELECT data FROM large WHERE large.seq = events.seq))
-             FROM events WHERE seq = ?1",
-            &[seq.into()],
-        )?;
-        match rows.first() {
-            Some(row) => Ok(row.maybe_text(0)?.map(str::to_owned)),
+    }
+
+    fn large_data(&self, seq: u64) -> Result<Option<String>, SqlError> {
+        let statement = "SELECT data FROM large WHERE seq = ?1";
+        match self.sql.query(statement, &[seq.into()])?.first() {
+            Some(row) => Ok(Some(row.text(0)?.to_owned())),
             None => Ok(None),
         }
     }

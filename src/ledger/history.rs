@@ -5,10 +5,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::forward::{kind, time};
+use super::segments::FORWARDED;
 use super::{Ledger, first};
 use crate::json;
 use crate::record::CloudEvent;
-use crate::sql::{Param, Row, Sql, SqlError};
+use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A ledger's own state.
@@ -56,6 +57,8 @@ struct Entry<'a> {
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
                      length(body), quarantine";
+const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
+                           length(body), quarantine, body";
 
 impl<S: Sql> Ledger<S> {
     /// The ledger's state; `None` if it never took in an event.
@@ -64,13 +67,11 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         };
         let mark = &self.mark;
-        let row = first(self.sql.query(
-            "SELECT first_synced_at, last_synced_at,
-               (SELECT received_at FROM events ORDER BY seq DESC LIMIT 1),
-               (SELECT count(*) FROM events WHERE quarantine IS NOT NULL)
-             FROM ledger",
-            &[],
-        )?)?;
+        let row = first(
+            self.sql
+                .query("SELECT first_synced_at, last_synced_at FROM ledger", &[])?,
+        )?;
+        let all = (1, mark.last_seq);
         let (mut unconfirmed, mut dead) = (
             self.forwarded_within(mark.confirmed_seq.saturating_add(1), mark.sent_seq)?,
             0_u64,
@@ -94,10 +95,10 @@ impl<S: Sql> Ledger<S> {
             pending: self.forwarded_within(mark.sent_seq.saturating_add(1), mark.last_seq)?,
             unconfirmed,
             dead,
-            quarantined: row.number(3)?,
+            quarantined: self.count("AND quarantine IS NOT NULL", all)?,
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
-            last_event_at: at(row.maybe_integer(2)?),
+            last_event_at: (mark.last_seq > 0).then_some(mark.last_received_at),
         }))
     }
 
@@ -109,14 +110,8 @@ impl<S: Sql> Ledger<S> {
             events: Vec<Entry<'a>>,
             next: Option<u64>,
         }
-        let rows = if self.name.is_some() {
-            self.sql.query(
-                &format!("SELECT {ENTRY} FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
-                &[after.into(), limit.into()],
-            )?
-        } else {
-            Vec::new()
-        };
+        let from = after.saturating_add(1);
+        let rows = self.scan(ENTRY, "", (from, self.mark.last_seq), limit)?;
         let events = rows
             .iter()
             .map(|row| self.entry(row))
@@ -139,14 +134,7 @@ impl<S: Sql> Ledger<S> {
             body_encoding: &'static str,
             cloudevent: Option<Box<RawValue>>,
         }
-        if self.name.is_none() {
-            return Ok(None);
-        }
-        let rows = self.sql.query(
-            &format!("SELECT {ENTRY}, body FROM events WHERE seq = ?1"),
-            &[seq.into()],
-        )?;
-        let Some(row) = rows.first() else {
+        let Some(row) = self.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
         let body = row.blob(9)?;
@@ -155,10 +143,10 @@ impl<S: Sql> Ledger<S> {
             Err(_) => (BASE64.encode(body), "base64"),
         };
         Ok(Some(json::to_json(&Whole {
-            entry: self.entry(row)?,
+            entry: self.entry(&row)?,
             body,
             body_encoding,
-            cloudevent: self.forwarded(seq, row)?,
+            cloudevent: self.forwarded(seq, &row)?,
         })))
     }
 
@@ -217,13 +205,6 @@ impl<S: Sql> Ledger<S> {
 
     /// How many events of `first..=last` are forwarded at all.
     fn forwarded_within(&self, from: u64, to: u64) -> Result<u64, SqlError> {
-        if from > to {
-            return Ok(0);
-        }
-        first(self.sql.query(
-            "SELECT count(*) FROM events WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
-            &[Param::from(from), Param::from(to)],
-        )?)?
-        .number(0)
+        self.count(FORWARDED, (from, to))
     }
 }

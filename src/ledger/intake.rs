@@ -1,10 +1,12 @@
 //! Taking a delivery in: dedupe, number, fold, keep.
 //!
-//! All of it is one transaction. It either happened, and the sender gets a
-//! 200, or it left no trace.
+//! What is written is one statement, or one transaction. It either happened,
+//! and the sender gets a 200, or it left no trace.
 
 use super::fold::{Incoming, Known, can_repeat, fold};
-use super::{Ledger, Name};
+use super::recent::Recent;
+use super::segments::Segments;
+use super::{Ledger, Name, SCHEMA};
 use crate::delivery::Delivery;
 use crate::dialect::{self, Identity, Meaning};
 use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
@@ -52,21 +54,25 @@ pub struct Taken {
 /// A row of the log, before it has a number.
 #[derive(Default)]
 struct Entry<'a> {
-    prev_seq: Option<u64>,
-    subject: Option<(&'a str, &'a str)>,
     name: Option<&'a str>,
     kind: Option<Kind>,
     occurred_at: Option<Timestamp>,
     quarantine: Option<Unclear>,
     data: Option<String>,
+    /// What becomes of the record that it is about.
+    record: Option<(&'a Subject<'a>, &'a Known)>,
+    recent: Recent,
+    /// Only the index knows a repetition of it.
+    by_key: bool,
+    /// When a synchronisation ended, if that is what it reports.
+    synced_at: Option<Timestamp>,
 }
 
-/// What the ledger knows of a record, and of the delivery at hand.
+/// What the ledger knows of a record.
 struct Memory {
     known: Known,
     last_seq: u64,
-    /// The latest event about the record with the delivery's key.
-    repeats: Option<u64>,
+    recent: Recent,
 }
 
 impl<S: Sql> Ledger<S> {
@@ -74,34 +80,32 @@ impl<S: Sql> Ledger<S> {
     pub fn intake(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Taken, SqlError> {
         let reading = dialect::read(delivery.dialect, &delivery.body, now);
         let may_repeat = reading.identity == Identity::RepeatableBody;
-        let taken = self.sql.transaction(|| {
-            if self.name.is_none() {
-                self.create(&delivery.source, &delivery.integration)?;
-            }
-            match &reading.meaning {
-                Meaning::Event(event) => match &event.content {
-                    Content::Record(subject, change) => {
-                        self.take_record(delivery, event, subject, change, may_repeat, now)
-                    }
-                    Content::Notice(fields) => self.take_notice(delivery, event, fields, now),
-                },
-                Meaning::Unclear(unclear) => self.take_unclear(delivery, *unclear, now),
-                Meaning::Ping => self.take_unclear(delivery, Unclear::UnknownEnvelope, now),
-            }
-        })?;
-        self.name.get_or_insert_with(|| Name {
-            source: delivery.source.clone(),
-            integration: delivery.integration.clone(),
-        });
-        self.remember(taken, now);
+        let taken = match &reading.meaning {
+            Meaning::Event(event) => match &event.content {
+                Content::Record(subject, change) => {
+                    self.take_record(delivery, event, subject, change, may_repeat, now)
+                }
+                Content::Notice(fields) => self.take_notice(delivery, event, fields, now),
+            },
+            Meaning::Unclear(unclear) => self.take_unclear(delivery, *unclear, now),
+            Meaning::Ping => self.take_unclear(delivery, Unclear::UnknownEnvelope, now),
+        }?;
+        if taken.outcome != Outcome::Duplicate {
+            self.remember(delivery, taken, now);
+        }
         Ok(taken)
     }
 
     /// Brings the memory up to what was committed.
-    fn remember(&mut self, taken: Taken, now: Timestamp) {
-        if taken.outcome == Outcome::Duplicate {
-            return;
+    fn remember(&mut self, delivery: &Delivery, taken: Taken, now: Timestamp) {
+        if self.name.is_none() {
+            self.name = Some(Name {
+                source: delivery.source.clone(),
+                integration: delivery.integration.clone(),
+            });
+            self.segments = Segments::new(now);
         }
+        self.segments.bytes = self.segments.bytes.saturating_add(delivery.body.len());
         self.mark.last_received_at = self.received_at(now);
         let mark = &mut self.mark;
         mark.kept_seq = mark.confirmed_seq;
@@ -122,10 +126,11 @@ impl<S: Sql> Ledger<S> {
         may_repeat: bool,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
-        let memory = self.recall(delivery, subject, now)?;
+        let since = window_start(delivery, now);
+        let memory = self.recall(subject)?;
         let mut ambiguous = false;
         if let Some(memory) = &memory
-            && let Some(seq) = memory.repeats
+            && let Some(seq) = self.repeated(memory, delivery, subject, since)?
         {
             let touched_since = memory.last_seq != seq;
             ambiguous = may_repeat && touched_since && can_repeat(&memory.known, change);
@@ -156,17 +161,19 @@ impl<S: Sql> Ledger<S> {
         if data.len() > ROW_BYTES_MAX {
             return self.take_unclear(delivery, Unclear::TooLarge, now);
         }
-        self.keep_record(subject, incoming.seq, &folded.record)?;
+        let mut recent = memory.map(|memory| memory.recent).unwrap_or_default();
+        let fits = recent.add(delivery.key, incoming.seq, self.received_at(now), since);
         let entry = Entry {
-            prev_seq: memory.map(|memory| memory.last_seq),
-            subject: Some((&subject.model, &subject.record_id)),
             name: event.name.as_deref(),
             kind: Some(event.kind),
             occurred_at: event.occurred_at,
             data: Some(data),
+            record: Some((subject, &folded.record)),
+            recent,
+            by_key: !fits,
             ..Entry::default()
         };
-        self.keep(delivery, entry, now)
+        self.keep(delivery, &entry, now)
     }
 
     fn take_notice(
@@ -176,26 +183,21 @@ impl<S: Sql> Ledger<S> {
         fields: &Object,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
-        if let Some(seq) = self.repeats_without_record(delivery, now)? {
+        if let Some(seq) = self.repeated_without_record(delivery, now)? {
             return Ok(duplicate(seq));
         }
         // `is_sync_finished: false` reports a stuck synchronisation.
-        if event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false) {
-            let at = event.occurred_at.unwrap_or(self.received_at(now)).us();
-            self.sql.execute(
-                "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
-                                   last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
-                &[at.into()],
-            )?;
-        }
+        let synced = event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false);
         let entry = Entry {
             name: event.name.as_deref(),
             kind: Some(event.kind),
             occurred_at: event.occurred_at,
             data: Some(notice_data(event.name.as_deref(), fields)),
+            by_key: true,
+            synced_at: synced.then(|| event.occurred_at.unwrap_or(self.received_at(now))),
             ..Entry::default()
         };
-        self.keep(delivery, entry, now)
+        self.keep(delivery, &entry, now)
     }
 
     fn take_unclear(
@@ -204,131 +206,160 @@ impl<S: Sql> Ledger<S> {
         unclear: Unclear,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
-        if let Some(seq) = self.repeats_without_record(delivery, now)? {
+        if let Some(seq) = self.repeated_without_record(delivery, now)? {
             return Ok(duplicate(seq));
         }
         let entry = Entry {
             quarantine: Some(unclear),
+            by_key: true,
             ..Entry::default()
         };
-        self.keep(delivery, entry, now)
+        self.keep(delivery, &entry, now)
     }
 
-    /// The record's state, and whether one of its events within the dedupe
-    /// window is the same delivery. The events of a record form a chain, each
-    /// pointing at the one before: following it costs reads only, where an
-    /// index would cost a row for every event. It is followed up to the first
-    /// event outside the window, and none before that lies inside: see
-    /// [`Ledger::received_at`].
-    fn recall(
-        &self,
-        delivery: &Delivery,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Result<Option<Memory>, SqlError> {
+    fn recall(&self, subject: &Subject) -> Result<Option<Memory>, SqlError> {
+        if self.name.is_none() {
+            return Ok(None);
+        }
         let rows = self.sql.query(
-            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, (
-               WITH RECURSIVE chain (seq, key, prev_seq) AS (
-                 SELECT seq, key, prev_seq FROM events
-                   WHERE seq = records.last_seq AND received_at > ?4
-                 UNION ALL
-                 SELECT e.seq, e.key, e.prev_seq FROM chain JOIN events e ON e.seq = chain.prev_seq
-                   WHERE chain.key <> ?3 AND e.seq < chain.seq AND e.received_at > ?4)
-               SELECT seq FROM chain WHERE key = ?3)
+            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent
              FROM records WHERE model = ?1 AND record_id = ?2",
-            &[
-                Param::Text(&subject.model),
-                Param::Text(&subject.record_id),
-                Param::Blob(&delivery.key.0),
-                window_start(delivery, now),
-            ],
+            &[Param::Text(&subject.model), Param::Text(&subject.record_id)],
         )?;
         rows.first().map(memory).transpose()
     }
 
-    fn repeats_without_record(
+    /// The last event about the record that is the same delivery.
+    fn repeated(
+        &self,
+        memory: &Memory,
+        delivery: &Delivery,
+        subject: &Subject,
+        since: Timestamp,
+    ) -> Result<Option<u64>, SqlError> {
+        let listed = memory.recent.find(delivery.key, since);
+        if !memory.recent.is_elsewhere(since) {
+            return Ok(listed);
+        }
+        let subject = (subject.model.as_str(), subject.record_id.as_ref());
+        let indexed = self.indexed(&delivery.key.0, Some(subject), since)?;
+        Ok(listed.max(indexed))
+    }
+
+    fn repeated_without_record(
         &self,
         delivery: &Delivery,
         now: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        let rows = self.sql.query(
-            "SELECT seq FROM events WHERE key = ?1 AND record_id IS NULL AND received_at > ?2
-             ORDER BY seq DESC LIMIT 1",
-            &[Param::Blob(&delivery.key.0), window_start(delivery, now)],
-        )?;
-        rows.first().map(|row| row.number(0)).transpose()
+        self.indexed(&delivery.key.0, None, window_start(delivery, now))
     }
 
-    fn keep_record(&self, subject: &Subject, seq: u64, record: &Known) -> Result<(), SqlError> {
+    /// Writes the next event, and what it brings about.
+    fn keep(&self, delivery: &Delivery, entry: &Entry, now: Timestamp) -> Result<Taken, SqlError> {
+        let data = entry.data.as_deref();
+        let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
+        let large = data.filter(|_| bytes > ROW_BYTES_MAX);
+        let is_one_statement = self.name.is_some() && large.is_none() && entry.synced_at.is_none();
+        if is_one_statement {
+            self.insert(delivery, entry, data, now)?;
+        } else {
+            self.sql.transaction(|| {
+                if self.name.is_none() {
+                    self.create(delivery, now)?;
+                }
+                if let Some(at) = entry.synced_at {
+                    self.keep_synced(at)?;
+                }
+                if let Some(large) = large {
+                    self.sql.execute(
+                        "INSERT INTO large (seq, data) VALUES (?1, ?2)",
+                        &[self.next_seq().into(), Param::Text(large)],
+                    )?;
+                }
+                self.insert(delivery, entry, data.filter(|_| large.is_none()), now)
+            })?;
+        }
+        Ok(Taken {
+            outcome: entry
+                .quarantine
+                .map_or(Outcome::Accepted, Outcome::Quarantined),
+            seq: self.next_seq(),
+        })
+    }
+
+    /// Makes the tables.
+    fn create(&self, delivery: &Delivery, now: Timestamp) -> Result<(), SqlError> {
+        let segments = Segments::new(now);
+        self.sql.execute(SCHEMA, &[])?;
+        for segment in segments.iter() {
+            self.sql.execute(&segment.schema(), &[])?;
+        }
+        self.begin(segments.present())?;
         self.sql.execute(
-            "INSERT INTO records (model, record_id, last_seq, version, fields, partial, drift,
-                                  occurred_at, version_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (model, record_id) DO UPDATE SET last_seq = excluded.last_seq,
-               version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-               drift = excluded.drift, occurred_at = excluded.occurred_at,
-               version_key = excluded.version_key",
+            "INSERT INTO ledger (id, source, integration) VALUES (1, ?1, ?2)",
             &[
-                Param::Text(&subject.model),
-                Param::Text(&subject.record_id),
-                seq.into(),
-                record.version.into(),
-                Param::Text(&record.fields),
-                record.partial.into(),
-                record.drift.into(),
-                record.occurred_at.map(Timestamp::us).into(),
-                Param::Blob(&record.key.0),
+                Param::Text(&delivery.source),
+                Param::Text(&delivery.integration),
             ],
         )
     }
 
-    /// Writes the next row of the log.
-    fn keep(&self, delivery: &Delivery, entry: Entry, now: Timestamp) -> Result<Taken, SqlError> {
-        let seq = self.next_seq();
-        let mut data = entry.data.as_deref();
-        let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
-        if let Some(large) = data
-            && bytes > ROW_BYTES_MAX
-        {
-            self.sql.execute(
-                "INSERT INTO large (seq, data) VALUES (?1, ?2)",
-                &[seq.into(), Param::Text(large)],
-            )?;
-            data = None;
-        }
+    fn keep_synced(&self, at: Timestamp) -> Result<(), SqlError> {
         self.sql.execute(
-            "INSERT INTO events (seq, key, prev_seq, received_at, confirmed_seq, model, record_id,
-                                 name, kind, occurred_at, quarantine, data, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
+                               last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
+            &[at.us().into()],
+        )
+    }
+
+    fn insert(
+        &self,
+        delivery: &Delivery,
+        entry: &Entry,
+        data: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        let (subject, record) = entry.record.unzip();
+        let recent = record.map(|_| entry.recent.to_bytes());
+        self.sql.execute(
+            "INSERT INTO intake (seq, key, by_key, received_at, confirmed_seq, model, record_id,
+                                 name, kind, occurred_at, quarantine, data, body, version, fields,
+                                 partial, drift, version_at, version_key, recent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     ?18, ?19, ?20)",
             &[
-                seq.into(),
+                self.next_seq().into(),
                 Param::Blob(&delivery.key.0),
-                entry.prev_seq.into(),
+                entry.by_key.into(),
                 self.received_at(now).us().into(),
                 self.mark.confirmed_seq.into(),
-                entry.subject.map(|(model, _)| model).into(),
-                entry.subject.map(|(_, id)| id).into(),
+                subject.map(|subject| subject.model.as_str()).into(),
+                subject.map(|subject| subject.record_id.as_ref()).into(),
                 entry.name.into(),
                 entry.kind.map(Kind::name).into(),
                 entry.occurred_at.map(Timestamp::us).into(),
                 entry.quarantine.map(Unclear::label).into(),
                 data.into(),
                 Param::Blob(&delivery.body),
+                record.map(|record| record.version).into(),
+                record.map(|record| record.fields.as_str()).into(),
+                record.map(|record| record.partial).into(),
+                record.map(|record| record.drift).into(),
+                record
+                    .and_then(|record| record.occurred_at)
+                    .map(Timestamp::us)
+                    .into(),
+                record.map(|record| record.key.0.as_slice()).into(),
+                recent.as_deref().into(),
             ],
-        )?;
-        Ok(Taken {
-            outcome: entry
-                .quarantine
-                .map_or(Outcome::Accepted, Outcome::Quarantined),
-            seq,
-        })
+        )
     }
 
     /// When an event that arrives `now` was received. Never before the event
-    /// before it: the clock may go back, but then a chain of events would
-    /// leave the dedupe window and enter it again. The window itself is counted
-    /// back from the clock, by which the edge takes a signed time for too old:
-    /// so it can become longer, and no replay falls between the two.
+    /// before it, so that the log is in the order of time even where the clock
+    /// went back. The dedupe window is counted back from the clock, by which
+    /// the edge takes a signed time for too old: so it can become longer, and
+    /// no replay falls between the two.
     fn received_at(&self, now: Timestamp) -> Timestamp {
         now.max(self.mark.last_received_at)
     }
@@ -345,8 +376,8 @@ fn duplicate(seq: u64) -> Taken {
     }
 }
 
-fn window_start(delivery: &Delivery, now: Timestamp) -> Param<'static> {
-    now.minus_s(delivery.dedupe_window_s).us().into()
+fn window_start(delivery: &Delivery, now: Timestamp) -> Timestamp {
+    now.minus_s(delivery.dedupe_window_s)
 }
 
 fn memory(row: &Row) -> Result<Memory, SqlError> {
@@ -361,6 +392,6 @@ fn memory(row: &Row) -> Result<Memory, SqlError> {
             key: DedupeKey(key.map_err(|_| SqlError("a key has another length".to_owned()))?),
         },
         last_seq: row.number(6)?,
-        repeats: row.maybe_number(7)?,
+        recent: Recent::parse(row.blob(7)?)?,
     })
 }

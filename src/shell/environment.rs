@@ -51,6 +51,16 @@ pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
     Ok(ready)
 }
 
+/// How long the history of the source called `name` is kept, in seconds: for
+/// ever while the source can't be used, because it may come back.
+pub fn retention_s(env: &JsValue, name: &str) -> u64 {
+    let sources = sources(env);
+    let sources = sources.as_ref().as_ref().ok();
+    sources
+        .and_then(|sources| sources.named(name)?.as_ref().ok())
+        .map_or(u64::MAX, Source::retention_s)
+}
+
 /// The API's token; `None` if none is configured.
 pub fn api_token(env: &JsValue) -> Option<String> {
     property(env, "API_TOKEN")

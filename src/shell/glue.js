@@ -84,7 +84,7 @@ export function transaction(storage, work) {
 
 /** The rows of a statement, each as an array of its columns. */
 export function rows(sql, statement, params) {
-  return [...sql.exec(statement, ...params).raw()];
+  return sql.exec(statement, ...params).raw().toArray();
 }
 
 /** Runs `statement`. */

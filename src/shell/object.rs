@@ -13,7 +13,7 @@ use worker::js_sys::{Array, Function};
 
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
-use super::{database, error_text, give, glue, now, property, random, tasks};
+use super::{database, environment, error_text, give, glue, now, property, random, tasks};
 use crate::ledger::{Call, Effects, Ledger as Core, Outcome, Pack, Reply, State};
 use crate::projection::announcement;
 use crate::sql::SqlError;
@@ -186,6 +186,21 @@ impl Object {
                 warn("the alarm found the ledger unusable", error.to_string());
                 self.arm(Core::<ObjectStorage>::wake_after_failure(now(), random()));
             }
+        }
+        self.expire();
+    }
+
+    /// Lets old history go. If that fails, the next alarm tries again.
+    fn expire(&self) {
+        let next = self.with_core(|core| {
+            let source = core.name().map(|name| name.source.as_str());
+            let retention_s = environment::retention_s(&self.env, source.unwrap_or_default());
+            core.expire(now(), retention_s)
+        });
+        match next {
+            Ok(Some(at)) => self.arm(at),
+            Ok(None) => {}
+            Err(error) => warn("old history stays", error.to_string()),
         }
     }
 

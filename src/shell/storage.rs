@@ -30,6 +30,12 @@ impl Sql for ObjectStorage {
         rows.iter().map(|row| read(&row)).collect()
     }
 
+    fn size(&self) -> Result<u64, SqlError> {
+        let size = property(&self.sql, "databaseSize").as_f64();
+        size.map(|bytes| bytes as u64)
+            .ok_or_else(|| SqlError("the storage doesn't tell its size".to_owned()))
+    }
+
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
         let mut work = Some(work);
         let mut outcome = None;

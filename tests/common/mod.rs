@@ -20,6 +20,8 @@ pub struct Database {
     pub connection: Connection,
     /// Makes the n-th statement from now fail.
     pub fails_in: Cell<Option<u32>>,
+    /// Refuses statements that would read a table whole that grows.
+    pub explained: Cell<bool>,
 }
 
 impl Default for Database {
@@ -27,6 +29,7 @@ impl Default for Database {
         Self {
             connection: Connection::open_in_memory().unwrap(),
             fails_in: Cell::new(None),
+            explained: Cell::new(false),
         }
     }
 }
@@ -43,6 +46,29 @@ impl Database {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    fn explain(&self, sql: &str) {
+        // The last row alone is no scan, though it is called one.
+        if !self.explained.get() || sql.contains("ORDER BY seq DESC LIMIT 1") {
+            return;
+        }
+        let mut plan = self
+            .connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let bound = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan
+            .query_map(params_from_iter(bound), |row| row.get(3))
+            .unwrap();
+        for step in steps {
+            let step: String = step.unwrap();
+            let grows = ["events_", "records", "large", "e "];
+            let scans = grows
+                .iter()
+                .any(|name| step.starts_with(&format!("SCAN {name}")));
+            assert!(!scans, "{step}: {sql}");
         }
     }
 
@@ -67,6 +93,19 @@ impl Database {
                 columns.join("|")
             })
             .collect()
+    }
+}
+
+impl Database {
+    /// `columns` of all events, in order.
+    pub fn events(&self, columns: &str) -> Vec<String> {
+        let names = "SELECT name FROM sqlite_master
+                     WHERE type = 'table' AND name LIKE 'events!_%' ESCAPE '!'
+                     ORDER BY CAST(substr(name, 8) AS INTEGER)";
+        let segments = self.dump(names).into_iter();
+        let rows = segments
+            .flat_map(|name| self.dump(&format!("SELECT {columns} FROM {name} ORDER BY seq")));
+        rows.collect()
     }
 }
 
@@ -105,6 +144,7 @@ impl Sql for &Database {
         if params.is_empty() {
             return self.connection.execute_batch(sql).map_err(sql_error);
         }
+        self.explain(sql);
         self.connection
             .execute(sql, params_from_iter(params.iter().map(Bound)))
             .map(|_| ())
@@ -113,6 +153,7 @@ impl Sql for &Database {
 
     fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
         self.fail_if_due()?;
+        self.explain(sql);
         let mut statement = self.connection.prepare_cached(sql).map_err(sql_error)?;
         let width = statement.column_count();
         let mut rows = statement
@@ -130,6 +171,15 @@ impl Sql for &Database {
             found.push(Row(columns.collect()));
         }
         Ok(found)
+    }
+
+    fn size(&self) -> Result<u64, SqlError> {
+        let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = self
+            .connection
+            .query_row(pages, [], |row| row.get(0))
+            .unwrap();
+        Ok(bytes as u64)
     }
 
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {

@@ -23,6 +23,8 @@ pub enum Bug {
     LargeEventsSkipped,
     OneLedgerForAll,
     JunkNotKept,
+    HistoryTooShort,
+    HeldGoesToo,
 }
 
 impl Bug {
@@ -122,6 +124,16 @@ impl Bug {
             Self::JunkNotKept,
             "junk-not-kept",
             "what isn't understood is answered and thrown away",
+        ),
+        (
+            Self::HistoryTooShort,
+            "history-too-short",
+            "history goes an hour after it was confirmed",
+        ),
+        (
+            Self::HeldGoesToo,
+            "held-goes-too",
+            "what is dead or quarantined goes with the rest of its segment",
         ),
     ];
 

@@ -16,6 +16,9 @@ use crate::world::{Step, World};
 
 type Core = Ledger<Storage>;
 
+/// How long the history is kept: as little as a source may have.
+pub const RETENTION_S: u64 = 3 * 86_400;
+
 pub struct Host {
     pub name: (String, String),
     pub database: Rc<Database>,
@@ -113,6 +116,7 @@ impl World {
         self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
         let life = host.life;
+        host.database.now.set(now);
         host.database.run("BEGIN");
         let outcome = host.core().and_then(|core| work(core, now, number));
         host.database.fails.set(None);
@@ -193,9 +197,17 @@ impl World {
         host.alarm = None;
         let not_again = self.bug == Some(Bug::AlarmNotRepeated);
         self.say(|| format!("ledger {ledger}: alarm"));
+        let retention_s = match self.bug {
+            Some(Bug::HistoryTooShort) => 3_600,
+            _ => RETENTION_S,
+        };
         let ended = self.stretch(ledger, |core, now, random| {
             let mut effects = core.wake(now, random)?;
             effects.wake_at = effects.wake_at.filter(|_| !not_again);
+            // If old history can't go, the alarm has done its work all the same.
+            if let Ok(Some(at)) = core.expire(now, retention_s) {
+                effects.wake_at = Some(at);
+            }
             Ok(((), effects))
         });
         if !ended.durable {

@@ -2,11 +2,12 @@
 //! D1.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use leasewire::projection::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
+use leasewire::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
@@ -24,8 +25,16 @@ pub struct Database {
     connection: Connection,
     /// The statement that fails, counted from now.
     pub fails: Cell<Option<(u64, Failure)>>,
+    /// What the clock shows.
+    pub now: Cell<Timestamp>,
+    /// When segments were dropped, and their events.
+    pub dropped: RefCell<Vec<(Timestamp, Vec<Row>)>>,
+    is_in_transaction: Cell<bool>,
     bug: Option<Bug>,
 }
+
+/// What is looked at of an event.
+const EVENT: &str = "seq, body, received_at, quarantine IS NOT NULL";
 
 /// The core owns its storage; the world keeps it when the core is lost.
 #[derive(Clone)]
@@ -36,6 +45,9 @@ impl Database {
         Self {
             connection: Connection::open_in_memory().unwrap(),
             fails: Cell::new(None),
+            now: Cell::default(),
+            dropped: RefCell::default(),
+            is_in_transaction: Cell::new(false),
             bug,
         }
     }
@@ -48,6 +60,22 @@ impl Database {
     /// Rows of a statement that must not fail.
     pub fn rows(&self, sql: &str) -> Vec<Row> {
         self.select(sql, &[]).unwrap()
+    }
+
+    /// Number, body, time of receipt and quarantine of the events that are
+    /// there, in order; `condition` begins with WHERE.
+    pub fn events(&self, condition: &str) -> Vec<Row> {
+        let segments = self.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'events!_%' ESCAPE '!'
+             ORDER BY CAST(substr(name, 8) AS INTEGER)",
+        );
+        let events = segments.iter().flat_map(|segment| {
+            let table = segment.text(0).unwrap();
+            self.rows(&format!(
+                "SELECT {EVENT} FROM {table} {condition} ORDER BY seq"
+            ))
+        });
+        events.collect()
     }
 
     /// One batch of D1, which is one transaction.
@@ -82,9 +110,16 @@ impl Database {
     fn failing<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
         let failure = self.failure();
         if failure != Some(Failure::Before) {
-            let done = work()?;
+            self.run("SAVEPOINT statement");
+            let done = work();
+            // SQLite undoes a statement that fails; only what a transaction
+            // did before is left for it to undo.
+            if failure.is_some() && !self.is_in_transaction.get() {
+                self.run("ROLLBACK TO statement");
+            }
+            self.run("RELEASE statement");
             if failure.is_none() {
-                return Ok(done);
+                return done;
             }
         }
         Err(SqlError("the disk is on fire".to_owned()))
@@ -93,15 +128,15 @@ impl Database {
     /// A statement as a deliberate bug has it.
     fn text<'a>(&self, sql: &'a str) -> Cow<'a, str> {
         let (from, to) = match self.bug {
-            Some(Bug::WatermarkOffByOne) => (
-                "SELECT seq FROM events WHERE seq > ?1 AND",
-                "SELECT seq FROM events WHERE seq > ?1 + 1 AND",
-            ),
+            Some(Bug::WatermarkOffByOne) if sql.starts_with("SELECT seq FROM events_") => {
+                ("seq BETWEEN ?1 AND", "seq BETWEEN ?1 + 1 AND")
+            }
             Some(Bug::AnyVersionOverwrites) => ("WHERE excluded.version > records.version", ""),
             Some(Bug::LateEventsWin) => (
-                "drift, occurred_at, version_key, last_seq, (",
-                "drift, NULL, version_key, last_seq, (",
+                "drift, occurred_at, version_key, last_seq,",
+                "drift, NULL, version_key, last_seq,",
             ),
+            Some(Bug::HeldGoesToo) => ("WHERE seq IN (SELECT", "WHERE 0 AND seq IN (SELECT"),
             Some(Bug::DriftForgotten) => (
                 "SELECT version, fields, partial, drift,",
                 "SELECT version, fields, partial, 0,",
@@ -138,6 +173,10 @@ impl Database {
 impl Sql for Storage {
     fn execute(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {
         let sql = self.0.text(sql);
+        if let Some(table) = sql.strip_prefix("DROP TABLE ") {
+            let rows = self.0.rows(&format!("SELECT {EVENT} FROM {table}"));
+            self.0.dropped.borrow_mut().push((self.0.now.get(), rows));
+        }
         self.0.failing(|| self.0.change(&sql, params))
     }
 
@@ -148,9 +187,21 @@ impl Sql for Storage {
 
     /// A savepoint, because all of a step's writes stand in one transaction
     /// that a crash undoes.
+    fn size(&self) -> Result<u64, SqlError> {
+        let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = self
+            .0
+            .connection
+            .query_row(pages, [], |row| row.get(0))
+            .unwrap();
+        Ok(bytes as u64)
+    }
+
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
         self.0.run("SAVEPOINT work");
+        self.0.is_in_transaction.set(true);
         let outcome = work();
+        self.0.is_in_transaction.set(false);
         if outcome.is_err() && self.0.bug != Some(Bug::NoRollback) {
             self.0.run("ROLLBACK TO work");
         }

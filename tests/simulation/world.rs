@@ -136,7 +136,7 @@ impl World {
         let (events, spans_ms): (u64, &[u64]) = if is_busy {
             (400, &[2 * MINUTE, 20 * MINUTE])
         } else {
-            let spans_ms = &[MINUTE, 20 * MINUTE, 3 * HOUR, DAY, 4 * DAY];
+            let spans_ms = &[MINUTE, 20 * MINUTE, 3 * HOUR, DAY, 4 * DAY, 12 * DAY];
             (self.random.between(3, 60), spans_ms)
         };
         let span_ms = self.random.pick(spans_ms);

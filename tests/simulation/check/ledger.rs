@@ -3,34 +3,50 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::ledger::State;
+use leasewire::sql::Row;
 use leasewire::time::Timestamp;
 
 use super::{Verdict, expect};
 use crate::fact::{Change, Content, Fact};
-use crate::host::Settled;
-use crate::reference::{RecordName, Reference};
+use crate::host::{RETENTION_S, Settled};
+use crate::reference::{Logged, RecordName, Reference};
 use crate::world::World;
 
 /// The log holds what was accepted: numbered from 1 without gaps, in the
-/// order of acceptance, each with its raw body, and nothing else.
+/// order of acceptance, each with its raw body, and nothing else. What has
+/// gone was there, and was old.
 pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict {
-    let (source, integration) = &world.hosts[ledger].name;
-    let sql = "SELECT seq, body, received_at, quarantine IS NOT NULL FROM events ORDER BY seq";
-    let rows = world.hosts[ledger].database.rows(sql);
+    let database = &world.hosts[ledger].database;
+    let mut rows = BTreeMap::new();
+    for (dropped_at, events) in &*database.dropped.borrow() {
+        for row in events {
+            rows.insert(row.number(0).unwrap(), (Some(*dropped_at), row.clone()));
+        }
+    }
+    for row in database.events("") {
+        rows.insert(row.number(0).unwrap(), (None, row));
+    }
     expect("events in the log", rows.len(), reference.log.len())?;
-    for ((row, logged), seq) in rows.iter().zip(&reference.log).zip(1..) {
-        let fact = &world.facts[logged.fact];
-        expect("a number", row.number(0), Ok(seq))?;
-        if row.blob(1) != Ok(&fact.body) {
-            return Err(format!("number {seq} has another body"));
+    for ((seq, (dropped_at, row)), logged) in rows.iter().zip(&reference.log) {
+        check_event(world, ledger, row, logged).map_err(|why| format!("number {seq}: {why}"))?;
+        let oldest = dropped_at.map(|at| at.minus_s(RETENTION_S));
+        let may_go = oldest.is_none_or(|oldest| logged.received_at <= oldest);
+        if !may_go || dropped_at.is_some() && logged.quarantined {
+            return Err(format!("number {seq} is gone, and had to stay"));
         }
-        let of = format!("number {seq} received at");
-        expect(&of, row.integer(2), Ok(logged.received_at.us()))?;
-        let of = format!("number {seq} quarantined");
-        expect(&of, row.flag(3), Ok(logged.quarantined))?;
-        if (fact.dialect, &fact.integration) != (source, integration) {
-            return Err(format!("number {seq} is {}'s", fact.integration));
-        }
+    }
+    let gapless = rows.keys().copied().eq(1..=reference.log.len() as u64);
+    expect("numbers without gaps", gapless, true)
+}
+
+fn check_event(world: &World, ledger: usize, row: &Row, logged: &Logged) -> Verdict {
+    let (source, integration) = &world.hosts[ledger].name;
+    let fact = &world.facts[logged.fact];
+    expect("the body", row.blob(1), Ok(&fact.body))?;
+    expect("received at", row.integer(2), Ok(logged.received_at.us()))?;
+    expect("quarantined", row.flag(3), Ok(logged.quarantined))?;
+    if (fact.dialect, &fact.integration) != (source, integration) {
+        return Err(format!("it is {}'s", fact.integration));
     }
     Ok(())
 }
@@ -104,7 +120,7 @@ pub fn check_rest(
         .count() as u64;
     let listed = core.events(0, last_seq).map_err(|why| why.to_string())?;
     let (mut dead, mut others) = (BTreeSet::new(), BTreeMap::new());
-    for (status, seq) in statuses(&listed).into_iter().zip(1..) {
+    for (seq, status) in statuses(&listed) {
         if status == "dead" {
             dead.insert(seq);
         } else {
@@ -137,10 +153,19 @@ pub fn check_rest(
     Ok(dead)
 }
 
-/// The statuses of a page of the history.
-fn statuses(page: &str) -> Vec<&str> {
-    let parts = page.split(r#""status":""#).skip(1);
-    parts.filter_map(|rest| rest.split('"').next()).collect()
+/// The numbers and statuses of a page of the history.
+fn statuses(page: &str) -> Vec<(u64, &str)> {
+    let entries = page.split(r#"{"seq":"#).skip(1);
+    let entry = |text: &str| -> Option<(u64, usize)> {
+        let (seq, _) = text.split_once(',')?;
+        Some((seq.parse().ok()?, text.find(r#""status":""#)? + 10))
+    };
+    entries
+        .filter_map(|text| {
+            let (seq, at) = entry(text)?;
+            Some((seq, text[at..].split('"').next()?))
+        })
+        .collect()
 }
 
 /// What was buried and never applied is listed as dead; what was applied

@@ -1,0 +1,228 @@
+//! The log in segments: a table each, so that old history goes by dropping
+//! one.
+
+use super::Ledger;
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+const SEGMENT: &str = include_str!("segment.sql");
+const INTAKE: &str = include_str!("intake.sql");
+
+/// Condition of the events that are forwarded.
+pub(super) const FORWARDED: &str = "AND quarantine IS NULL";
+
+/// A stretch of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub number: u64,
+    pub first_seq: u64,
+    pub began_at: Timestamp,
+}
+
+/// All segments in order, the present one last. Before the first of them
+/// stands segment 0, which has what outlived its own.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Segments {
+    all: Vec<Segment>,
+    /// Bytes written into the present one since the ledger was opened.
+    pub bytes: usize,
+}
+
+impl Segment {
+    /// Segment 0.
+    const KEPT: Self = Self {
+        number: 0,
+        first_seq: 1,
+        began_at: Timestamp::from_us(0),
+    };
+
+    /// The table with its events.
+    pub fn table(&self) -> String {
+        format!("events_{}", self.number)
+    }
+
+    /// What makes its table.
+    pub fn schema(&self) -> String {
+        SEGMENT.replace("{events}", &self.table())
+    }
+
+    /// What makes new events go into it.
+    pub fn intake(&self) -> String {
+        INTAKE.replace("{events}", &self.table())
+    }
+}
+
+impl Segments {
+    /// Those of a new ledger, made at `now`.
+    pub fn new(now: Timestamp) -> Self {
+        let mut segments = Self {
+            all: vec![Segment::KEPT],
+            bytes: 0,
+        };
+        let first = segments.next(0, now);
+        segments.all.push(first);
+        segments
+    }
+
+    /// Those that the table `segments` has.
+    pub fn load(rows: &[Row]) -> Result<Self, SqlError> {
+        let mut all = vec![Segment::KEPT];
+        for row in rows {
+            all.push(Segment {
+                number: row.number(0)?,
+                first_seq: row.number(1)?,
+                began_at: Timestamp::from_us(row.integer(2)?),
+            });
+        }
+        Ok(Self { all, bytes: 0 })
+    }
+
+    /// The one to begin behind the event `last_seq`.
+    pub fn next(&self, last_seq: u64, now: Timestamp) -> Segment {
+        Segment {
+            number: self.present().number.saturating_add(1),
+            first_seq: last_seq.saturating_add(1),
+            began_at: now.max(self.present().began_at),
+        }
+    }
+
+    /// Notes that `segment` has begun.
+    pub fn begin(&mut self, segment: Segment) {
+        self.all.push(segment);
+        self.bytes = 0;
+    }
+
+    /// Notes that `segment` is gone.
+    pub fn forget(&mut self, segment: Segment) {
+        self.all.retain(|one| *one != segment);
+    }
+
+    /// The one that new events go into.
+    pub fn present(&self) -> Segment {
+        self.all.last().copied().unwrap_or(Segment::KEPT)
+    }
+
+    /// All of them with segment 0, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Segment> {
+        self.all.iter().copied()
+    }
+
+    /// The oldest one, and the one behind it, if there are two.
+    pub fn oldest(&self) -> Option<(Segment, Segment)> {
+        Some((*self.all.get(1)?, *self.all.get(2)?))
+    }
+
+    /// The segments with events after `seq`, in order.
+    pub fn after(&self, seq: u64) -> impl Iterator<Item = Segment> {
+        self.within(seq.saturating_add(1), u64::MAX)
+            .map(|(segment, ..)| segment)
+    }
+
+    /// The segments with events of `from..=to`, each with its part of them.
+    fn within(&self, from: u64, to: u64) -> impl Iterator<Item = (Segment, u64, u64)> {
+        let ends = self
+            .all
+            .iter()
+            .skip(1)
+            .map(|next| next.first_seq.saturating_sub(1));
+        let ends = ends.chain([u64::MAX]);
+        self.all
+            .iter()
+            .zip(ends)
+            .map(move |(segment, end)| (*segment, from.max(segment.first_seq), to.min(end)))
+            .filter(|(_, from, to)| from <= to)
+    }
+
+    /// The segments with events received after `since`, the newest first.
+    fn since(&self, since: Timestamp) -> impl Iterator<Item = Segment> {
+        // One that began before has some, if those behind it don't have all.
+        let mut done = false;
+        self.all.iter().rev().copied().take_while(move |segment| {
+            let wanted = !done;
+            done |= segment.began_at <= since;
+            wanted
+        })
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// `columns` of the events `from..=to` that meet `condition`, at most
+    /// `limit`, in order.
+    pub(super) fn scan(
+        &self,
+        columns: &str,
+        condition: &str,
+        (from, to): (u64, u64),
+        limit: u64,
+    ) -> Result<Vec<Row>, SqlError> {
+        let mut found = Vec::new();
+        for (segment, from, to) in self.segments.within(from, to) {
+            let left = limit.saturating_sub(found.len() as u64);
+            if left == 0 {
+                break;
+            }
+            let statement = format!(
+                "SELECT {columns} FROM {} WHERE seq BETWEEN ?1 AND ?2 {condition}
+                 ORDER BY seq LIMIT ?3",
+                segment.table()
+            );
+            let params = [from.into(), limit_of(to), left.into()];
+            found.extend(self.sql.query(&statement, &params)?);
+        }
+        Ok(found)
+    }
+
+    /// `columns` of event `seq`.
+    pub(super) fn one(&self, columns: &str, seq: u64) -> Result<Option<Row>, SqlError> {
+        Ok(self.scan(columns, "", (seq, seq), 1)?.into_iter().next())
+    }
+
+    /// How many of the events `from..=to` meet `condition`.
+    pub(super) fn count(&self, condition: &str, (from, to): (u64, u64)) -> Result<u64, SqlError> {
+        let mut count = 0_u64;
+        for (segment, from, to) in self.segments.within(from, to) {
+            let statement = format!(
+                "SELECT count(*) FROM {} WHERE seq BETWEEN ?1 AND ?2 {condition}",
+                segment.table()
+            );
+            let row = self.sql.query(&statement, &[from.into(), limit_of(to)])?;
+            count = count.saturating_add(super::first(row)?.number(0)?);
+        }
+        Ok(count)
+    }
+
+    /// The last event with `key` about the record `subject`, or about none,
+    /// that was received after `since` and is in the index.
+    pub(super) fn indexed(
+        &self,
+        key: &[u8],
+        subject: Option<(&str, &str)>,
+        since: Timestamp,
+    ) -> Result<Option<u64>, SqlError> {
+        let (model, record_id) = subject.unzip();
+        for segment in self.segments.since(since) {
+            let statement = format!(
+                "SELECT seq FROM {} WHERE key = ?1 AND by_key AND received_at > ?2
+                   AND model IS ?3 AND record_id IS ?4
+                 ORDER BY seq DESC LIMIT 1",
+                segment.table()
+            );
+            let params = [
+                Param::Blob(key),
+                since.us().into(),
+                model.into(),
+                record_id.into(),
+            ];
+            if let Some(row) = self.sql.query(&statement, &params)?.first() {
+                return row.number(0).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn limit_of(seq: u64) -> Param<'static> {
+    // The platform's numbers are exact to 2^53 only.
+    const SEQ_MAX: u64 = 1 << 53;
+    seq.min(SEQ_MAX).into()
+}
