@@ -1,6 +1,5 @@
 // workerd dies without a warning, and what was answered with 200 is still there; what was on its way
-// is sent again; and old history goes. These are the tests that wait for the ledger's alarm, so they
-// wait together.
+// is sent again. These are the tests that wait for the ledger's alarm, so they wait together.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -232,36 +231,6 @@ describe("without a stop", { concurrency: true }, () => {
       assert.equal((await worker.post("propexo", diff("int_1", "lease_6", {}, { n: 6 }))).json.seq, 6);
       await worker.confirmed("propexo", "int_1", 6);
       assert.equal((await worker.records("propexo", "int_1")).length, 6);
-    });
-  });
-
-  describe("history that is too old", () => {
-    let worker;
-    before(async () => {
-      const propexo = { dialect: "propexo", secret: "PROPEXO_SECRET", dedupe_window_s: 0, retention_days: 0 };
-      worker = await serve({ bindings: { SOURCES: { propexo } } });
-    });
-    after(() => worker?.stop());
-
-    test("the alarm lets it go, and keeps what isn't understood", async () => {
-      const bodies = [diff("int_1", "lease_1", {}, { a: 1 }), diff("int_1", "lease_1", {}, { b: 2 })];
-      for (const body of [...bodies, JSON.stringify({ integration_id: "int_1" })]) {
-        assert.equal((await worker.post("propexo", body)).status, 200);
-      }
-      const before = await worker.confirmed("propexo", "int_1", 3);
-      assert.equal((await worker.events("propexo", "int_1")).length, 3);
-      const numbers = async () => (await worker.events("propexo", "int_1")).map((event) => event.seq);
-      await until("the first two to go", async () => (await numbers()).length < 3, { ms: ALARM_MS_MAX });
-      assert.deepEqual(await numbers(), [3]);
-      assert.deepEqual(await worker.state("propexo", "int_1"), before);
-      const gone = await worker.get("propexo", "int_1", "events", "1");
-      assert.equal(gone.status, 404);
-      // The record is what it was, and numbers go on.
-      const next = await worker.post("propexo", diff("int_1", "lease_1", { b: 2 }, { b: 3 }));
-      assert.deepEqual(next.json, { status: "accepted", seq: 4 });
-      await worker.confirmed("propexo", "int_1", 4);
-      const [record] = await worker.records("propexo", "int_1");
-      assert.deepEqual(JSON.parse(record.fields), { a: 1, b: 3 });
     });
   });
 });
