@@ -45,6 +45,8 @@ pub enum Query {
     Events(Of, Page<u64>),
     /// `GET …/events/{seq}`.
     Event(Of, u64),
+    /// `GET …/unlinked`.
+    Unlinked(Of, Page<String>),
 }
 
 /// The integration a question is about.
@@ -128,6 +130,10 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
             (*model).to_owned(),
             (*id).to_owned(),
         ),
+        [source, integration, "unlinked"] => {
+            let page = page(query, |after| Ok(after.to_owned()))?;
+            Query::Unlinked(of(source, integration), page)
+        }
         [source, integration, "events"] => {
             let page = page(query, |after| number("after", after))?;
             Query::Events(of(source, integration), page)

@@ -4,9 +4,11 @@
 //! so through a verified signature.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::dialect::{self, Dialect, Meaning};
 use crate::event::{Content, Event};
+use crate::filter::Filter;
 use crate::signature::{self, Authentic, DedupeKey, Presented, Unauthorized};
 use crate::source::Source;
 use crate::time::Timestamp;
@@ -28,6 +30,8 @@ pub struct Delivery {
     pub key: DedupeKey,
     /// How long a repetition counts as one, in seconds.
     pub dedupe_window_s: u64,
+    /// What the source's owner wants to have.
+    pub filter: Rc<Filter>,
     /// The raw body, as received.
     pub body: Vec<u8>,
 }
@@ -93,6 +97,7 @@ fn address(source: &Source, body: Authentic, now: Timestamp) -> Result<Admitted,
         dialect: source.dialect,
         key,
         dedupe_window_s: source.dedupe_window_s,
+        filter: source.filter.clone(),
         body: body.into_body(),
     };
     Ok(Admitted::Delivery(delivery, label))

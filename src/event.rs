@@ -78,8 +78,20 @@ pub struct Event<'a> {
     pub name: Option<Cow<'a, str>>,
     /// When it happened, where the provider states it.
     pub occurred_at: Option<Timestamp>,
+    /// The property that it concerns, where the envelope states one.
+    pub property: Option<Cow<'a, str>>,
     /// What it is about.
     pub content: Content<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// The record that it is about, if it is about one.
+    pub fn subject(&self) -> Option<&Subject<'a>> {
+        match &self.content {
+            Content::Record(subject, _) => Some(subject),
+            Content::Notice(_) => None,
+        }
+    }
 }
 
 /// What an event is about.

@@ -76,6 +76,8 @@ struct Mark {
     waiting_since: Option<Timestamp>,
     /// How often it was sent again without one.
     attempts: u32,
+    /// An event about a record was ignored, at any time.
+    has_ignored: bool,
     /// What is known of the alarm.
     alarm: effects::Alarm,
     /// The last number that the list of integrations is known to have.
@@ -113,7 +115,8 @@ impl<S: Sql> Ledger<S> {
 
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
-            "SELECT source, integration, confirmed_seq, attempts, last_event_at FROM ledger",
+            "SELECT source, integration, confirmed_seq, attempts, last_event_at, has_ignored
+             FROM ledger",
             &[],
         )?;
         let Some(row) = rows.first() else {
@@ -142,6 +145,7 @@ impl<S: Sql> Ledger<S> {
             sent_seq: kept_seq,
             confirmed_seq: kept_seq,
             kept_seq,
+            has_ignored: row.flag(5)?,
             attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
             ..Mark::default()
         };

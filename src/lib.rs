@@ -47,6 +47,7 @@ pub mod api;
 pub mod delivery;
 pub mod dialect;
 pub mod event;
+pub mod filter;
 pub mod json;
 pub mod ledger;
 pub mod problem;

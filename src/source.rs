@@ -7,11 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::Deserialize;
 
 use crate::dialect::{self, Dialect};
 use crate::event::is_usable_id;
+use crate::filter::Filter;
 use crate::json::{self, Object};
 use crate::signature::FUTURE_S;
 
@@ -43,6 +45,8 @@ pub struct Source {
     pub dedupe_window_s: u64,
     /// How long the history keeps a confirmed event, in days.
     pub retention_days: u64,
+    /// What its owner wants to have.
+    pub filter: Rc<Filter>,
 }
 
 impl Source {
@@ -104,6 +108,9 @@ struct Settings {
     accepted_age_s: Option<u64>,
     dedupe_window_s: Option<u64>,
     retention_days: Option<u64>,
+    models: Option<Vec<String>>,
+    events: Option<Vec<String>>,
+    properties: Option<Vec<String>>,
 }
 
 fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
@@ -153,6 +160,7 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         accepted_age_s: spans.accepted_age_s,
         dedupe_window_s: spans.dedupe_window_s,
         retention_days: spans.retention_days,
+        filter: Rc::new(filter(settings).map_err(refuse)?),
     })
 }
 
@@ -207,6 +215,36 @@ fn spans(settings: &Settings, dialect: &dyn Dialect) -> Result<Spans, String> {
         dedupe_window_s,
         retention_days,
     })
+}
+
+fn filter(settings: Settings) -> Result<Filter, String> {
+    let lists = [
+        ("models", &settings.models),
+        ("events", &settings.events),
+        ("properties", &settings.properties),
+    ];
+    for (filter, names) in lists {
+        let Some(names) = names else { continue };
+        if names.is_empty() {
+            return Err(format!(
+                "`{filter}` is empty, so that nothing would get through; leave it out for everything"
+            ));
+        }
+        let is_odd = |name: &&String| {
+            let start = name.strip_suffix('*').unwrap_or(name);
+            name.is_empty() || start.contains('*')
+        };
+        if let Some(name) = names.iter().find(is_odd) {
+            return Err(format!(
+                "`{filter}` has the name {name:?}; a name isn't empty, and may have `*` at its end only"
+            ));
+        }
+    }
+    Ok(Filter::new(
+        settings.models,
+        settings.events,
+        settings.properties,
+    ))
 }
 
 fn is_usable_name(name: &str) -> bool {

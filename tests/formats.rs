@@ -112,7 +112,7 @@ fn ledger_tables_and_rows() {
         .dump("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
         .join("\n");
     for table in [
-        "ledger", "segments", "events_0", "events_1", "records", "large", "dead",
+        "ledger", "segments", "events_0", "events_1", "records", "large", "dead", "unlinked",
     ] {
         text.push_str(&format!("\n\n-- {table}\n"));
         text.push_str(&database.dump(&format!("SELECT * FROM {table}")).join("\n"));

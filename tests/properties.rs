@@ -53,6 +53,7 @@ fn deliver(dialect: usize, body: Vec<u8>) -> Delivery {
         dialect: DIALECTS[dialect],
         key: DedupeKey::of("body", &body),
         dedupe_window_s: 172_800,
+        filter: std::rc::Rc::default(),
         body,
     }
 }

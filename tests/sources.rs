@@ -251,12 +251,12 @@ fn refusals_of_keys_and_types() {
         (
             r#"{"dialect":"propexo","secrets":"S"}"#,
             "unknown field `secrets`, expected one of `dialect`, `secret`, `default_integration`, \
-             `accepted_age_s`, `dedupe_window_s`, `retention_days` at line 1 column 30",
+             `accepted_age_s`, `dedupe_window_s`, `retention_days`, `models`, `events`, `properties` at line 1 column 30",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","Secret":"S"}"#,
             "unknown field `Secret`, expected one of `dialect`, `secret`, `default_integration`, \
-             `accepted_age_s`, `dedupe_window_s`, `retention_days` at line 1 column 42",
+             `accepted_age_s`, `dedupe_window_s`, `retention_days`, `models`, `events`, `properties` at line 1 column 42",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","secret":"T"}"#,

@@ -88,6 +88,7 @@ fn event<'a>(
         kind,
         name: Some(name),
         occurred_at,
+        property: None,
         content,
     })
 }

@@ -82,6 +82,13 @@ impl<'a> Envelope<'a> {
         id.or_else(|| self.meta.id("integration_id"))
     }
 
+    fn property(&self) -> Option<Cow<'a, str>> {
+        let context = self.root.object("context");
+        context
+            .or_else(|| self.data.object("context"))?
+            .id("property_id")
+    }
+
     /// A body with a job id is one event for ever. Synchronisations and the
     /// like are about no record, so a repetition can't be told from news.
     fn identity(&self) -> Identity<'a> {
@@ -137,6 +144,7 @@ impl<'a> Envelope<'a> {
             },
             name,
             occurred_at: None,
+            property: self.property(),
             content: Content::Record(Subject::new(&model, record_id)?, change),
         })
     }
@@ -146,6 +154,7 @@ impl<'a> Envelope<'a> {
             kind,
             name,
             occurred_at: None,
+            property: None,
             content: Content::Notice(self.data.clone()),
         }
     }

@@ -51,6 +51,7 @@ fn event<'a>(body: &Object<'a>, meta: &Object<'a>) -> Result<Event<'a>, Unclear>
         },
         name: None,
         occurred_at: None,
+        property: None,
         content: Content::Record(Subject::new(&model, record_id)?, change),
     })
 }

@@ -75,6 +75,7 @@ fn event<'a>(body: &Object<'a>) -> Result<Event<'a>, Unclear> {
         kind,
         name: Some(name),
         occurred_at,
+        property: None,
         content: Content::Record(subject, Change::Whole { fields, changes }),
     })
 }

@@ -3,11 +3,14 @@
 //! A call crosses to the object as one block of bytes: a line of JSON, and
 //! behind it, for a delivery, the raw body.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Ledger, Taken};
 use crate::delivery::Delivery;
 use crate::dialect;
+use crate::filter::Filter;
 use crate::json;
 use crate::signature::DedupeKey;
 use crate::sql::{Sql, SqlError};
@@ -52,6 +55,17 @@ pub enum Call {
     Data {
         /// Its number.
         seq: u64,
+    },
+    /// A page of the properties that aren't linked.
+    Unlinked {
+        /// The source.
+        source: String,
+        /// Behind this id.
+        after: String,
+        /// At most this many.
+        limit: u64,
+        /// Today's filter.
+        filter: Rc<Filter>,
     },
 }
 
@@ -98,9 +112,24 @@ enum Line<'a> {
     Data {
         seq: u64,
     },
+    Unlinked {
+        source: String,
+        after: String,
+        limit: u64,
+    },
 }
 
 impl Call {
+    /// Gives the call the source's filter, where it has to do with it. A
+    /// filter doesn't travel: the ledger's host has its own configuration.
+    pub fn set_filter(&mut self, of: impl FnOnce(&str) -> Rc<Filter>) {
+        match self {
+            Self::Intake(Delivery { source, filter, .. })
+            | Self::Unlinked { source, filter, .. } => *filter = of(source),
+            _ => {}
+        }
+    }
+
     /// The call as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let (line, body): (Line, &[u8]) = match self {
@@ -131,6 +160,19 @@ impl Call {
             &Self::Events { after, limit } => (Line::Events { after, limit }, &[]),
             &Self::Event { seq } => (Line::Event { seq }, &[]),
             &Self::Data { seq } => (Line::Data { seq }, &[]),
+            Self::Unlinked {
+                source,
+                after,
+                limit,
+                ..
+            } => (
+                Line::Unlinked {
+                    source: source.clone(),
+                    after: after.clone(),
+                    limit: *limit,
+                },
+                &[],
+            ),
         };
         let mut bytes = json::to_json(&line).into_bytes();
         bytes.push(b'\n');
@@ -155,6 +197,7 @@ impl Call {
                 dialect: dialect::named(dialect)?,
                 key: DedupeKey(key),
                 dedupe_window_s: window_s,
+                filter: Rc::default(),
                 body,
             }),
             Line::Confirm { first, last } => Self::Confirm { first, last },
@@ -171,6 +214,16 @@ impl Call {
             Line::Events { after, limit } => Self::Events { after, limit },
             Line::Event { seq } => Self::Event { seq },
             Line::Data { seq } => Self::Data { seq },
+            Line::Unlinked {
+                source,
+                after,
+                limit,
+            } => Self::Unlinked {
+                source,
+                after,
+                limit,
+                filter: Rc::default(),
+            },
         })
     }
 }
@@ -197,6 +250,12 @@ impl<S: Sql> Ledger<S> {
             Call::Events { after, limit } => Reply::Json(self.events(after, limit)?),
             Call::Event { seq } => json(self.event(seq)?),
             Call::Data { seq } => json(self.data(seq)?),
+            Call::Unlinked {
+                after,
+                limit,
+                filter,
+                ..
+            } => Reply::Json(self.unlinked(&after, limit, &filter)?),
         })
     }
 }
@@ -219,7 +278,7 @@ impl Taken {
             seq: u64,
         }
         let answer: Answer = serde_json::from_str(json).ok()?;
-        let statuses = ["accepted", "duplicate", "quarantined"];
+        let statuses = ["accepted", "duplicate", "quarantined", "ignored"];
         let status = statuses.into_iter().find(|status| *status == answer.status);
         Some((status?, answer.seq))
     }

@@ -245,7 +245,7 @@ impl<S: Sql> Ledger<S> {
                         CASE WHEN next.bytes <= ?2 THEN data END
                  FROM (SELECT seq, bytes, sum(bytes) OVER (ORDER BY seq) AS bytes_through
                        FROM (SELECT seq, coalesce(length(data), 0) AS bytes FROM {table}
-                             WHERE seq > ?1 AND quarantine IS NULL ORDER BY seq LIMIT ?3)) AS next
+                             WHERE seq > ?1 {FORWARDED} ORDER BY seq LIMIT ?3)) AS next
                  JOIN {table} AS e ON e.seq = next.seq
                  WHERE next.bytes_through - next.bytes < ?4 ORDER BY e.seq"
             );

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::forward::{kind, time};
 use super::segments::FORWARDED;
 use super::{Ledger, first};
+use crate::filter::Filter;
 use crate::json;
 use crate::record::CloudEvent;
 use crate::sql::{Row, Sql, SqlError};
@@ -56,9 +57,10 @@ struct Entry<'a> {
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
-                     length(body), quarantine";
+                     length(body), coalesce(quarantine, ignored), ignored IS NOT NULL";
 const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
-                           length(body), quarantine, body";
+                           length(body), coalesce(quarantine, ignored), ignored IS NOT NULL,
+                           body";
 
 impl<S: Sql> Ledger<S> {
     /// The ledger's state; `None` if it never took in an event.
@@ -137,7 +139,7 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = self.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
-        let body = row.blob(9)?;
+        let body = row.blob(10)?;
         let (body, body_encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), "utf-8"),
             Err(_) => (BASE64.encode(body), "base64"),
@@ -148,6 +150,53 @@ impl<S: Sql> Ledger<S> {
             body_encoding,
             cloudevent: self.forwarded(seq, &row)?,
         })))
+    }
+
+    /// Up to `limit` properties after the id `after` that aren't linked, each
+    /// with its first event that `filter` left out, as the API's answer.
+    pub fn unlinked(&self, after: &str, limit: u64, filter: &Filter) -> Result<String, SqlError> {
+        #[derive(Serialize)]
+        struct Property {
+            property_id: String,
+            first_seq: u64,
+            first_seen_at: Timestamp,
+        }
+        #[derive(Serialize)]
+        struct Page {
+            properties: Vec<Property>,
+            next: Option<String>,
+        }
+        let mut page = Page {
+            properties: Vec::new(),
+            next: (self.name.is_some()).then(|| after.to_owned()),
+        };
+        while let Some(after) = page.next.take() {
+            let rows = self.sql.query(
+                "SELECT property_id, first_seq, first_seen_at FROM unlinked
+                 WHERE property_id > ?1 ORDER BY property_id LIMIT ?2",
+                &[after.as_str().into(), limit.into()],
+            )?;
+            for row in &rows {
+                let property_id = row.text(0)?.to_owned();
+                page.next = Some(property_id.clone());
+                // Those that are linked since then have been dealt with.
+                if filter.has_linked(&property_id) {
+                    continue;
+                }
+                page.properties.push(Property {
+                    property_id,
+                    first_seq: row.number(1)?,
+                    first_seen_at: Timestamp::from_us(row.integer(2)?),
+                });
+                if page.properties.len() as u64 >= limit {
+                    return Ok(json::to_json(&page));
+                }
+            }
+            if (rows.len() as u64) < limit {
+                page.next = None;
+            }
+        }
+        Ok(json::to_json(&page))
     }
 
     /// The forwarded event of a row as [`ENTRY`] reads it, with all its data.
@@ -176,7 +225,11 @@ impl<S: Sql> Ledger<S> {
         let reason = row.maybe_text(8)?;
         Ok(Entry {
             seq,
-            status: self.status(seq, reason.is_some()),
+            status: match reason {
+                Some(_) if row.flag(9)? => "ignored",
+                Some(_) => "quarantined",
+                None => self.status(seq),
+            },
             event: row.maybe_text(1)?,
             kind: row.maybe_text(2)?,
             model: row.maybe_text(3)?,
@@ -188,11 +241,9 @@ impl<S: Sql> Ledger<S> {
         })
     }
 
-    fn status(&self, seq: u64, quarantined: bool) -> &'static str {
+    fn status(&self, seq: u64) -> &'static str {
         let mark = &self.mark;
-        if quarantined {
-            "quarantined"
-        } else if mark.dead.end_of(seq).is_some() {
+        if mark.dead.end_of(seq).is_some() {
             "dead"
         } else if seq <= mark.confirmed_seq || mark.ahead.end_of(seq).is_some() {
             "confirmed"

@@ -3,6 +3,8 @@
 //! What is written is one statement, or one transaction. It either happened,
 //! and the sender gets a 200, or it left no trace.
 
+use std::borrow::Cow;
+
 use super::fold::{Incoming, Known, can_repeat, fold};
 use super::recent::Recent;
 use super::segments::Segments;
@@ -10,6 +12,7 @@ use super::{Ledger, Name, SCHEMA};
 use crate::delivery::Delivery;
 use crate::dialect::{self, Identity, Meaning};
 use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
+use crate::filter::{self, Ignored};
 use crate::json::Object;
 use crate::record::{RecordData, notice_data};
 use crate::signature::DedupeKey;
@@ -29,6 +32,8 @@ pub enum Outcome {
     Duplicate,
     /// New and authentic, but not understood: kept for later.
     Quarantined(Unclear),
+    /// New, and left out by a filter.
+    Ignored(Ignored),
 }
 
 impl Outcome {
@@ -38,6 +43,7 @@ impl Outcome {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
             Self::Quarantined(_) => "quarantined",
+            Self::Ignored(_) => "ignored",
         }
     }
 }
@@ -58,10 +64,14 @@ struct Entry<'a> {
     kind: Option<Kind>,
     occurred_at: Option<Timestamp>,
     quarantine: Option<Unclear>,
+    ignored: Option<Ignored>,
     data: Option<String>,
+    subject: Option<&'a Subject<'a>>,
+    prev_seq: Option<u64>,
     /// What becomes of the record that it is about.
-    record: Option<(&'a Subject<'a>, &'a Known)>,
-    recent: Recent,
+    record: Option<(&'a Known, Recent)>,
+    /// A property that isn't linked.
+    unlinked: Option<Cow<'a, str>>,
     /// Only the index knows a repetition of it.
     by_key: bool,
     /// When a synchronisation ended, if that is what it reports.
@@ -108,10 +118,11 @@ impl<S: Sql> Ledger<S> {
         self.segments.bytes = self.segments.bytes.saturating_add(delivery.body.len());
         self.mark.last_received_at = self.received_at(now);
         let mark = &mut self.mark;
+        mark.has_ignored |= matches!(taken.outcome, Outcome::Ignored(_));
         mark.kept_seq = mark.confirmed_seq;
         let settled = mark.confirmed_seq == mark.last_seq;
         mark.last_seq = taken.seq;
-        if settled && matches!(taken.outcome, Outcome::Quarantined(_)) {
+        if settled && taken.outcome != Outcome::Accepted {
             mark.confirmed_seq = taken.seq;
             mark.sent_seq = mark.sent_seq.max(taken.seq);
         }
@@ -129,14 +140,18 @@ impl<S: Sql> Ledger<S> {
         let since = window_start(delivery, now);
         let memory = self.recall(subject)?;
         let mut ambiguous = false;
-        if let Some(memory) = &memory
-            && let Some(seq) = self.repeated(memory, delivery, subject, since)?
-        {
-            let touched_since = memory.last_seq != seq;
-            ambiguous = may_repeat && touched_since && can_repeat(&memory.known, change);
+        if let Some(seq) = self.repeated(memory.as_ref(), delivery, subject, since)? {
+            ambiguous = may_repeat
+                && memory.as_ref().is_some_and(|memory| {
+                    memory.last_seq != seq && can_repeat(&memory.known, change)
+                });
             if !ambiguous {
                 return Ok(duplicate(seq));
             }
+        }
+        let fields = || Object::parse(&memory.as_ref()?.known.fields);
+        if let Some(ignored) = delivery.filter.ignores(event, fields) {
+            return self.take_ignored(delivery, event, ignored, now);
         }
         let incoming = Incoming {
             seq: self.next_seq(),
@@ -161,6 +176,7 @@ impl<S: Sql> Ledger<S> {
         if data.len() > ROW_BYTES_MAX {
             return self.take_unclear(delivery, Unclear::TooLarge, now);
         }
+        let prev_seq = memory.as_ref().map(|memory| memory.last_seq);
         let mut recent = memory.map(|memory| memory.recent).unwrap_or_default();
         let fits = recent.add(delivery.key, incoming.seq, self.received_at(now), since);
         let entry = Entry {
@@ -168,8 +184,9 @@ impl<S: Sql> Ledger<S> {
             kind: Some(event.kind),
             occurred_at: event.occurred_at,
             data: Some(data),
-            record: Some((subject, &folded.record)),
-            recent,
+            subject: Some(subject),
+            prev_seq,
+            record: Some((&folded.record, recent)),
             by_key: !fits,
             ..Entry::default()
         };
@@ -186,6 +203,9 @@ impl<S: Sql> Ledger<S> {
         if let Some(seq) = self.repeated_without_record(delivery, now)? {
             return Ok(duplicate(seq));
         }
+        if let Some(ignored) = delivery.filter.ignores(event, || None) {
+            return self.take_ignored(delivery, event, ignored, now);
+        }
         // `is_sync_finished: false` reports a stuck synchronisation.
         let synced = event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false);
         let entry = Entry {
@@ -195,6 +215,29 @@ impl<S: Sql> Ledger<S> {
             data: Some(notice_data(event.name.as_deref(), fields)),
             by_key: true,
             synced_at: synced.then(|| event.occurred_at.unwrap_or(self.received_at(now))),
+            ..Entry::default()
+        };
+        self.keep(delivery, &entry, now)
+    }
+
+    fn take_ignored(
+        &self,
+        delivery: &Delivery,
+        event: &Event,
+        ignored: Ignored,
+        now: Timestamp,
+    ) -> Result<Taken, SqlError> {
+        let entry = Entry {
+            name: event.name.as_deref(),
+            kind: Some(event.kind),
+            occurred_at: event.occurred_at,
+            ignored: Some(ignored),
+            subject: event.subject(),
+            unlinked: match ignored {
+                Ignored::Property => filter::property(event),
+                _ => None,
+            },
+            by_key: true,
             ..Entry::default()
         };
         self.keep(delivery, &entry, now)
@@ -232,13 +275,15 @@ impl<S: Sql> Ledger<S> {
     /// The last event about the record that is the same delivery.
     fn repeated(
         &self,
-        memory: &Memory,
+        memory: Option<&Memory>,
         delivery: &Delivery,
         subject: &Subject,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        let listed = memory.recent.find(delivery.key, since);
-        if !memory.recent.is_elsewhere(since) {
+        let recent = memory.map(|memory| &memory.recent);
+        let listed = recent.and_then(|recent| recent.find(delivery.key, since));
+        let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
+        if !is_elsewhere && !self.mark.has_ignored {
             return Ok(listed);
         }
         let subject = (subject.model.as_str(), subject.record_id.as_ref());
@@ -259,7 +304,9 @@ impl<S: Sql> Ledger<S> {
         let data = entry.data.as_deref();
         let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
         let large = data.filter(|_| bytes > ROW_BYTES_MAX);
-        let is_one_statement = self.name.is_some() && large.is_none() && entry.synced_at.is_none();
+        let first_ignored = entry.ignored.is_some() && !self.mark.has_ignored;
+        let is_one_statement =
+            self.name.is_some() && large.is_none() && entry.synced_at.is_none() && !first_ignored;
         if is_one_statement {
             self.insert(delivery, entry, data, now)?;
         } else {
@@ -269,6 +316,9 @@ impl<S: Sql> Ledger<S> {
                 }
                 if let Some(at) = entry.synced_at {
                     self.keep_synced(at)?;
+                }
+                if first_ignored {
+                    self.sql.execute("UPDATE ledger SET has_ignored = 1", &[])?;
                 }
                 if let Some(large) = large {
                     self.sql.execute(
@@ -280,9 +330,11 @@ impl<S: Sql> Ledger<S> {
             })?;
         }
         Ok(Taken {
-            outcome: entry
-                .quarantine
-                .map_or(Outcome::Accepted, Outcome::Quarantined),
+            outcome: match (entry.quarantine, entry.ignored) {
+                (Some(unclear), _) => Outcome::Quarantined(unclear),
+                (_, Some(ignored)) => Outcome::Ignored(ignored),
+                _ => Outcome::Accepted,
+            },
             seq: self.next_seq(),
         })
     }
@@ -319,18 +371,21 @@ impl<S: Sql> Ledger<S> {
         data: Option<&str>,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        let (subject, record) = entry.record.unzip();
-        let recent = record.map(|_| entry.recent.to_bytes());
+        let record = entry.record.as_ref().map(|(record, _)| record);
+        let recent = entry.record.as_ref().map(|(_, recent)| recent.to_bytes());
+        let subject = entry.subject;
         self.sql.execute(
-            "INSERT INTO intake (seq, key, by_key, received_at, confirmed_seq, model, record_id,
-                                 name, kind, occurred_at, quarantine, data, body, version, fields,
-                                 partial, drift, version_at, version_key, recent)
+            "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
+                                 record_id, name, kind, occurred_at, quarantine, ignored, data,
+                                 body, version, fields, partial, drift, version_at, version_key,
+                                 recent, unlinked)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20)",
+                     ?18, ?19, ?20, ?21, ?22, ?23)",
             &[
                 self.next_seq().into(),
                 Param::Blob(&delivery.key.0),
                 entry.by_key.into(),
+                entry.prev_seq.into(),
                 self.received_at(now).us().into(),
                 self.mark.confirmed_seq.into(),
                 subject.map(|subject| subject.model.as_str()).into(),
@@ -339,6 +394,7 @@ impl<S: Sql> Ledger<S> {
                 entry.kind.map(Kind::name).into(),
                 entry.occurred_at.map(Timestamp::us).into(),
                 entry.quarantine.map(Unclear::label).into(),
+                entry.ignored.map(Ignored::label).into(),
                 data.into(),
                 Param::Blob(&delivery.body),
                 record.map(|record| record.version).into(),
@@ -351,6 +407,7 @@ impl<S: Sql> Ledger<S> {
                     .into(),
                 record.map(|record| record.key.0.as_slice()).into(),
                 recent.as_deref().into(),
+                entry.unlinked.as_deref().into(),
             ],
         )
     }

@@ -11,6 +11,7 @@ CREATE TABLE ledger (
   attempts INTEGER NOT NULL DEFAULT 0,      -- times sent again without an answer
   first_synced_at INTEGER,                  -- times are microseconds since 1970
   last_synced_at INTEGER,
+  has_ignored INTEGER NOT NULL DEFAULT 0,   -- 1 if an event about a record ever was
   last_event_at INTEGER                     -- of the events that are gone
 );
 
@@ -40,6 +41,13 @@ CREATE TABLE records (
   version_key BLOB NOT NULL,      -- carry their own time
   recent BLOB NOT NULL,           -- its latest events, to know a repetition by
   PRIMARY KEY (model, record_id)
+) WITHOUT ROWID;
+
+-- Properties that are not linked, with their first event that was ignored.
+CREATE TABLE unlinked (
+  property_id TEXT PRIMARY KEY,
+  first_seq INTEGER NOT NULL,
+  first_seen_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- Packs that could not be applied, until they are redriven.

@@ -5,6 +5,7 @@ CREATE TABLE {events} (
   seq INTEGER PRIMARY KEY,
   key BLOB NOT NULL,              -- what makes two deliveries the same
   by_key INTEGER NOT NULL,        -- 1 if only the index below knows a repetition
+  prev_seq INTEGER,               -- the event before about the same record
   received_at INTEGER NOT NULL,
   confirmed_seq INTEGER NOT NULL, -- the watermark then: it moves along for free
   model TEXT,
@@ -13,6 +14,7 @@ CREATE TABLE {events} (
   kind TEXT,
   occurred_at INTEGER,
   quarantine TEXT,                -- why it isn't understood
+  ignored TEXT,                   -- which filter leaves it out
   data TEXT,                      -- what is forwarded; NULL if in `large`
   body BLOB NOT NULL              -- the raw body, as received
 );

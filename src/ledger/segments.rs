@@ -9,7 +9,7 @@ const SEGMENT: &str = include_str!("segment.sql");
 const INTAKE: &str = include_str!("intake.sql");
 
 /// Condition of the events that are forwarded.
-pub(super) const FORWARDED: &str = "AND quarantine IS NULL";
+pub(super) const FORWARDED: &str = "AND quarantine IS NULL AND ignored IS NULL";
 
 /// A stretch of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 use worker::js_sys::JSON;
 
 use super::property;
+use crate::filter::Filter;
 use crate::source::{Source, Sources};
 
 /// A source that can be used.
@@ -54,11 +55,18 @@ pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
 /// How long the history of the source called `name` is kept, in seconds: for
 /// ever while the source can't be used, because it may come back.
 pub fn retention_s(env: &JsValue, name: &str) -> u64 {
+    with_source(env, name, Source::retention_s).unwrap_or(u64::MAX)
+}
+
+/// What the owner of the source called `name` wants to have.
+pub fn filter(env: &JsValue, name: &str) -> Rc<Filter> {
+    with_source(env, name, |source| source.filter.clone()).unwrap_or_default()
+}
+
+fn with_source<T>(env: &JsValue, name: &str, work: impl FnOnce(&Source) -> T) -> Option<T> {
     let sources = sources(env);
-    let sources = sources.as_ref().as_ref().ok();
-    sources
-        .and_then(|sources| sources.named(name)?.as_ref().ok())
-        .map_or(u64::MAX, Source::retention_s)
+    let source = sources.as_ref().as_ref().ok()?.named(name)?;
+    source.as_ref().ok().map(work)
 }
 
 /// The API's token; `None` if none is configured.

@@ -76,7 +76,8 @@ impl Ledger {
 
 impl Object {
     async fn call(self: &Rc<Self>, call: Vec<u8>) -> Result<Option<String>, String> {
-        let call = Call::decode(call).ok_or("not a call")?;
+        let mut call = Call::decode(call).ok_or("not a call")?;
+        call.set_filter(|source| environment::filter(&self.env, source));
         self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.

@@ -1,6 +1,8 @@
 //! The API: records and integrations from D1, state and history from the
 //! ledgers.
 
+use std::rc::Rc;
+
 use wasm_bindgen::JsValue;
 
 use super::log::Line;
@@ -45,6 +47,16 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
         Query::Events(of, page) => {
             let (after, limit) = (page.after.unwrap_or(0), page.limit);
             ledger(env, &of, &Call::Events { after, limit }, line).await
+        }
+        Query::Unlinked(of, page) => {
+            let (after, limit) = (page.after.unwrap_or_default(), page.limit);
+            let call = Call::Unlinked {
+                source: of.source.clone(),
+                after,
+                limit,
+                filter: Rc::default(),
+            };
+            ledger(env, &of, &call, line).await
         }
         Query::Event(of, seq) => ledger(env, &of, &Call::Event { seq }, line).await,
     }

@@ -213,6 +213,7 @@ pub fn delivery(dialect: &str, integration: &str, body: &str) -> Delivery {
         dialect: reader,
         key: reading.identity.key(body.as_bytes()),
         dedupe_window_s: source(dialect).dedupe_window_s,
+        filter: std::rc::Rc::default(),
         body: body.as_bytes().to_vec(),
     }
 }
