@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
 use crate::json;
 use crate::problem::Problem;
 use crate::projection::Statement;
@@ -28,6 +29,8 @@ pub enum Route {
     Health,
     /// Anything that wants the API's token.
     Api(Query),
+    /// What the API can be told to do; it wants the token too.
+    Command(Command),
 }
 
 /// A question to the API.
@@ -92,16 +95,22 @@ impl Route {
         if parts.iter().any(|part| part.is_empty()) {
             return Err(Problem::NotFound);
         }
-        let allow = if parts.first() == Some(&"webhooks") {
-            "POST"
-        } else {
-            "GET"
+        let allow = match parts.as_slice() {
+            ["webhooks", ..] => "POST",
+            ["v1", "integrations", _, _, "replay" | "redrive"] => "POST",
+            _ => "GET",
         };
         let route = match parts.as_slice() {
             ["webhooks", source] => Ok(Self::Webhook {
                 source: (*source).to_owned(),
             }),
             ["healthz"] => Ok(Self::Health),
+            ["v1", "integrations", source, integration, "replay"] => {
+                Ok(Self::Command(Command::Replay(of(source, integration))))
+            }
+            ["v1", "integrations", source, integration, "redrive"] => {
+                Ok(Self::Command(Command::Redrive(of(source, integration))))
+            }
             ["v1", "integrations", rest @ ..] => parse_query(rest, query).map(Self::Api),
             _ => Err(Problem::NotFound),
         };
@@ -113,11 +122,14 @@ impl Route {
     }
 }
 
-fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
-    let of = |source: &str, integration: &str| Of {
+fn of(source: &str, integration: &str) -> Of {
+    Of {
         source: source.to_owned(),
         integration: integration.to_owned(),
-    };
+    }
+}
+
+fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
     Ok(match parts {
         [] => Query::Integrations(page(query, integration_cursor)?),
         [source, integration] => Query::Integration(of(source, integration)),

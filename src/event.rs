@@ -113,6 +113,11 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// Model and id.
+    pub fn names(&self) -> (&str, &str) {
+        (&self.model, &self.record_id)
+    }
+
     /// Makes a subject of a model as the provider writes it and a record id.
     pub fn new(model: &str, record_id: Cow<'a, str>) -> Result<Self, Unclear> {
         if !is_usable_id(model.trim()) {

@@ -120,6 +120,25 @@ impl Filter {
     }
 }
 
+/// Refuses a filter that nobody can mean, in a sentence.
+pub fn check(filter: &str, names: &[String]) -> Result<(), String> {
+    if names.is_empty() {
+        return Err(format!(
+            "`{filter}` is empty, so that nothing would get through; leave it out for everything"
+        ));
+    }
+    let is_odd = |name: &&String| {
+        let start = name.strip_suffix('*').unwrap_or(name);
+        name.is_empty() || start.contains('*')
+    };
+    match names.iter().find(is_odd) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "`{filter}` has the name {name:?}; a name isn't empty, and may have `*` at its end only"
+        )),
+    }
+}
+
 const PROPERTY_ID: &str = "property_id";
 
 /// The property that `event` says its record belongs to.

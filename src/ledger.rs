@@ -9,23 +9,28 @@
 //! synchronous decision, committed before it returns; what is to be done then
 //! (answer, send, wake, announce) it gives as a value, for the host to do.
 
+mod again;
 mod call;
 mod effects;
 mod fold;
 mod forward;
 mod history;
 mod intake;
+mod packs;
 mod ranges;
 mod recent;
+pub mod replay;
 mod retention;
 mod segments;
 
+use again::Again;
 pub use call::{Call, Reply};
 pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
-pub use forward::{Batch, Pack};
+pub use forward::{Batch, Reach};
 pub use history::State;
 pub use intake::{Outcome, Taken};
+pub use packs::Pack;
 pub use ranges::Ranges;
 pub use recent::RECENT_MAX;
 use segments::Segments;
@@ -42,6 +47,7 @@ pub struct Ledger<S> {
     /// Whose it is; `None` until the first event is taken in.
     name: Option<Name>,
     segments: Segments,
+    again: Again,
     mark: Mark,
 }
 
@@ -62,6 +68,8 @@ struct Mark {
     last_seq: u64,
     /// When the event with that number was received.
     last_received_at: Timestamp,
+    /// Nothing had come for some time before it.
+    is_sparse: bool,
     /// Everything up to here was handed to the queue since the ledger opened.
     sent_seq: u64,
     /// Everything up to here is settled: confirmed, dead or quarantined.
@@ -76,8 +84,10 @@ struct Mark {
     waiting_since: Option<Timestamp>,
     /// How often it was sent again without one.
     attempts: u32,
-    /// An event about a record was ignored, at any time.
-    has_ignored: bool,
+    /// An event about a record may be in the index and not in its list.
+    uses_index: bool,
+    /// A replay was asked for and has not ended.
+    has_replay: bool,
     /// What is known of the alarm.
     alarm: effects::Alarm,
     /// The last number that the list of integrations is known to have.
@@ -94,6 +104,7 @@ impl<S: Sql> Ledger<S> {
             sql,
             name: None,
             segments: Segments::default(),
+            again: Again::default(),
             mark: Mark::default(),
         };
         let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'ledger'";
@@ -115,7 +126,8 @@ impl<S: Sql> Ledger<S> {
 
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
-            "SELECT source, integration, confirmed_seq, attempts, last_event_at, has_ignored
+            "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
+                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL)
              FROM ledger",
             &[],
         )?;
@@ -131,9 +143,14 @@ impl<S: Sql> Ledger<S> {
             &[],
         )?)?;
         let before_present = self.segments.present().first_seq.saturating_sub(1);
-        let (last_seq, along, last_received_us) = match self.last_event()? {
-            Some(last) => (last.number(0)?, last.number(1)?, last.integer(2)?),
-            None => (0, 0, 0),
+        let (last_seq, along, last_received_us, is_forwarded) = match self.last_event()? {
+            Some(last) => (
+                last.number(0)?,
+                last.number(1)?,
+                last.integer(2)?,
+                last.flag(3)?,
+            ),
+            None => (0, 0, 0, true),
         };
         // Events that are gone have left these behind.
         let last_seq = last_seq.max(before_present);
@@ -145,7 +162,8 @@ impl<S: Sql> Ledger<S> {
             sent_seq: kept_seq,
             confirmed_seq: kept_seq,
             kept_seq,
-            has_ignored: row.flag(5)?,
+            uses_index: row.flag(5)?,
+            has_replay: row.flag(6)?,
             attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
             ..Mark::default()
         };
@@ -155,14 +173,26 @@ impl<S: Sql> Ledger<S> {
         {
             self.mark.dead.insert(row.number(0)?, row.number(1)?);
         }
-        self.advance()
+        self.again = Again::load(&self.sql.query(
+            "SELECT first_seq, last_seq, replay FROM again ORDER BY first_seq",
+            &[],
+        )?)?;
+        self.advance()?;
+        // Whoever confirmed the last event has put its number into the list.
+        let is_dead = self.mark.dead.end_of(last_seq).is_some();
+        if is_forwarded && !is_dead && self.mark.confirmed_seq == last_seq {
+            self.mark.announced_seq = last_seq;
+        }
+        Ok(())
     }
 
-    /// Number, watermark and time of the last event that is still there.
+    /// Number, watermark and time of the last event that is still there, and
+    /// whether it is forwarded.
     fn last_event(&self) -> Result<Option<Row>, SqlError> {
         for segment in self.segments.iter().rev() {
             let statement = format!(
-                "SELECT seq, confirmed_seq, received_at FROM {} ORDER BY seq DESC LIMIT 1",
+                "SELECT seq, confirmed_seq, received_at, quarantine IS NULL AND ignored IS NULL
+                 FROM {} ORDER BY seq DESC LIMIT 1",
                 segment.table()
             );
             if let Some(row) = self.sql.query(&statement, &[])?.into_iter().next() {

@@ -44,6 +44,7 @@
 )]
 
 pub mod api;
+pub mod command;
 pub mod delivery;
 pub mod dialect;
 pub mod event;

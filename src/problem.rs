@@ -34,6 +34,8 @@ pub enum Problem {
     MethodNotAllowed(&'static str),
     /// A parameter that can't be used: its name, and what it must be.
     BadParameter(&'static str, &'static str),
+    /// A command's body that can't be used: a sentence that says why.
+    BadBody(String),
     /// No token, or not the right one.
     BadToken,
     /// The API has no token, so nobody can be let in.
@@ -44,7 +46,7 @@ impl Problem {
     /// HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::BadParameter(..) => 400,
+            Self::BadParameter(..) | Self::BadBody(_) => 400,
             Self::BadSignature | Self::BadToken => 401,
             Self::UnknownSource | Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed(_) => 405,
@@ -68,6 +70,7 @@ impl Problem {
             Self::NotFound | Self::Unknown(_) => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::BadParameter(..) => "bad_parameter",
+            Self::BadBody(_) => "bad_body",
             Self::BadToken => "bad_token",
             Self::TokenNotConfigured => "token_not_configured",
         }
@@ -113,6 +116,7 @@ impl Problem {
             Self::NotFound | Self::Unknown(_) => "Not found",
             Self::MethodNotAllowed(_) => "Method not allowed",
             Self::BadParameter(..) => "Bad parameter",
+            Self::BadBody(_) => "Bad body",
             Self::BadToken => "Bad token",
             Self::TokenNotConfigured => "Token not configured",
         }
@@ -136,6 +140,7 @@ impl Problem {
             Self::Unknown(what) => format!("There is no such {what}."),
             Self::MethodNotAllowed(allow) => format!("This path takes {allow}."),
             Self::BadParameter(name, must_be) => format!("`{name}` must be {must_be}."),
+            Self::BadBody(why) => why.clone(),
             Self::BadToken => {
                 "Send the API's token in the header `authorization: Bearer <token>`.".into()
             }

@@ -17,27 +17,29 @@ use crate::sql::Value;
 use crate::time::Timestamp;
 
 /// All records of a pack at once: `?3` is a JSON array of
-/// `[model, record_id, version, fields, partial, drift, occurred_at]`.
+/// `[model, record_id, version, fields, partial, drift, occurred_at, generation]`.
 const UPSERT_RECORDS: &str = "
     INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
-                         occurred_at, updated_at)
+                         occurred_at, generation, updated_at)
     SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-           value ->> 6, ?4
+           value ->> 6, value ->> 7, ?4
     FROM json_each(?3) WHERE true
     ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
       version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-      drift = excluded.drift, occurred_at = excluded.occurred_at, updated_at = excluded.updated_at
-    WHERE excluded.version > records.version";
+      drift = excluded.drift, occurred_at = excluded.occurred_at,
+      generation = excluded.generation, updated_at = excluded.updated_at
+    WHERE (excluded.generation, excluded.version) > (records.generation, records.version)";
 
 /// One record too large to travel within a JSON parameter.
 const UPSERT_RECORD: &str = "
     INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
-                         occurred_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                         occurred_at, generation, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
     ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
       version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-      drift = excluded.drift, occurred_at = excluded.occurred_at, updated_at = excluded.updated_at
-    WHERE excluded.version > records.version";
+      drift = excluded.drift, occurred_at = excluded.occurred_at,
+      generation = excluded.generation, updated_at = excluded.updated_at
+    WHERE (excluded.generation, excluded.version) > (records.generation, records.version)";
 
 /// Times are compared without their `Z`, so that `…:00` comes before `…:00.5`.
 const UPSERT_INTEGRATION: &str = "
@@ -93,6 +95,8 @@ pub struct Projection {
     pub first: u64,
     /// The pack's last event.
     pub last: u64,
+    /// The oldest replay among its events; 0 if one was never replayed.
+    pub replay: u64,
     /// The newest version of each record in the pack.
     records: BTreeMap<(String, String), Row>,
     /// Events that travel without their record, with their time: the ledger
@@ -103,6 +107,7 @@ pub struct Projection {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
+    generation: u64,
     version: u64,
     fields: String,
     partial: bool,
@@ -119,6 +124,8 @@ struct Event<'a> {
     kind: Cow<'a, str>,
     time: Cow<'a, str>,
     dataref: Option<Cow<'a, str>>,
+    #[serde(default)]
+    generation: u64,
     #[serde(borrow)]
     data: &'a json::Value,
 }
@@ -133,6 +140,8 @@ struct Data<'a> {
     partial: bool,
     drift: bool,
     late: bool,
+    #[serde(default)]
+    generation: u64,
 }
 
 impl Projection {
@@ -150,6 +159,11 @@ impl Projection {
             integration,
             first: number(&head.id)?,
             last: number(&tail.id)?,
+            replay: events
+                .iter()
+                .map(|event| event.generation)
+                .min()
+                .unwrap_or(0),
             records: BTreeMap::new(),
             missing: BTreeMap::new(),
             synced_at: None,
@@ -194,13 +208,14 @@ impl Projection {
         if self
             .records
             .get(&key)
-            .is_some_and(|row| row.version >= data.version)
+            .is_some_and(|row| (row.generation, row.version) >= (data.generation, data.version))
         {
             return Ok(());
         }
         self.records.insert(
             key,
             Row {
+                generation: data.generation,
                 version: data.version,
                 fields: data.record.get().to_owned(),
                 partial: data.partial,
@@ -241,13 +256,23 @@ impl Projection {
 
     fn many(&self, rows: &[(&(String, String), &Row)], now: Timestamp) -> Statement {
         #[derive(Serialize)]
-        struct Tuple<'a>(&'a str, &'a str, u64, &'a str, u8, u8, Timestamp);
+        struct Tuple<'a>(&'a str, &'a str, u64, &'a str, u8, u8, Timestamp, u64);
         let tuples: Vec<Tuple> = rows
             .iter()
             .map(|((model, id), row)| {
                 let (partial, drift) = (u8::from(row.partial), u8::from(row.drift));
                 let time = row.occurred_at;
-                Tuple(model, id, row.version, &row.fields, partial, drift, time)
+                let (version, fields) = (row.version, &row.fields);
+                Tuple(
+                    model,
+                    id,
+                    version,
+                    fields,
+                    partial,
+                    drift,
+                    time,
+                    row.generation,
+                )
             })
             .collect();
         Statement {
@@ -274,6 +299,7 @@ impl Projection {
                 integer(u64::from(row.partial)),
                 integer(u64::from(row.drift)),
                 text(row.occurred_at),
+                integer(row.generation),
                 text(now),
             ],
         }

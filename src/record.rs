@@ -45,6 +45,10 @@ pub struct RecordData<'a> {
     pub late: bool,
     /// The same bytes as an earlier event, taken for a second, real one.
     pub ambiguous: bool,
+    /// The last replay that made the record anew; 0 if none did. Of two states
+    /// of a record the one with the greater generation is the newer, then the
+    /// one with the greater version.
+    pub generation: u64,
 }
 
 impl RecordData<'_> {
@@ -53,7 +57,7 @@ impl RecordData<'_> {
         format!(
             concat!(
                 r#"{{"event":{},"model":{},"record_id":{},"changes":{},"record":{},"#,
-                r#""version":{},"partial":{},"drift":{},"late":{},"ambiguous":{}}}"#
+                r#""version":{},"partial":{},"drift":{},"late":{},"ambiguous":{}{}}}"#
             ),
             json::to_json(&self.event),
             json::to_json(&self.model),
@@ -65,6 +69,10 @@ impl RecordData<'_> {
             self.drift,
             self.late,
             self.ambiguous,
+            match self.generation {
+                0 => String::new(),
+                generation => format!(r#","generation":{generation}"#),
+            },
         )
     }
 }
@@ -117,6 +125,8 @@ pub struct CloudEvent<'a> {
     pub subject: Option<(&'a str, &'a str)>,
     /// When it happened, or was received.
     pub time: Timestamp,
+    /// The replay that wrote it, if one did.
+    pub replay: Option<u64>,
     /// Set where `data` is incomplete: the API has it whole.
     pub by_reference: bool,
     /// Its data, JSON.
@@ -152,6 +162,9 @@ impl CloudEvent<'_> {
             let path = event_path(self.source, self.integration, self.seq);
             json.push_str(r#","dataref":"#);
             json.push_str(&json::to_json(&path));
+        }
+        if let Some(replay) = self.replay {
+            json.push_str(&format!(r#","replay":true,"generation":{replay}"#));
         }
         json.push_str(r#","data":"#);
         json.push_str(self.data);

@@ -12,6 +12,7 @@ mod glue;
 mod ledgers;
 mod log;
 mod object;
+mod operate;
 mod read;
 mod storage;
 mod tasks;

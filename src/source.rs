@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::dialect::{self, Dialect};
 use crate::event::is_usable_id;
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 use crate::json::{self, Object};
 use crate::signature::FUTURE_S;
 
@@ -223,21 +223,9 @@ fn filter(settings: Settings) -> Result<Filter, String> {
         ("events", &settings.events),
         ("properties", &settings.properties),
     ];
-    for (filter, names) in lists {
-        let Some(names) = names else { continue };
-        if names.is_empty() {
-            return Err(format!(
-                "`{filter}` is empty, so that nothing would get through; leave it out for everything"
-            ));
-        }
-        let is_odd = |name: &&String| {
-            let start = name.strip_suffix('*').unwrap_or(name);
-            name.is_empty() || start.contains('*')
-        };
-        if let Some(name) = names.iter().find(is_odd) {
-            return Err(format!(
-                "`{filter}` has the name {name:?}; a name isn't empty, and may have `*` at its end only"
-            ));
+    for (name, list) in lists {
+        if let Some(list) = list {
+            filter::check(name, list)?;
         }
     }
     Ok(Filter::new(

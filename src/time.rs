@@ -41,6 +41,11 @@ impl Timestamp {
         Self(self.0.saturating_add(span_us(s)))
     }
 
+    /// This many milliseconds later.
+    pub const fn plus_ms(self, ms: u32) -> Self {
+        Self(self.0.saturating_add((ms as i64).saturating_mul(1_000)))
+    }
+
     /// This many seconds earlier.
     pub const fn minus_s(self, s: u64) -> Self {
         Self(self.0.saturating_sub(span_us(s)))

@@ -143,7 +143,7 @@ fn what_is_ignored_is_kept_and_not_forwarded() {
         .map(|pack| (pack.first, pack.last))
         .collect();
     assert_eq!(numbers, [(2, 3)]);
-    ledger.confirm(2, 3, now).unwrap();
+    ledger.confirm(2, 3, 0, now).unwrap();
     let state = ledger.state().unwrap().unwrap();
     assert_eq!(
         (state.confirmed_seq, state.pending, state.unconfirmed),

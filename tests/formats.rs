@@ -124,7 +124,10 @@ fn ledger_tables_and_rows() {
 fn d1_tables_and_rows() {
     let (database, d1) = (Database::default(), Database::default());
     d1.connection
-        .execute_batch(include_str!("../migrations/0001_records.sql"))
+        .execute_batch(concat!(
+            include_str!("../migrations/0001_records.sql"),
+            include_str!("../migrations/0002_replay.sql")
+        ))
         .unwrap();
     let ledger = filled(&database);
     let pack = ledger.next_batch().unwrap().packs.remove(0);
@@ -151,8 +154,8 @@ fn history_and_state() {
     let mut ledger = filled(&database);
     let now = at("2026-03-25T15:01:00Z");
     ledger.sent(4, now);
-    ledger.confirm(1, 2, now).unwrap();
-    ledger.bury(4, 4, "test", now).unwrap();
+    ledger.confirm(1, 2, 0, now).unwrap();
+    ledger.bury(4, 4, 0, "test", now).unwrap();
     let state = json::to_json(&ledger.state().unwrap().unwrap());
     let mut text = format!("{state}\n{}\n", ledger.events(0, 500).unwrap());
     text.push_str(&format!("{}\n", ledger.events(3, 2).unwrap()));

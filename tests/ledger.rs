@@ -232,7 +232,10 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn new(database: &'a Database, d1: &'a Database) -> Self {
         d1.connection
-            .execute_batch(include_str!("../migrations/0001_records.sql"))
+            .execute_batch(concat!(
+                include_str!("../migrations/0001_records.sql"),
+                include_str!("../migrations/0002_replay.sql")
+            ))
             .unwrap();
         Self {
             database,
@@ -347,7 +350,7 @@ impl<'a> World<'a> {
             Fate::Lost => {}
             Fate::Dead => {
                 self.ledger
-                    .bury(pack.first, pack.last, "test", self.now)
+                    .bury(pack.first, pack.last, 0, "test", self.now)
                     .unwrap();
             }
             Fate::Applied => self.apply(pack, true),
@@ -367,7 +370,7 @@ impl<'a> World<'a> {
         }
         if confirm {
             self.ledger
-                .confirm(pack.first, pack.last, self.now)
+                .confirm(pack.first, pack.last, 0, self.now)
                 .unwrap();
         }
     }
@@ -612,7 +615,7 @@ fn a_ledger_outlives_its_history() {
     }
     let junk = delivery("propexo", "i", "junk");
     ledger.intake(&junk, now).unwrap();
-    ledger.confirm(1, 3, now).unwrap();
+    ledger.confirm(1, 3, 0, now).unwrap();
     let state = ledger.state().unwrap();
     for _ in 0..3 {
         now = now.plus_s(RETENTION_S);
@@ -650,9 +653,9 @@ fn much_that_stays_moves_step_by_step() {
             .intake(&delivery("propexo", "i", &body), now)
             .unwrap();
     }
-    ledger.confirm(1, 400, now).unwrap();
-    ledger.bury(401, 900, "test", now).unwrap();
-    ledger.confirm(901, 1_300, now).unwrap();
+    ledger.confirm(1, 400, 0, now).unwrap();
+    ledger.bury(401, 900, 0, "test", now).unwrap();
+    ledger.confirm(901, 1_300, 0, now).unwrap();
     let later = now.plus_s(RETENTION_S);
     assert_eq!(ledger.expire(later, RETENTION_S).unwrap(), None);
     let mut now = later.plus_s(RETENTION_S);
@@ -669,7 +672,7 @@ fn much_that_stays_moves_step_by_step() {
     let state = ledger.state().unwrap().unwrap();
     assert_eq!((state.quarantined, state.dead), (434, 334));
     // A dead event that is applied after all is history, and old.
-    ledger.confirm(401, 900, now).unwrap();
+    ledger.confirm(401, 900, 0, now).unwrap();
     assert_eq!(database.events("seq").len(), 434);
 }
 
@@ -694,13 +697,13 @@ fn every_statement_uses_an_index() {
         ledger.intake(&delivery, now).unwrap();
     }
     ledger.next_batch().unwrap();
-    ledger.bury(1, 1, "test", now).unwrap();
-    ledger.confirm(2, 2, now).unwrap();
+    ledger.bury(1, 1, 0, "test", now).unwrap();
+    ledger.confirm(2, 2, 0, now).unwrap();
     ledger.state().unwrap();
     ledger.events(0, 10).unwrap();
     ledger.event(2).unwrap();
     ledger.data(2).unwrap();
-    ledger.confirm(1, 1, now).unwrap();
+    ledger.confirm(1, 1, 0, now).unwrap();
     while ledger.expire(now.plus_s(u64::MAX), 1).unwrap().is_some() {}
     Ledger::open(&database).unwrap();
 }
@@ -738,7 +741,7 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     let now = at("2026-02-01T00:00:00Z");
     assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
     assert_eq!(ledger.follow_up(now, 7), Effects::default());
-    assert!(ledger.confirm(1, 1, at("2026-02-01T00:00:00Z")).is_err());
+    assert!(ledger.confirm(1, 1, 0, at("2026-02-01T00:00:00Z")).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }
 
@@ -800,7 +803,7 @@ fn a_confirmation_that_fails_half_way_is_not_lost() {
     let batch = ledger.next_batch().unwrap();
     ledger.sent(batch.through, now);
     database.fails_in.set(Some(0));
-    assert!(ledger.confirm(1, 1, now).is_err());
+    assert!(ledger.confirm(1, 1, 0, now).is_err());
     ledger.wake(now.plus_s(60), 0).unwrap();
     assert!(!ledger.has_unsettled());
     assert_eq!(

@@ -56,7 +56,7 @@ fn a_gap_far_behind_does_not_hide_what_is_new() {
     };
     (0..2_000).for_each(|record| take(&mut ledger, record));
     drain(&mut ledger);
-    ledger.confirm(2, 2_000, now).unwrap();
+    ledger.confirm(2, 2_000, 0, now).unwrap();
     ledger.wake(now.plus_s(3_600), 0).unwrap();
     (2_000..2_010).for_each(|record| take(&mut ledger, record));
     let packs = drain(&mut ledger).concat();
@@ -238,10 +238,15 @@ fn calls_cross_as_they_are() {
     let body = whole(1, 10);
     let calls = [
         Call::Intake(delivery("meterbase", "a/b \"😀\n", &body)),
-        Call::Confirm { first: 1, last: 9 },
+        Call::Confirm {
+            first: 1,
+            last: 9,
+            replay: 3,
+        },
         Call::Bury {
             first: 1,
             last: 9,
+            replay: 0,
             reason: "line\nbreak".to_owned(),
         },
         Call::State,

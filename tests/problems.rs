@@ -105,6 +105,13 @@ fn table() -> Vec<Row> {
             None,
             r#"{"type":"urn:leasewire:problem:token-not-configured","title":"Token not configured","status":503,"detail":"Set the secret API_TOKEN to open the API: `wrangler secret put API_TOKEN`."}"#,
         ),
+        (
+            Problem::BadBody("The body must be a JSON object.".to_owned()),
+            400,
+            "bad_body",
+            None,
+            r#"{"type":"urn:leasewire:problem:bad-body","title":"Bad body","status":400,"detail":"The body must be a JSON object."}"#,
+        ),
     ]
 }
 
@@ -125,13 +132,14 @@ fn place(problem: &Problem) -> usize {
         Problem::BadParameter(..) => 10,
         Problem::BadToken => 11,
         Problem::TokenNotConfigured => 12,
+        Problem::BadBody(_) => 13,
     }
 }
 
 #[test]
 fn every_refusal_is_in_the_table() {
     let places: Vec<usize> = table().iter().map(|row| place(&row.0)).collect();
-    assert_eq!(places, (0..=12).collect::<Vec<_>>());
+    assert_eq!(places, (0..=13).collect::<Vec<_>>());
 }
 
 #[test]

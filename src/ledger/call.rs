@@ -7,17 +7,17 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::replay::Request;
 use super::{Ledger, Taken};
 use crate::delivery::Delivery;
-use crate::dialect;
 use crate::filter::Filter;
 use crate::json;
-use crate::signature::DedupeKey;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A question or a message to a ledger.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
 pub enum Call {
     /// Take this in.
     Intake(Delivery),
@@ -27,6 +27,8 @@ pub enum Call {
         first: u64,
         /// Its last event.
         last: u64,
+        /// The oldest replay among its events; 0 if one was never replayed.
+        replay: u64,
     },
     /// No consumer could apply this pack.
     Bury {
@@ -34,6 +36,8 @@ pub enum Call {
         first: u64,
         /// Its last event.
         last: u64,
+        /// As for a confirmation.
+        replay: u64,
         /// Why.
         reason: String,
     },
@@ -56,6 +60,15 @@ pub enum Call {
         /// Its number.
         seq: u64,
     },
+    /// Read kept bodies again.
+    Replay(Request),
+    /// Send dead packs again.
+    Redrive {
+        /// The first event of the range.
+        from: u64,
+        /// The last event of the range.
+        to: u64,
+    },
     /// A page of the properties that aren't linked.
     Unlinked {
         /// The source.
@@ -65,6 +78,7 @@ pub enum Call {
         /// At most this many.
         limit: u64,
         /// Today's filter.
+        #[serde(skip)]
         filter: Rc<Filter>,
     },
 }
@@ -82,43 +96,6 @@ pub enum Reply {
     Done,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "snake_case")]
-enum Line<'a> {
-    Intake {
-        source: String,
-        integration: String,
-        dialect: &'a str,
-        key: [u8; 16],
-        window_s: u64,
-    },
-    Confirm {
-        first: u64,
-        last: u64,
-    },
-    Bury {
-        first: u64,
-        last: u64,
-        reason: String,
-    },
-    State,
-    Events {
-        after: u64,
-        limit: u64,
-    },
-    Event {
-        seq: u64,
-    },
-    Data {
-        seq: u64,
-    },
-    Unlinked {
-        source: String,
-        after: String,
-        limit: u64,
-    },
-}
-
 impl Call {
     /// Gives the call the source's filter, where it has to do with it. A
     /// filter doesn't travel: the ledger's host has its own configuration.
@@ -132,51 +109,11 @@ impl Call {
 
     /// The call as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let (line, body): (Line, &[u8]) = match self {
-            Self::Intake(delivery) => (
-                Line::Intake {
-                    source: delivery.source.clone(),
-                    integration: delivery.integration.clone(),
-                    dialect: delivery.dialect.name(),
-                    key: delivery.key.0,
-                    window_s: delivery.dedupe_window_s,
-                },
-                &delivery.body,
-            ),
-            &Self::Confirm { first, last } => (Line::Confirm { first, last }, &[]),
-            Self::Bury {
-                first,
-                last,
-                reason,
-            } => (
-                Line::Bury {
-                    first: *first,
-                    last: *last,
-                    reason: reason.clone(),
-                },
-                &[],
-            ),
-            Self::State => (Line::State, &[]),
-            &Self::Events { after, limit } => (Line::Events { after, limit }, &[]),
-            &Self::Event { seq } => (Line::Event { seq }, &[]),
-            &Self::Data { seq } => (Line::Data { seq }, &[]),
-            Self::Unlinked {
-                source,
-                after,
-                limit,
-                ..
-            } => (
-                Line::Unlinked {
-                    source: source.clone(),
-                    after: after.clone(),
-                    limit: *limit,
-                },
-                &[],
-            ),
-        };
-        let mut bytes = json::to_json(&line).into_bytes();
+        let mut bytes = json::to_json(self).into_bytes();
         bytes.push(b'\n');
-        bytes.extend_from_slice(body);
+        if let Self::Intake(delivery) = self {
+            bytes.extend_from_slice(&delivery.body);
+        }
         bytes
     }
 
@@ -184,47 +121,11 @@ impl Call {
     pub fn decode(mut bytes: Vec<u8>) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let body = bytes.split_off(end.checked_add(1)?);
-        Some(match serde_json::from_slice(&bytes).ok()? {
-            Line::Intake {
-                source,
-                integration,
-                dialect,
-                key,
-                window_s,
-            } => Self::Intake(Delivery {
-                source,
-                integration,
-                dialect: dialect::named(dialect)?,
-                key: DedupeKey(key),
-                dedupe_window_s: window_s,
-                filter: Rc::default(),
-                body,
-            }),
-            Line::Confirm { first, last } => Self::Confirm { first, last },
-            Line::Bury {
-                first,
-                last,
-                reason,
-            } => Self::Bury {
-                first,
-                last,
-                reason,
-            },
-            Line::State => Self::State,
-            Line::Events { after, limit } => Self::Events { after, limit },
-            Line::Event { seq } => Self::Event { seq },
-            Line::Data { seq } => Self::Data { seq },
-            Line::Unlinked {
-                source,
-                after,
-                limit,
-            } => Self::Unlinked {
-                source,
-                after,
-                limit,
-                filter: Rc::default(),
-            },
-        })
+        let mut call = serde_json::from_slice(&bytes).ok()?;
+        if let Self::Intake(delivery) = &mut call {
+            delivery.body = body;
+        }
+        Some(call)
     }
 }
 
@@ -234,22 +135,35 @@ impl<S: Sql> Ledger<S> {
         let json = |found: Option<String>| found.map_or(Reply::Nothing, Reply::Json);
         Ok(match call {
             Call::Intake(delivery) => Reply::Taken(self.intake(&delivery, now)?),
-            Call::Confirm { first, last } => {
-                self.confirm(first, last, now)?;
+            Call::Confirm {
+                first,
+                last,
+                replay,
+            } => {
+                self.confirm(first, last, replay, now)?;
                 Reply::Done
             }
             Call::Bury {
                 first,
                 last,
+                replay,
                 reason,
             } => {
-                self.bury(first, last, &reason, now)?;
+                self.bury(first, last, replay, &reason, now)?;
                 Reply::Done
             }
             Call::State => json(self.state()?.map(|state| json::to_json(&state))),
             Call::Events { after, limit } => Reply::Json(self.events(after, limit)?),
             Call::Event { seq } => json(self.event(seq)?),
             Call::Data { seq } => json(self.data(seq)?),
+            Call::Replay(request) => {
+                let asked = self.ask_for_replay(&request, now)?;
+                json(asked.map(|progress| json::to_json(&progress)))
+            }
+            Call::Redrive { from, to } => {
+                let (packs, events) = self.redrive(from, to)?;
+                Reply::Json(format!(r#"{{"packs":{packs},"events":{events}}}"#))
+            }
             Call::Unlinked {
                 after,
                 limit,

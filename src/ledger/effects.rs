@@ -10,7 +10,10 @@ use crate::time::Timestamp;
 
 /// How long after intake the alarm looks whether all was confirmed, in
 /// seconds. Once a minute at the most, so that its row is shared.
-const WAKE_S: u64 = 60;
+pub(super) const WAKE_S: u64 = 60;
+/// How long after an event that came alone. The object forgets what was
+/// confirmed when it has been idle for ten seconds, and would send it again.
+const WAKE_SPARSE_S: u64 = 7;
 /// How long an event may wait for its confirmation before it is sent again.
 const PATIENCE_S: u64 = 45;
 /// Longest pause between two attempts.
@@ -58,12 +61,17 @@ impl<S: Sql> Ledger<S> {
     /// ledgers which failed together don't all try again together. It can't
     /// fail: what was taken in must be watched over, whatever else is wrong.
     pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Effects {
-        // Also an event that isn't forwarded is to be counted in the list.
-        let unannounced = self.mark.announced_seq < self.mark.last_seq;
-        let waits = self.has_unsettled() || unannounced;
-        let wake_at = (waits && self.mark.alarm != Alarm::Set).then(|| self.arm(now, random));
-        // Once since the ledger was opened; the alarm repeats it.
-        let announce = if self.mark.asked_to_announce {
+        let arms = self.waits() && self.mark.alarm != Alarm::Set;
+        let wake_at = arms.then(|| {
+            if self.mark.is_sparse {
+                self.arm_at(now.plus_s(WAKE_SPARSE_S))
+            } else {
+                self.arm(now, random)
+            }
+        });
+        // Where the list may not know the ledger, at once; the alarm repeats
+        // it. Where it does, the consumer brings it up to date.
+        let announce = if self.mark.asked_to_announce || self.mark.announced_seq > 0 {
             None
         } else {
             self.state().ok().flatten()
@@ -93,6 +101,7 @@ impl<S: Sql> Ledger<S> {
                 &[u64::from(self.mark.attempts).into()],
             )?;
             self.mark.sent_seq = self.mark.confirmed_seq;
+            self.again.send_all();
             self.mark.waiting_since = Some(now);
         }
         let announce = if self.mark.announced_seq < self.mark.last_seq {
@@ -100,9 +109,8 @@ impl<S: Sql> Ledger<S> {
         } else {
             None
         };
-        let waits = self.has_unsettled() || announce.is_some();
         Ok(Effects {
-            wake_at: waits.then(|| self.arm(now, random)),
+            wake_at: self.waits().then(|| self.arm(now, random)),
             announce,
             forward: self.has_unsent(),
         })
@@ -113,9 +121,27 @@ impl<S: Sql> Ledger<S> {
         pause(0, now, random)
     }
 
-    /// Notes that the list of integrations has the state up to `seq`.
-    pub fn announced(&mut self, seq: u64) {
+    /// Something is to be done or watched over. Also an event that isn't
+    /// forwarded is to be counted in the list.
+    fn waits(&self) -> bool {
+        let unannounced = self.mark.announced_seq < self.mark.last_seq;
+        self.has_unsettled() || self.mark.has_replay || unannounced
+    }
+
+    /// Notes that the list of integrations has the state up to `seq`. True if
+    /// nothing is left to do, not even to write the watermark: then the alarm
+    /// is to be taken back, since an object that has forgotten all would
+    /// announce itself again.
+    pub fn announced(&mut self, seq: u64) -> bool {
+        let was_waiting = self.waits();
         self.mark.announced_seq = self.mark.announced_seq.max(seq);
+        let is_kept = self.mark.kept_seq == self.mark.confirmed_seq;
+        let is_done = is_kept && !self.waits();
+        let is_last = was_waiting && is_done && self.mark.alarm == Alarm::Set;
+        if is_last {
+            self.mark.alarm = Alarm::None;
+        }
+        is_last
     }
 
     fn arm(&mut self, now: Timestamp, random: u32) -> Timestamp {

@@ -6,42 +6,50 @@
 //! the next event, or by the alarm: losing it only makes events go out again.
 
 use super::Ledger;
+use super::packs::{BATCH_BYTES_MAX, EVENT_BYTES_MAX, Pack, Packs};
 use super::segments::FORWARDED;
 use crate::event::Kind;
 use crate::record::{CloudEvent, slim_data};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
-/// Bytes of a pack. Queues are billed by 64 KB begun, so a full pack costs as
-/// little as can be.
-pub const PACK_BYTES_MAX: usize = 64_000;
-/// Bytes of a pack with one large event: a message may have 128,000, of which
-/// the platform uses about 100.
-pub const EVENT_BYTES_MAX: usize = 127_000;
-/// Bytes handed to the queue at once: a batch may have 256,000.
-pub const BATCH_BYTES_MAX: usize = 250_000;
 /// Events looked at for one batch. The smallest have about 400 bytes, so this
 /// many nearly fill it.
 const BATCH_EVENTS_MAX: u64 = 600;
-
-/// Events in one queue message: a JSON array of CloudEvents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pack {
-    /// The first event's number.
-    pub first: u64,
-    /// The last event's number.
-    pub last: u64,
-    /// The message.
-    pub text: String,
-}
 
 /// Packs to hand to the queue together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The messages, in order.
     pub packs: Vec<Pack>,
-    /// Everything up to here is in the packs, or needs no sending.
-    pub through: u64,
+    /// What is done once they are sent.
+    pub through: Reach,
+}
+
+/// How far sending has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything in the log up to this number.
+    Log(u64),
+    /// Of the events that go out again, the stretch from `first` to `last`.
+    Again {
+        /// Its first event.
+        first: u64,
+        /// The last one sent.
+        last: u64,
+    },
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self::Log(0)
+    }
+}
+
+impl From<u64> for Reach {
+    fn from(seq: u64) -> Self {
+        Self::Log(seq)
+    }
 }
 
 impl<S: Sql> Ledger<S> {
@@ -51,12 +59,16 @@ impl<S: Sql> Ledger<S> {
         let Some(name) = &self.name else {
             return Ok(Batch::default());
         };
-        let rows = self.unsent()?;
+        if let Some(batch) = self.next_again()? {
+            return Ok(batch);
+        }
+        let from = self.mark.sent_seq.saturating_add(1);
+        let rows = self.unsent(FORWARDED, (from, self.mark.last_seq))?;
         let Some(end) = rows.last() else {
             // What is left is quarantined.
             return Ok(Batch {
                 packs: Vec::new(),
-                through: self.mark.last_seq,
+                through: self.mark.last_seq.into(),
             });
         };
         // A confirmed or dead event within reach ends a pack, so that a
@@ -76,32 +88,45 @@ impl<S: Sql> Ledger<S> {
                 break;
             }
         }
-        let packs = packs.finish();
-        Ok(Batch { packs, through })
+        Ok(Batch {
+            packs: packs.finish(),
+            through: through.into(),
+        })
     }
 
     /// True if an event was not handed to the queue yet.
     pub fn has_unsent(&self) -> bool {
-        self.mark.sent_seq < self.mark.last_seq
+        self.mark.sent_seq < self.mark.last_seq || self.again.has_unsent()
     }
 
     /// True if something waits for its confirmation.
     pub fn has_unsettled(&self) -> bool {
-        self.mark.confirmed_seq < self.mark.last_seq
+        self.mark.confirmed_seq < self.mark.last_seq || !self.again.is_empty()
     }
 
-    /// Notes that everything through `seq`, the end of a batch, was handed to
-    /// the queue.
-    pub fn sent(&mut self, seq: u64, now: Timestamp) {
-        let mark = &mut self.mark;
-        mark.sent_seq = mark.sent_seq.max(seq.min(mark.last_seq));
-        if mark.confirmed_seq < mark.last_seq {
-            mark.waiting_since.get_or_insert(now);
+    /// Notes that a batch was handed to the queue.
+    pub fn sent(&mut self, through: impl Into<Reach>, now: Timestamp) {
+        match through.into() {
+            Reach::Again { first, last } => self.again.sent(first, last),
+            Reach::Log(seq) => {
+                let mark = &mut self.mark;
+                mark.sent_seq = mark.sent_seq.max(seq.min(mark.last_seq));
+            }
+        }
+        if self.has_unsettled() {
+            self.mark.waiting_since.get_or_insert(now);
         }
     }
 
-    /// Notes that a consumer has applied the pack `first..=last`.
-    pub fn confirm(&mut self, first: u64, last: u64, now: Timestamp) -> Result<(), SqlError> {
+    /// Notes that a consumer has applied the pack `first..=last`, whose events
+    /// were written by `replay` or a later one.
+    pub fn confirm(
+        &mut self,
+        first: u64,
+        last: u64,
+        replay: u64,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
         if first == 0 || first > last || last > self.mark.last_seq {
             return Err(SqlError("no such pack".to_owned()));
         }
@@ -110,6 +135,7 @@ impl<S: Sql> Ledger<S> {
             self.revive(first, last)?;
             self.mark.dead = dead;
         }
+        self.confirm_again(first, last, replay)?;
         self.mark.ahead.insert(first, last);
         self.settle(now)
     }
@@ -120,6 +146,7 @@ impl<S: Sql> Ledger<S> {
         &mut self,
         first: u64,
         last: u64,
+        replay: u64,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
@@ -128,9 +155,11 @@ impl<S: Sql> Ledger<S> {
         }
         // What is settled stays as it is: this may be a repetition of a pack
         // that was applied after all, or is dead already.
-        let first = first.max(self.mark.confirmed_seq.saturating_add(1));
+        let goes_again = self.again.waits(first, last, replay);
+        let beyond = first.max(self.mark.confirmed_seq.saturating_add(1));
+        let first = if goes_again { first } else { beyond };
         let applied = self.mark.ahead.end_of(first).is_some_and(|end| end >= last);
-        if first > last || applied {
+        if first > last || applied && !goes_again {
             return Ok(());
         }
         self.sql.execute(
@@ -144,6 +173,7 @@ impl<S: Sql> Ledger<S> {
             ],
         )?;
         self.mark.dead.insert(first, last);
+        self.confirm_again(first, last, replay)?;
         self.settle(now)
     }
 
@@ -167,12 +197,17 @@ impl<S: Sql> Ledger<S> {
                 "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
                 &[first.into(), last.into()],
             )?;
-            // Being dead is what they outlived their segment for.
-            self.sql.execute(
-                "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
-                &[first.into(), last.into()],
-            )
+            self.forget_kept(first, last)
         })
+    }
+
+    /// Forgets the events of `first..=last` that outlived their segment, and
+    /// have arrived.
+    pub(super) fn forget_kept(&self, first: u64, last: u64) -> Result<(), SqlError> {
+        self.sql.execute(
+            "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
+            &[first.into(), last.into()],
+        )
     }
 
     /// Moves the watermark, and notes that there was an answer if it moved.
@@ -233,24 +268,29 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    /// The next events to send, at least one if there are any, and not much
-    /// more than a batch takes: an object has little memory. They are of one
-    /// segment.
-    fn unsent(&self) -> Result<Vec<Row>, SqlError> {
-        let after = self.mark.sent_seq;
-        for segment in self.segments.after(after) {
+    /// The next events of `from..=to` to send, at least one if any meets
+    /// `condition`, and not much more than a batch takes: an object has little
+    /// memory. They are of one segment.
+    pub(super) fn unsent(
+        &self,
+        condition: &str,
+        (from, to): (u64, u64),
+    ) -> Result<Vec<Row>, SqlError> {
+        for (segment, from, to) in self.segments.within(from, to) {
             let table = segment.table();
             let statement = format!(
                 "SELECT e.seq, kind, model, record_id, occurred_at, received_at,
-                        CASE WHEN next.bytes <= ?2 THEN data END
+                        CASE WHEN next.bytes <= ?3 THEN data END, replay
                  FROM (SELECT seq, bytes, sum(bytes) OVER (ORDER BY seq) AS bytes_through
                        FROM (SELECT seq, coalesce(length(data), 0) AS bytes FROM {table}
-                             WHERE seq > ?1 {FORWARDED} ORDER BY seq LIMIT ?3)) AS next
+                             WHERE seq BETWEEN ?1 AND ?2 {condition}
+                             ORDER BY seq LIMIT ?4)) AS next
                  JOIN {table} AS e ON e.seq = next.seq
-                 WHERE next.bytes_through - next.bytes < ?4 ORDER BY e.seq"
+                 WHERE next.bytes_through - next.bytes < ?5 ORDER BY e.seq"
             );
             let params = [
-                after.into(),
+                from.into(),
+                to.into(),
                 bytes(EVENT_BYTES_MAX),
                 BATCH_EVENTS_MAX.into(),
                 bytes(BATCH_BYTES_MAX),
@@ -264,7 +304,12 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// The forwarded form of a row as [`Ledger::unsent`] reads it.
-    fn cloud_event(&self, row: &Row, source: &str, integration: &str) -> Result<String, SqlError> {
+    pub(super) fn cloud_event(
+        &self,
+        row: &Row,
+        source: &str,
+        integration: &str,
+    ) -> Result<String, SqlError> {
         let seq = row.number(0)?;
         let event = CloudEvent {
             source,
@@ -273,6 +318,7 @@ impl<S: Sql> Ledger<S> {
             kind: kind(row, 1)?,
             subject: row.maybe_text(2)?.zip(row.maybe_text(3)?),
             time: time(row, 4, 5)?,
+            replay: row.maybe_number(7)?,
             by_reference: false,
             data: row.maybe_text(6)?.unwrap_or_default(),
         };
@@ -329,59 +375,4 @@ pub(super) fn time(row: &Row, own: usize, received: usize) -> Result<Timestamp, 
         None => row.integer(received)?,
     };
     Ok(Timestamp::from_us(us))
-}
-
-/// Packs under construction.
-#[derive(Default)]
-struct Packs {
-    done: Vec<Pack>,
-    done_bytes: usize,
-    open: Option<Pack>,
-}
-
-impl Packs {
-    /// Adds an event; false if the batch is full.
-    fn push(&mut self, seq: u64, event: &str) -> bool {
-        // A comma or the two brackets.
-        let bytes = event.len().saturating_add(2);
-        let open_bytes = self.open.as_ref().map_or(0, |pack| pack.text.len());
-        let batch_bytes = self.done_bytes.saturating_add(open_bytes);
-        if batch_bytes > 0 && batch_bytes.saturating_add(bytes) > BATCH_BYTES_MAX {
-            return false;
-        }
-        if open_bytes > 0 && open_bytes.saturating_add(bytes) > PACK_BYTES_MAX {
-            self.close();
-        }
-        match &mut self.open {
-            Some(pack) => {
-                pack.text.push(',');
-                pack.text.push_str(event);
-                pack.last = seq;
-            }
-            None => {
-                let mut text = String::with_capacity(bytes);
-                text.push('[');
-                text.push_str(event);
-                self.open = Some(Pack {
-                    first: seq,
-                    last: seq,
-                    text,
-                });
-            }
-        }
-        true
-    }
-
-    fn close(&mut self) {
-        if let Some(mut pack) = self.open.take() {
-            pack.text.push(']');
-            self.done_bytes = self.done_bytes.saturating_add(pack.text.len());
-            self.done.push(pack);
-        }
-    }
-
-    fn finish(mut self) -> Vec<Pack> {
-        self.close();
-        self.done
-    }
 }

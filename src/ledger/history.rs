@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::forward::{kind, time};
+use super::replay::Progress;
 use super::segments::FORWARDED;
 use super::{Ledger, first};
 use crate::filter::Filter;
@@ -38,6 +39,9 @@ pub struct State {
     pub last_synced_at: Option<Timestamp>,
     /// When the last new event was received.
     pub last_event_at: Option<Timestamp>,
+    /// The replay that was asked for last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Progress>,
 }
 
 /// One entry of the history.
@@ -52,15 +56,17 @@ struct Entry<'a> {
     occurred_at: Option<Timestamp>,
     received_at: Timestamp,
     bytes: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replay: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
-                     length(body), coalesce(quarantine, ignored), ignored IS NOT NULL";
+                     length(body), coalesce(quarantine, ignored), ignored IS NOT NULL, replay";
 const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
                            length(body), coalesce(quarantine, ignored), ignored IS NOT NULL,
-                           body";
+                           replay, body";
 
 impl<S: Sql> Ledger<S> {
     /// The ledger's state; `None` if it never took in an event.
@@ -88,18 +94,21 @@ impl<S: Sql> Ledger<S> {
             let beyond = self.forwarded_within(beyond, last.min(mark.sent_seq))?;
             unconfirmed = unconfirmed.saturating_sub(beyond);
         }
+        let (again_unsent, again_sent) = self.counted_again()?;
+        let unsent = self.forwarded_within(mark.sent_seq.saturating_add(1), mark.last_seq)?;
         let at = |us: Option<i64>| us.map(Timestamp::from_us);
         Ok(Some(State {
             source: name.source,
             integration: name.integration,
             last_seq: mark.last_seq,
             confirmed_seq: mark.confirmed_seq,
-            pending: self.forwarded_within(mark.sent_seq.saturating_add(1), mark.last_seq)?,
-            unconfirmed,
+            pending: unsent.saturating_add(again_unsent),
+            unconfirmed: unconfirmed.saturating_add(again_sent),
             dead,
             quarantined: self.count("AND quarantine IS NOT NULL", all)?,
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
+            replay: self.last_replay()?,
             last_event_at: (mark.last_seq > 0).then_some(mark.last_received_at),
         }))
     }
@@ -139,7 +148,7 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = self.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
-        let body = row.blob(10)?;
+        let body = row.blob(11)?;
         let (body, body_encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), "utf-8"),
             Err(_) => (BASE64.encode(body), "base64"),
@@ -211,6 +220,7 @@ impl<S: Sql> Ledger<S> {
             kind: kind(row, 2)?,
             subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
             time: time(row, 5, 6)?,
+            replay: row.maybe_number(10)?,
             by_reference: false,
             data: &data,
         }
@@ -223,12 +233,13 @@ impl<S: Sql> Ledger<S> {
     fn entry<'a>(&self, row: &'a Row) -> Result<Entry<'a>, SqlError> {
         let seq = row.number(0)?;
         let reason = row.maybe_text(8)?;
+        let replay = row.maybe_number(10)?;
         Ok(Entry {
             seq,
             status: match reason {
                 Some(_) if row.flag(9)? => "ignored",
                 Some(_) => "quarantined",
-                None => self.status(seq),
+                None => self.status(seq, replay.unwrap_or(0)),
             },
             event: row.maybe_text(1)?,
             kind: row.maybe_text(2)?,
@@ -237,15 +248,22 @@ impl<S: Sql> Ledger<S> {
             occurred_at: row.maybe_integer(5)?.map(Timestamp::from_us),
             received_at: Timestamp::from_us(row.integer(6)?),
             bytes: row.number(7)?,
+            replay: replay.is_some(),
             reason,
         })
     }
 
-    fn status(&self, seq: u64) -> &'static str {
+    fn status(&self, seq: u64, replay: u64) -> &'static str {
         let mark = &self.mark;
         if mark.dead.end_of(seq).is_some() {
-            "dead"
-        } else if seq <= mark.confirmed_seq || mark.ahead.end_of(seq).is_some() {
+            return "dead";
+        }
+        match self.again.was_sent(seq, replay) {
+            Some(true) => return "sent",
+            Some(false) => return "pending",
+            None => {}
+        }
+        if seq <= mark.confirmed_seq || mark.ahead.end_of(seq).is_some() {
             "confirmed"
         } else if seq <= mark.sent_seq {
             "sent"

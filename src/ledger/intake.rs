@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::effects::WAKE_S;
 use super::fold::{Incoming, Known, can_repeat, fold};
 use super::recent::Recent;
 use super::segments::Segments;
@@ -21,7 +22,7 @@ use crate::time::Timestamp;
 
 /// Largest row, in bytes. The platform takes 2 MB; the rest is for the
 /// columns beside the large ones.
-const ROW_BYTES_MAX: usize = 1_900_000;
+pub(super) const ROW_BYTES_MAX: usize = 1_900_000;
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,8 @@ struct Entry<'a> {
     prev_seq: Option<u64>,
     /// What becomes of the record that it is about.
     record: Option<(&'a Known, Recent)>,
+    /// The record's generation.
+    generation: u64,
     /// A property that isn't linked.
     unlinked: Option<Cow<'a, str>>,
     /// Only the index knows a repetition of it.
@@ -79,10 +82,11 @@ struct Entry<'a> {
 }
 
 /// What the ledger knows of a record.
-struct Memory {
-    known: Known,
-    last_seq: u64,
-    recent: Recent,
+pub(super) struct Memory {
+    pub known: Known,
+    pub last_seq: u64,
+    pub recent: Recent,
+    pub generation: u64,
 }
 
 impl<S: Sql> Ledger<S> {
@@ -116,9 +120,12 @@ impl<S: Sql> Ledger<S> {
             self.segments = Segments::new(now);
         }
         self.segments.bytes = self.segments.bytes.saturating_add(delivery.body.len());
-        self.mark.last_received_at = self.received_at(now);
+        let received_at = self.received_at(now);
+        let awake_since = received_at.minus_s(WAKE_S);
+        self.mark.is_sparse = self.mark.last_received_at < awake_since;
+        self.mark.last_received_at = received_at;
         let mark = &mut self.mark;
-        mark.has_ignored |= matches!(taken.outcome, Outcome::Ignored(_));
+        mark.uses_index |= matches!(taken.outcome, Outcome::Ignored(_));
         mark.kept_seq = mark.confirmed_seq;
         let settled = mark.confirmed_seq == mark.last_seq;
         mark.last_seq = taken.seq;
@@ -160,6 +167,7 @@ impl<S: Sql> Ledger<S> {
             change,
         };
         let folded = fold(memory.as_ref().map(|memory| &memory.known), &incoming);
+        let generation = memory.as_ref().map_or(0, |memory| memory.generation);
         let data = RecordData {
             event: event.name.as_deref(),
             model: &subject.model,
@@ -171,6 +179,7 @@ impl<S: Sql> Ledger<S> {
             drift: folded.record.drift,
             late: folded.late,
             ambiguous,
+            generation,
         }
         .to_json();
         if data.len() > ROW_BYTES_MAX {
@@ -187,6 +196,7 @@ impl<S: Sql> Ledger<S> {
             subject: Some(subject),
             prev_seq,
             record: Some((&folded.record, recent)),
+            generation,
             by_key: !fits,
             ..Entry::default()
         };
@@ -206,8 +216,7 @@ impl<S: Sql> Ledger<S> {
         if let Some(ignored) = delivery.filter.ignores(event, || None) {
             return self.take_ignored(delivery, event, ignored, now);
         }
-        // `is_sync_finished: false` reports a stuck synchronisation.
-        let synced = event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false);
+        let synced = is_end_of_sync(event, fields);
         let entry = Entry {
             name: event.name.as_deref(),
             kind: Some(event.kind),
@@ -261,13 +270,22 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn recall(&self, subject: &Subject) -> Result<Option<Memory>, SqlError> {
+        self.recall_named(subject.names())
+    }
+
+    /// What is known of the record of a model and id.
+    pub(super) fn recall_named(
+        &self,
+        (model, record_id): (&str, &str),
+    ) -> Result<Option<Memory>, SqlError> {
         if self.name.is_none() {
             return Ok(None);
         }
         let rows = self.sql.query(
-            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent
+            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
+                    generation
              FROM records WHERE model = ?1 AND record_id = ?2",
-            &[Param::Text(&subject.model), Param::Text(&subject.record_id)],
+            &[Param::Text(model), Param::Text(record_id)],
         )?;
         rows.first().map(memory).transpose()
     }
@@ -283,11 +301,10 @@ impl<S: Sql> Ledger<S> {
         let recent = memory.map(|memory| &memory.recent);
         let listed = recent.and_then(|recent| recent.find(delivery.key, since));
         let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
-        if !is_elsewhere && !self.mark.has_ignored {
+        if !is_elsewhere && !self.mark.uses_index {
             return Ok(listed);
         }
-        let subject = (subject.model.as_str(), subject.record_id.as_ref());
-        let indexed = self.indexed(&delivery.key.0, Some(subject), since)?;
+        let indexed = self.indexed(&delivery.key.0, Some(subject.names()), since)?;
         Ok(listed.max(indexed))
     }
 
@@ -304,7 +321,7 @@ impl<S: Sql> Ledger<S> {
         let data = entry.data.as_deref();
         let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
         let large = data.filter(|_| bytes > ROW_BYTES_MAX);
-        let first_ignored = entry.ignored.is_some() && !self.mark.has_ignored;
+        let first_ignored = entry.ignored.is_some() && !self.mark.uses_index;
         let is_one_statement =
             self.name.is_some() && large.is_none() && entry.synced_at.is_none() && !first_ignored;
         if is_one_statement {
@@ -318,7 +335,7 @@ impl<S: Sql> Ledger<S> {
                     self.keep_synced(at)?;
                 }
                 if first_ignored {
-                    self.sql.execute("UPDATE ledger SET has_ignored = 1", &[])?;
+                    self.sql.execute("UPDATE ledger SET uses_index = 1", &[])?;
                 }
                 if let Some(large) = large {
                     self.sql.execute(
@@ -356,7 +373,7 @@ impl<S: Sql> Ledger<S> {
         )
     }
 
-    fn keep_synced(&self, at: Timestamp) -> Result<(), SqlError> {
+    pub(super) fn keep_synced(&self, at: Timestamp) -> Result<(), SqlError> {
         self.sql.execute(
             "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
                                last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
@@ -378,9 +395,9 @@ impl<S: Sql> Ledger<S> {
             "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
-                                 recent, unlinked)
+                                 generation, recent, unlinked)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
             &[
                 self.next_seq().into(),
                 Param::Blob(&delivery.key.0),
@@ -406,6 +423,7 @@ impl<S: Sql> Ledger<S> {
                     .map(Timestamp::us)
                     .into(),
                 record.map(|record| record.key.0.as_slice()).into(),
+                entry.generation.into(),
                 recent.as_deref().into(),
                 entry.unlinked.as_deref().into(),
             ],
@@ -424,6 +442,12 @@ impl<S: Sql> Ledger<S> {
     fn next_seq(&self) -> u64 {
         self.mark.last_seq.saturating_add(1)
     }
+}
+
+/// True if an event reports the end of a synchronisation:
+/// `is_sync_finished: false` reports a stuck one.
+pub(super) fn is_end_of_sync(event: &Event, fields: &Object) -> bool {
+    event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false)
 }
 
 fn duplicate(seq: u64) -> Taken {
@@ -450,5 +474,6 @@ fn memory(row: &Row) -> Result<Memory, SqlError> {
         },
         last_seq: row.number(6)?,
         recent: Recent::parse(row.blob(7)?)?,
+        generation: row.number(8)?,
     })
 }

@@ -4,8 +4,8 @@ DROP VIEW IF EXISTS intake;
 CREATE VIEW intake AS
   SELECT seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id, name, kind,
          occurred_at, quarantine, ignored, data, body, NULL AS version, NULL AS fields,
-         NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key, NULL AS recent,
-         NULL AS unlinked
+         NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key,
+         NULL AS generation, NULL AS recent, NULL AS unlinked
   FROM {events};
 CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
   INSERT INTO {events} (seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id,
@@ -14,9 +14,9 @@ CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
           new.model, new.record_id, new.name, new.kind, new.occurred_at, new.quarantine,
           new.ignored, new.data, new.body);
   INSERT INTO records (model, record_id, last_seq, version, fields, partial, drift, occurred_at,
-                       version_key, recent)
+                       version_key, generation, recent)
   SELECT new.model, new.record_id, new.seq, new.version, new.fields, new.partial, new.drift,
-         new.version_at, new.version_key, new.recent
+         new.version_at, new.version_key, new.generation, new.recent
   WHERE new.version IS NOT NULL
   ON CONFLICT (model, record_id) DO UPDATE SET
     last_seq = excluded.last_seq, version = excluded.version, fields = excluded.fields,

@@ -89,7 +89,8 @@ impl<S: Sql> Ledger<S> {
         let Some((oldest, next)) = self.segments.oldest() else {
             return Ok(None);
         };
-        let is_settled = self.mark.confirmed_seq.saturating_add(1) >= next.first_seq;
+        let is_settled = self.mark.confirmed_seq.saturating_add(1) >= next.first_seq
+            && !self.again.reaches_below(next.first_seq.saturating_sub(1));
         let is_old = next.began_at <= now.minus_s(retention_s);
         let may_go = is_settled && (is_old || self.sql.size()? > STORAGE_BYTES_MAX);
         Ok(may_go.then_some((oldest, next)))

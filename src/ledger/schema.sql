@@ -11,7 +11,7 @@ CREATE TABLE ledger (
   attempts INTEGER NOT NULL DEFAULT 0,      -- times sent again without an answer
   first_synced_at INTEGER,                  -- times are microseconds since 1970
   last_synced_at INTEGER,
-  has_ignored INTEGER NOT NULL DEFAULT 0,   -- 1 if an event about a record ever was
+  uses_index INTEGER NOT NULL DEFAULT 0,   -- 1 if `recent` may lack a record's event
   last_event_at INTEGER                     -- of the events that are gone
 );
 
@@ -39,6 +39,7 @@ CREATE TABLE records (
   drift INTEGER NOT NULL,
   occurred_at INTEGER,            -- time and key of `version`, where events
   version_key BLOB NOT NULL,      -- carry their own time
+  generation INTEGER NOT NULL,    -- the last replay that made it anew, or 0
   recent BLOB NOT NULL,           -- its latest events, to know a repetition by
   PRIMARY KEY (model, record_id)
 ) WITHOUT ROWID;
@@ -49,6 +50,26 @@ CREATE TABLE unlinked (
   first_seq INTEGER NOT NULL,
   first_seen_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- Stretches of the log whose events go out again, until they are confirmed.
+CREATE TABLE again (
+  first_seq INTEGER PRIMARY KEY,
+  last_seq INTEGER NOT NULL,
+  replay INTEGER NOT NULL         -- only events that it wrote; 0 for all
+);
+
+-- Replays, as they were asked for.
+CREATE TABLE replays (
+  number INTEGER PRIMARY KEY,
+  from_seq INTEGER NOT NULL,
+  to_seq INTEGER NOT NULL,
+  filter TEXT NOT NULL,           -- models and events, JSON
+  count INTEGER NOT NULL,         -- events to look at
+  next_seq INTEGER NOT NULL,      -- the first one that wasn't looked at
+  looked_at INTEGER NOT NULL,     -- how many were
+  asked_at INTEGER NOT NULL,
+  ended_at INTEGER
+);
 
 -- Packs that could not be applied, until they are redriven.
 CREATE TABLE dead (

@@ -15,6 +15,7 @@ CREATE TABLE {events} (
   occurred_at INTEGER,
   quarantine TEXT,                -- why it isn't understood
   ignored TEXT,                   -- which filter leaves it out
+  replay INTEGER,                 -- the last replay that wrote this row
   data TEXT,                      -- what is forwarded; NULL if in `large`
   body BLOB NOT NULL              -- the raw body, as received
 );

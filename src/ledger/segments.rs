@@ -112,14 +112,8 @@ impl Segments {
         Some((*self.all.get(1)?, *self.all.get(2)?))
     }
 
-    /// The segments with events after `seq`, in order.
-    pub fn after(&self, seq: u64) -> impl Iterator<Item = Segment> {
-        self.within(seq.saturating_add(1), u64::MAX)
-            .map(|(segment, ..)| segment)
-    }
-
     /// The segments with events of `from..=to`, each with its part of them.
-    fn within(&self, from: u64, to: u64) -> impl Iterator<Item = (Segment, u64, u64)> {
+    pub fn within(&self, from: u64, to: u64) -> impl Iterator<Item = (Segment, u64, u64)> {
         let ends = self
             .all
             .iter()

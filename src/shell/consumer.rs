@@ -82,6 +82,7 @@ async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'st
     let call = Call::Confirm {
         first: pack.first,
         last: pack.last,
+        replay: pack.replay,
     };
     ledgers::ask(env, &ledger, &call)
         .await
@@ -94,6 +95,7 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'sta
     let call = Call::Bury {
         first: pack.first,
         last: pack.last,
+        replay: pack.replay,
         reason: DEAD_REASON.to_owned(),
     };
     let ledger = ledgers::name(&pack.source, &pack.integration);

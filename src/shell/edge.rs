@@ -9,7 +9,7 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{glue, ledgers, now, read};
+use super::{glue, ledgers, now, operate, read};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
@@ -23,8 +23,9 @@ pub async fn fetch(request: Request, env: JsValue) -> Response {
     let answer = route(&request, &env, &mut line).await;
     let response = match answer {
         Ok(json) => {
-            line.status = Some(200);
-            glue::respond(200, "application/json", &json, None, None)
+            let status = line.status.unwrap_or(200);
+            line.status = Some(status);
+            glue::respond(status, "application/json", &json, None, None)
         }
         Err(problem) => {
             line.refused(&problem);
@@ -42,7 +43,7 @@ async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<Stri
     line.message = format!("{method} {path}");
     let route = Route::parse(&method, path, query);
     // Who has no token learns nothing of the API, not even what is a path.
-    if is_api(path) || matches!(route, Ok(Route::Api(_))) {
+    if is_api(path) || matches!(route, Ok(Route::Api(_) | Route::Command(_))) {
         let headers = request.headers();
         let authorization = headers.get("authorization").ok().flatten();
         read::authorize(env, authorization.as_deref())?;
@@ -54,6 +55,7 @@ async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<Stri
             env!("CARGO_PKG_VERSION")
         )),
         Route::Api(query) => read::answer(env, query, line).await,
+        Route::Command(command) => operate::obey(request, env, command, line).await,
     }
 }
 
@@ -78,7 +80,7 @@ async fn webhook(
         }
     })?;
     line.source = Some(name);
-    let body = body(request).await?;
+    let body = body(request, BODY_BYTES_MAX).await?;
     line.bytes = Some(body.len());
     match verify(request, &ready, body, line)? {
         Admitted::Ping(label) => {
@@ -96,8 +98,8 @@ async fn webhook(
 
 /// The body, read under its cap. A connection that breaks off is the
 /// sender's; what it sent so far can't be verified.
-async fn body(request: &Request) -> Result<Vec<u8>, Problem> {
-    let max = u32::try_from(BODY_BYTES_MAX).unwrap_or(u32::MAX);
+pub async fn body(request: &Request, max: usize) -> Result<Vec<u8>, Problem> {
+    let max = u32::try_from(max).unwrap_or(u32::MAX);
     match glue::read_body(request, max).await {
         Ok(bytes) if bytes.is_null() => Err(Problem::TooLarge),
         Ok(bytes) => Ok(Uint8Array::new(bytes.unchecked_ref::<ArrayBuffer>()).to_vec()),

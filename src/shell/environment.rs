@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 use worker::js_sys::JSON;
 
 use super::property;
+use crate::dialect::Dialect;
 use crate::filter::Filter;
 use crate::source::{Source, Sources};
 
@@ -56,6 +57,12 @@ pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
 /// ever while the source can't be used, because it may come back.
 pub fn retention_s(env: &JsValue, name: &str) -> u64 {
     with_source(env, name, Source::retention_s).unwrap_or(u64::MAX)
+}
+
+/// How bodies of the source called `name` are read today; `None` while it
+/// can't be used.
+pub fn settings(env: &JsValue, name: &str) -> Option<(&'static dyn Dialect, Rc<Filter>)> {
+    with_source(env, name, |source| (source.dialect, source.filter.clone()))
 }
 
 /// What the owner of the source called `name` wants to have.

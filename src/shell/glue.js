@@ -97,6 +97,11 @@ export function arm(storage, ms) {
   storage.setAlarm(ms).catch(() => {});
 }
 
+/** Takes the alarm back. */
+export function disarm(storage) {
+  storage.deleteAlarm().catch(() => {});
+}
+
 /** Milliseconds of the alarm that is set, or null. */
 export async function armedFor(storage) {
   return storage.getAlarm();

@@ -45,6 +45,9 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn arm(storage: &JsValue, ms: f64) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(catch)]
+    pub fn disarm(storage: &JsValue) -> Result<(), JsValue>;
+
     #[wasm_bindgen(js_name = armedFor, catch)]
     fn alarm_promise(storage: &JsValue) -> Result<JsValue, JsValue>;
 

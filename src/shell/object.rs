@@ -14,6 +14,7 @@ use worker::js_sys::{Array, Function};
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
 use super::{database, environment, error_text, give, glue, now, property, random, tasks};
+use crate::ledger::replay::Reader;
 use crate::ledger::{Call, Effects, Ledger as Core, Outcome, Pack, Reply, State};
 use crate::projection::announcement;
 use crate::sql::SqlError;
@@ -34,8 +35,10 @@ struct Object {
     env: JsValue,
     /// `None` until the storage could be read.
     core: RefCell<Option<Core<ObjectStorage>>>,
-    /// A batch is on its way, or the pause after it isn't over.
+    /// A batch is on its way, or the pause before it isn't over.
     sending: Cell<bool>,
+    /// When the next batch may go.
+    next_batch_at: Cell<Timestamp>,
 }
 
 #[wasm_bindgen]
@@ -48,6 +51,7 @@ impl Ledger {
             env,
             core: RefCell::new(None),
             sending: Cell::new(false),
+            next_batch_at: Cell::default(),
         }))
     }
 
@@ -88,6 +92,7 @@ impl Object {
             })
             .map_err(|error| error.to_string())?;
         self.perform(effects);
+        self.replay();
         Ok(match reply {
             Reply::Taken(taken) => {
                 if let Outcome::Quarantined(why) = taken.outcome {
@@ -143,6 +148,12 @@ impl Object {
     /// tries again.
     async fn forward(&self) {
         while self.with_core(|core| Ok(core.has_unsent())) == Ok(true) {
+            // The pause stands before a batch: behind the last one it would
+            // keep the object awake for nothing.
+            let pause_ms = self.next_batch_at.get().ms().saturating_sub(now().ms());
+            if let Ok(ms @ 1..=BATCH_INTERVAL_MS) = u32::try_from(pause_ms) {
+                glue::sleep(ms).await;
+            }
             let batch = match self.with_core(|core| core.next_batch()) {
                 Ok(batch) => batch,
                 Err(error) => return warn("packs can't be read", error.to_string()),
@@ -154,9 +165,9 @@ impl Object {
             }
             self.note(|core| core.sent(batch.through, now()));
             // One pack that isn't full: let the next one fill.
-            if batch.packs.len() == 1 {
-                glue::sleep(BATCH_INTERVAL_MS).await;
-            }
+            let fills = batch.packs.len() == 1;
+            self.next_batch_at
+                .set(now().plus_ms(if fills { BATCH_INTERVAL_MS } else { 0 }));
         }
     }
 
@@ -188,7 +199,32 @@ impl Object {
                 self.arm(Core::<ObjectStorage>::wake_after_failure(now(), random()));
             }
         }
+        self.replay();
         self.expire();
+    }
+
+    /// Takes a step of the replay that was asked for, if one was. If that
+    /// fails, the next alarm tries again.
+    fn replay(self: &Rc<Self>) {
+        let is_asked_for = self.with_core(|core| Ok(core.has_replay() && core.name().is_some()));
+        if is_asked_for != Ok(true) {
+            return;
+        }
+        let next = self.with_core(|core| {
+            let name = core.name().map(|name| name.source.clone());
+            let source = environment::settings(&self.env, &name.unwrap_or_default());
+            let (dialect, filter) = source.ok_or_else(|| SqlError("no such source".to_owned()))?;
+            let filter = &*filter;
+            core.replay(&Reader { dialect, filter }, now())
+        });
+        match next {
+            Ok(Some(at)) => self.arm(at),
+            Ok(None) => {}
+            Err(error) => warn("the replay stands still", error.to_string()),
+        }
+        if self.with_core(|core| Ok(core.has_unsent())) == Ok(true) {
+            self.clone().forward_in_background();
+        }
     }
 
     /// Lets old history go. If that fails, the next alarm tries again.
@@ -209,7 +245,12 @@ impl Object {
     /// its ledger.
     async fn announce(&self, state: &State) {
         match database::run(&self.env, &[announcement(state)]).await {
-            Ok(()) => self.note(|core| core.announced(state.last_seq)),
+            Ok(()) => {
+                let announced = self.with_core(|core| Ok(core.announced(state.last_seq)));
+                if announced == Ok(true) {
+                    self.disarm();
+                }
+            }
             Err(why) => warn("the integration can't be announced", why),
         }
     }
@@ -217,6 +258,12 @@ impl Object {
     fn arm(&self, at: Timestamp) {
         if let Err(error) = glue::arm(&self.storage, at.ms() as f64) {
             warn("the alarm can't be set", error_text(&error));
+        }
+    }
+
+    fn disarm(&self) {
+        if let Err(error) = glue::disarm(&self.storage) {
+            warn("the alarm can't be taken back", error_text(&error));
         }
     }
 

@@ -28,6 +28,7 @@ pub fn authorize(env: &JsValue, authorization: Option<&str>) -> Result<(), Probl
 pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<String, Problem> {
     line.outcome = Some("read");
     let unavailable = Problem::DatabaseUnavailable;
+    let no_event = Problem::Unknown("event");
     match query {
         Query::Integrations(page) => {
             let rows = select(env, &api::select_integrations(&page), line).await?;
@@ -43,10 +44,10 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
             let rows = select(env, &api::select_record(&of, &model, &id), line).await?;
             api::record(&rows).ok_or(unavailable)?
         }
-        Query::Integration(of) => ledger(env, &of, &Call::State, line).await,
+        Query::Integration(of) => ledger(env, &of, &Call::State, no_event, line).await,
         Query::Events(of, page) => {
             let (after, limit) = (page.after.unwrap_or(0), page.limit);
-            ledger(env, &of, &Call::Events { after, limit }, line).await
+            ledger(env, &of, &Call::Events { after, limit }, no_event, line).await
         }
         Query::Unlinked(of, page) => {
             let (after, limit) = (page.after.unwrap_or_default(), page.limit);
@@ -56,9 +57,9 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
                 limit,
                 filter: Rc::default(),
             };
-            ledger(env, &of, &call, line).await
+            ledger(env, &of, &call, no_event, line).await
         }
-        Query::Event(of, seq) => ledger(env, &of, &Call::Event { seq }, line).await,
+        Query::Event(of, seq) => ledger(env, &of, &Call::Event { seq }, no_event, line).await,
     }
 }
 
@@ -73,15 +74,21 @@ fn name(line: &mut Line, of: &Of) {
 }
 
 /// Asks a ledger, if D1 knows its integration: asking any other would make
-/// one.
-async fn ledger(env: &JsValue, of: &Of, call: &Call, line: &mut Line) -> Result<String, Problem> {
+/// one. `missing` is what is wrong if the ledger has no answer.
+pub async fn ledger(
+    env: &JsValue,
+    of: &Of,
+    call: &Call,
+    missing: Problem,
+    line: &mut Line,
+) -> Result<String, Problem> {
     name(line, of);
     let known = select(env, &api::select_integration(of), line).await?;
     if api::is_empty(&known) {
         return Err(Problem::Unknown("integration"));
     }
     match ledgers::ask(env, &ledgers::name(&of.source, &of.integration), call).await {
-        Ok(answer) => answer.ok_or(Problem::Unknown("event")),
+        Ok(answer) => answer.ok_or(missing),
         Err(why) => {
             line.reason = Some(why);
             Err(Problem::LedgerUnavailable)

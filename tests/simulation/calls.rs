@@ -161,7 +161,7 @@ impl World {
 
     fn note_settled(&mut self, ledger: usize, call: &Call, uncertain: bool) {
         let (first, last, applied) = match *call {
-            Call::Confirm { first, last } => (first, last, true),
+            Call::Confirm { first, last, .. } => (first, last, true),
             Call::Bury { first, last, .. } => (first, last, false),
             _ => return,
         };

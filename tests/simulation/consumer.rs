@@ -40,14 +40,24 @@ impl World {
             confirmed: false,
         });
         if consumption.message.dead {
-            let (first, last) = (consumption.pack.first, consumption.pack.last);
+            let Projection {
+                first,
+                last,
+                replay,
+                ..
+            } = consumption.pack;
             let reason = "the consumer failed on every attempt".to_owned();
             let call = if self.bug == Some(Bug::BuriedIsConfirmed) {
-                Call::Confirm { first, last }
+                Call::Confirm {
+                    first,
+                    last,
+                    replay,
+                }
             } else {
                 Call::Bury {
                     first,
                     last,
+                    replay,
                     reason,
                 }
             };
@@ -91,8 +101,12 @@ impl World {
     }
 
     fn confirm(&mut self, consumption: Box<Consumption>) {
-        let (first, last) = (consumption.pack.first, consumption.pack.last);
-        self.ask_for(consumption, Call::Confirm { first, last }, Asked::Settled);
+        let call = Call::Confirm {
+            first: consumption.pack.first,
+            last: consumption.pack.last,
+            replay: consumption.pack.replay,
+        };
+        self.ask_for(consumption, call, Asked::Settled);
     }
 
     /// The data of the first event that travels without, as the ledger has it.

@@ -1,5 +1,7 @@
 //! How a ledger's object hands its packs to the queue.
 
+use leasewire::ledger::Reach;
+
 use crate::bugs::Bug;
 use crate::world::{Step, World};
 
@@ -32,7 +34,7 @@ impl World {
         if self.bug == Some(Bug::SentIsConfirmed) && taken {
             for (first, last) in ranges {
                 let core = self.hosts[ledger].core().unwrap();
-                core.confirm(first, last, now).unwrap();
+                core.confirm(first, last, 0, now).unwrap();
             }
         }
         let sent = taken.then_some((batch.through, alone));
@@ -41,7 +43,7 @@ impl World {
 
     /// The queue has answered: through which number all is sent, and whether
     /// it was one pack alone.
-    pub fn sent(&mut self, ledger: usize, sent: Option<(u64, bool)>) {
+    pub fn sent(&mut self, ledger: usize, sent: Option<(Reach, bool)>) {
         let now = self.clock.receiver();
         let host = &mut self.hosts[ledger];
         let life = host.life;

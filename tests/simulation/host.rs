@@ -229,8 +229,10 @@ impl World {
     }
 
     pub fn announced(&mut self, ledger: usize, seq: u64) {
-        if let Ok(core) = self.hosts[ledger].core() {
-            core.announced(seq);
+        let host = &mut self.hosts[ledger];
+        if host.core().is_ok_and(|core| core.announced(seq)) {
+            host.alarm = None;
+            host.armed += 1;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leasewire::ledger::State;
+use leasewire::ledger::{Reach, State};
 use leasewire::projection::Statement;
 use leasewire::source::{Source, Sources};
 use leasewire::time::Timestamp;
@@ -42,7 +42,7 @@ pub enum Step {
     Announce(usize, u32, Box<State>),
     Announced(usize, u32, u64),
     Forward(usize, u32),
-    Sent(usize, u32, Option<(u64, bool)>),
+    Sent(usize, u32, Option<(Reach, bool)>),
     Deliver(Box<Message>),
     Applied(Box<Consumption>, bool),
     /// A batch of D1 that its sender has given up on.
@@ -99,9 +99,10 @@ impl World {
             complaints: Vec::new(),
             is_told,
         };
-        world
-            .d1
-            .run(include_str!("../../migrations/0001_records.sql"));
+        world.d1.run(concat!(
+            include_str!("../../migrations/0001_records.sql"),
+            include_str!("../../migrations/0002_replay.sql")
+        ));
         world.plan();
         let mut steps = 0;
         while let Some(step) = world.clock.next() {

@@ -1,0 +1,262 @@
+//! Events that go out again: redriven dead packs, and replayed events.
+//!
+//! They lie below the watermark, which stays where it is. Each stretch of them
+//! has a row until it is confirmed, so that it goes out however often the
+//! ledger is opened anew.
+
+use super::forward::{Batch, Reach};
+use super::packs::Packs;
+use super::segments::FORWARDED;
+use super::{Ledger, Ranges};
+use crate::sql::{Row, Sql, SqlError};
+
+/// A stretch of the log with events to send again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub first: u64,
+    pub last: u64,
+    /// The replay that wrote its events; 0 if all of them were redriven.
+    pub replay: u64,
+}
+
+/// All stretches that aren't confirmed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Again {
+    waiting: Vec<Stretch>,
+    unsent: Vec<Stretch>,
+}
+
+impl Stretch {
+    fn touches(&self, first: u64, last: u64) -> bool {
+        self.first <= last && first <= self.last
+    }
+
+    fn holds(&self, seq: u64, replay: u64) -> bool {
+        self.touches(seq, seq) && (self.replay == 0 || self.replay == replay)
+    }
+
+    /// Which of its events are sent.
+    fn condition(&self) -> String {
+        match self.replay {
+            0 => FORWARDED.to_owned(),
+            replay => format!("{FORWARDED} AND replay = {replay}"),
+        }
+    }
+}
+
+impl Again {
+    /// Those of the table `again`; none of them is known to be sent.
+    pub fn load(rows: &[Row]) -> Result<Self, SqlError> {
+        let mut again = Self::default();
+        for row in rows {
+            again.add(Stretch {
+                first: row.number(0)?,
+                last: row.number(1)?,
+                replay: row.number(2)?,
+            });
+        }
+        Ok(again)
+    }
+
+    /// Adds a stretch, in place of one with the same first event.
+    pub fn add(&mut self, stretch: Stretch) {
+        self.waiting.retain(|one| one.first != stretch.first);
+        self.waiting.push(stretch);
+        self.unsent.push(stretch);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Takes everything for lost on its way.
+    pub fn send_all(&mut self) {
+        self.unsent.clone_from(&self.waiting);
+    }
+
+    /// Notes that the stretch which begins at `first` was sent through `last`.
+    pub fn sent(&mut self, first: u64, last: u64) {
+        if let Some(stretch) = self.unsent.iter_mut().find(|one| one.first == first) {
+            stretch.first = last.saturating_add(1);
+        }
+        self.unsent.retain(|one| one.first <= one.last);
+    }
+
+    /// True if an event up to `seq` waits.
+    pub fn reaches_below(&self, seq: u64) -> bool {
+        self.waiting.iter().any(|one| one.first <= seq)
+    }
+
+    /// True if a pack `first..=last` of events written by `replay` may be one
+    /// that is waited for.
+    pub fn waits(&self, first: u64, last: u64, replay: u64) -> bool {
+        let waits = |one: &Stretch| one.touches(first, last) && one.replay <= replay;
+        self.waiting.iter().any(waits)
+    }
+
+    /// Whether the event `seq`, last written by `replay`, was sent; `None` if
+    /// it isn't to be sent again.
+    pub fn was_sent(&self, seq: u64, replay: u64) -> Option<bool> {
+        let any = |all: &[Stretch]| all.iter().any(|one| one.holds(seq, replay));
+        any(&self.waiting).then(|| !any(&self.unsent))
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// The next batch of events that go out again, if there are any.
+    pub(super) fn next_again(&self) -> Result<Option<Batch>, SqlError> {
+        let (Some(name), Some(stretch)) = (&self.name, self.again.unsent.first()) else {
+            return Ok(None);
+        };
+        let rows = self.unsent(&stretch.condition(), (stretch.first, stretch.last))?;
+        let mut packs = Packs::default();
+        let mut through = match rows.last() {
+            Some(end) => end.number(0)?,
+            None => stretch.last,
+        };
+        let mut before = None;
+        for row in &rows {
+            let seq = row.number(0)?;
+            // All that a pack spans is confirmed with it, so it may span
+            // nothing that still waits.
+            if before.is_some_and(|before| !self.is_settled_between(before, seq)) {
+                packs.close();
+            }
+            before = Some(seq);
+            let event = self.cloud_event(row, &name.source, &name.integration)?;
+            if !packs.push(seq, &event) {
+                through = seq.saturating_sub(1);
+                break;
+            }
+        }
+        Ok(Some(Batch {
+            packs: packs.finish(),
+            through: Reach::Again {
+                first: stretch.first,
+                last: through,
+            },
+        }))
+    }
+
+    fn is_settled_between(&self, before: u64, seq: u64) -> bool {
+        let next = before.saturating_add(1);
+        let is_dead = |(first, last): (u64, u64)| first < seq && last >= next;
+        next == seq || seq <= self.mark.confirmed_seq && !self.mark.dead.iter().any(is_dead)
+    }
+
+    /// Notes that nobody waits any more for `first..=last`, as far as they
+    /// were written by `replay` or before.
+    pub(super) fn confirm_again(
+        &mut self,
+        first: u64,
+        last: u64,
+        replay: u64,
+    ) -> Result<(), SqlError> {
+        if !self.again.waits(first, last, replay) {
+            return Ok(());
+        }
+        let is_done = |one: &Stretch| one.touches(first, last) && one.replay <= replay;
+        let (done, mut waiting): (Vec<_>, Vec<_>) =
+            self.again.waiting.iter().copied().partition(is_done);
+        let mut left = Vec::new();
+        for one in &done {
+            let mut ranges = Ranges::default();
+            ranges.insert(one.first, one.last);
+            ranges.remove(first, last);
+            for (first, last) in ranges.iter() {
+                let part = Stretch {
+                    first,
+                    last,
+                    replay: one.replay,
+                };
+                if self.count_again(&part)? > 0 {
+                    left.push(part);
+                }
+            }
+        }
+        self.sql.transaction(|| {
+            for one in &done {
+                let statement = "DELETE FROM again WHERE first_seq = ?1";
+                self.sql.execute(statement, &[one.first.into()])?;
+            }
+            left.iter().try_for_each(|part| self.keep_again(part))?;
+            self.forget_kept(first, last)
+        })?;
+        waiting.extend(left);
+        self.again.waiting = waiting;
+        let waiting = &self.again.waiting;
+        self.again.unsent.retain(|unsent| {
+            let same = |one: &Stretch| {
+                one.replay == unsent.replay && one.touches(unsent.first, unsent.last)
+            };
+            waiting.iter().any(same)
+        });
+        Ok(())
+    }
+
+    /// Keeps a stretch until it is confirmed.
+    pub(super) fn keep_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
+        self.sql.execute(
+            "INSERT OR REPLACE INTO again (first_seq, last_seq, replay) VALUES (?1, ?2, ?3)",
+            &[
+                stretch.first.into(),
+                stretch.last.into(),
+                stretch.replay.into(),
+            ],
+        )
+    }
+
+    /// How many events are to be sent again: of those unsent, and sent.
+    pub(super) fn counted_again(&self) -> Result<(u64, u64), SqlError> {
+        let count = |stretches: &[Stretch]| {
+            stretches.iter().try_fold(0_u64, |sum, one| {
+                Ok::<_, SqlError>(sum.saturating_add(self.count_again(one)?))
+            })
+        };
+        let (all, unsent) = (count(&self.again.waiting)?, count(&self.again.unsent)?);
+        Ok((unsent, all.saturating_sub(unsent)))
+    }
+
+    fn count_again(&self, stretch: &Stretch) -> Result<u64, SqlError> {
+        self.count(&stretch.condition(), (stretch.first, stretch.last))
+    }
+
+    /// Sends dead packs again, those with events of `from..=to`. Gives how
+    /// many packs and events they are.
+    pub fn redrive(&mut self, from: u64, to: u64) -> Result<(u64, u64), SqlError> {
+        if self.name.is_none() {
+            return Ok((0, 0));
+        }
+        let rows = self.sql.query(
+            "SELECT first_seq, last_seq FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1
+             ORDER BY first_seq",
+            &[from.into(), to.into()],
+        )?;
+        let mut packs = Vec::new();
+        for row in &rows {
+            packs.push(Stretch {
+                first: row.number(0)?,
+                last: row.number(1)?,
+                replay: 0,
+            });
+        }
+        self.sql.transaction(|| {
+            packs.iter().try_for_each(|pack| {
+                self.keep_again(pack)?;
+                let statement = "DELETE FROM dead WHERE first_seq = ?1";
+                self.sql.execute(statement, &[pack.first.into()])
+            })
+        })?;
+        let mut events = 0_u64;
+        for pack in &packs {
+            self.mark.dead.remove(pack.first, pack.last);
+            self.again.add(*pack);
+            events = events.saturating_add(self.count_again(pack)?);
+        }
+        Ok((packs.len() as u64, events))
+    }
+}

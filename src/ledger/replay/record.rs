@@ -1,0 +1,376 @@
+//! One record, folded again from its kept events, in the order of the log.
+//!
+//! Its events form a chain: the record knows the last one, each the one
+//! before. Where the oldest of them have gone with old history, what they left
+//! is the ground that the others are folded onto.
+
+use super::Step;
+use super::event::Anew;
+use crate::dialect::{self, Meaning};
+use crate::event::{Change, Content, Event, Unclear};
+use crate::filter::Ignored;
+use crate::json::Object;
+use crate::ledger::Ledger;
+use crate::ledger::fold::{Folded, Incoming, Known, fold};
+use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
+use crate::ledger::recent::Recent;
+use crate::record::RecordData;
+use crate::signature::DedupeKey;
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// A record's model and id.
+type Names<'a> = (&'a str, &'a str);
+
+/// A record on its way through its events.
+struct Folding<'a> {
+    names: Names<'a>,
+    known: Option<Known>,
+    /// The last event of the chain so far.
+    last_seq: Option<u64>,
+    /// The generation before, which all but the last version keep: so nobody
+    /// takes an older state for a newer one.
+    generation: u64,
+    /// The data of the last version, and whether it was written.
+    version: Option<Version>,
+}
+
+struct Version {
+    seq: u64,
+    body: Vec<u8>,
+    folded: Folded,
+    ambiguous: bool,
+    prev_seq: Option<u64>,
+}
+
+/// Bytes at the end of an event's data that say whether it is ambiguous: the
+/// record stands before them.
+const TAIL_BYTES: usize = 60;
+
+const MEMBER: &str = "body, key, prev_seq, substr(data, -60)";
+
+impl<S: Sql> Ledger<S> {
+    /// Folds the record called `names` again, with `added` among its events.
+    pub(super) fn fold_again(
+        &self,
+        step: &mut Step,
+        names: Names,
+        added: Option<u64>,
+    ) -> Result<(), SqlError> {
+        let memory = self.recall_named(names)?;
+        let (mut chain, is_whole) = self.chain(memory.as_ref())?;
+        if let Some(added) = added
+            && let Err(at) = chain.binary_search(&added)
+        {
+            chain.insert(at, added);
+        }
+        let ground = match &memory {
+            Some(memory) if !is_whole => Some(self.ground(step, &memory.known, &chain)?),
+            _ => None,
+        };
+        let mut folding = Folding {
+            names,
+            known: ground,
+            last_seq: None,
+            generation: memory.as_ref().map_or(0, |memory| memory.generation),
+            version: None,
+        };
+        for seq in chain {
+            self.fold_member(step, &mut folding, seq)?;
+        }
+        self.finish(step, folding, memory)
+    }
+
+    /// Numbers of a record's kept events, in order, and whether they are all
+    /// that there ever were.
+    fn chain(&self, memory: Option<&Memory>) -> Result<(Vec<u64>, bool), SqlError> {
+        let mut chain = Vec::new();
+        let mut next = memory.map(|memory| memory.last_seq);
+        while let Some(seq) = next {
+            let Some(row) = self.one("prev_seq", seq)? else {
+                break;
+            };
+            chain.push(seq);
+            next = row.maybe_number(0)?.filter(|prev| *prev < seq);
+        }
+        chain.reverse();
+        Ok((chain, next.is_none()))
+    }
+
+    /// What events that are gone have left of a record: the fields that no
+    /// kept one mentions.
+    fn ground(&self, step: &Step, known: &Known, chain: &[u64]) -> Result<Known, SqlError> {
+        let mut fields = Object::parse(&known.fields).unwrap_or_default();
+        for seq in chain {
+            let Some(row) = self.one("body", *seq)? else {
+                continue;
+            };
+            let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
+            if let Meaning::Event(event) = &reading.meaning
+                && let Content::Record(_, change) = &event.content
+            {
+                mentioned(change)
+                    .iter()
+                    .for_each(|name| fields.remove(name));
+            }
+        }
+        Ok(Known {
+            version: 0,
+            fields: fields.to_json(),
+            partial: known.partial,
+            drift: false,
+            occurred_at: None,
+            key: DedupeKey([0; 16]),
+        })
+    }
+
+    /// Folds one event of the chain, and writes it if the replay asks for it.
+    fn fold_member(
+        &self,
+        step: &mut Step,
+        folding: &mut Folding,
+        seq: u64,
+    ) -> Result<(), SqlError> {
+        let Some(row) = self.one(MEMBER, seq)? else {
+            return Ok(());
+        };
+        let body = row.blob(0)?;
+        let reading = dialect::read(step.reader.dialect, body, step.now);
+        let Meaning::Event(event) = &reading.meaning else {
+            return self.pass(folding, seq, &row);
+        };
+        let Content::Record(subject, change) = &event.content else {
+            return self.pass(folding, seq, &row);
+        };
+        if subject.names() != folding.names {
+            return self.pass(folding, seq, &row);
+        }
+        let is_asked_for = (step.job.from..=step.job.to).contains(&seq)
+            && step.wanted.ignores(event, || None).is_none();
+        let fields = || Object::parse(&folding.known.as_ref()?.fields);
+        if is_asked_for && let Some(ignored) = step.reader.filter.ignores(event, fields) {
+            return self.ignore_again(step, seq, event, ignored);
+        }
+        let incoming = Incoming {
+            seq,
+            key: key(&row)?,
+            occurred_at: event.occurred_at,
+            change,
+        };
+        let folded = fold(folding.known.as_ref(), &incoming);
+        let ambiguous = match row.maybe_text(3)? {
+            Some(tail) => is_ambiguous(tail),
+            None => is_ambiguous(&self.data(seq)?.unwrap_or_default()),
+        };
+        let data = data(event, folding, &folded, ambiguous, folding.generation);
+        if data.len() > ROW_BYTES_MAX {
+            let anew = Anew {
+                quarantine: Some(Unclear::TooLarge),
+                ..Anew::default()
+            };
+            return self.write_again(step, seq, &anew);
+        }
+        let prev_seq = folding
+            .last_seq
+            .or(row.maybe_number(2)?.filter(|_| folding.is_first()));
+        if is_asked_for {
+            let anew = Anew {
+                data: Some(&data),
+                prev_seq,
+                ..Anew::of(event)
+            };
+            self.write_again(step, seq, &anew)?;
+        } else if prev_seq != row.maybe_number(2)? {
+            self.link(seq, prev_seq)?;
+        }
+        folding.last_seq = Some(seq);
+        if !folded.late {
+            folding.known = Some(folded.record.clone());
+            folding.version = Some(Version {
+                seq,
+                body: body.to_vec(),
+                folded,
+                ambiguous,
+                prev_seq,
+            });
+        }
+        Ok(())
+    }
+
+    /// Keeps an event in the chain that says nothing of the record today, and
+    /// is for another step to see to.
+    fn pass(&self, folding: &mut Folding, seq: u64, row: &Row) -> Result<(), SqlError> {
+        let prev_seq = row.maybe_number(2)?;
+        if folding.last_seq.is_some() && prev_seq != folding.last_seq {
+            self.link(seq, folding.last_seq)?;
+        }
+        folding.last_seq = Some(seq);
+        Ok(())
+    }
+
+    fn ignore_again(
+        &self,
+        step: &mut Step,
+        seq: u64,
+        event: &Event,
+        ignored: Ignored,
+    ) -> Result<(), SqlError> {
+        if ignored == Ignored::Property {
+            self.keep_unlinked(seq, event, step.now)?;
+        }
+        let anew = Anew {
+            ignored: Some(ignored),
+            ..Anew::of(event)
+        };
+        self.write_again(step, seq, &anew)
+    }
+
+    /// Keeps the record, and sends its last version again if it isn't what it
+    /// was, or one of its events was written anew.
+    fn finish(
+        &self,
+        step: &mut Step,
+        folding: Folding,
+        memory: Option<Memory>,
+    ) -> Result<(), SqlError> {
+        let (model, record_id) = folding.names;
+        let names = [Param::Text(model), Param::Text(record_id)];
+        let (Some(known), Some(last_seq)) = (&folding.known, folding.last_seq) else {
+            let statement = "DELETE FROM records WHERE model = ?1 AND record_id = ?2";
+            return self.sql.execute(statement, &names);
+        };
+        self.write_version(step, &folding)?;
+        let recent = match memory {
+            Some(memory) => memory.recent,
+            None => Recent::default(),
+        };
+        self.sql.execute(
+            "INSERT OR REPLACE INTO records (model, record_id, last_seq, version, fields, partial,
+                                             drift, occurred_at, version_key, generation, recent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            &[
+                Param::Text(model),
+                Param::Text(record_id),
+                last_seq.into(),
+                known.version.into(),
+                Param::Text(&known.fields),
+                known.partial.into(),
+                known.drift.into(),
+                known.occurred_at.map(Timestamp::us).into(),
+                Param::Blob(&known.key.0),
+                step.job.number.into(),
+                Param::Blob(&recent.to_bytes()),
+            ],
+        )
+    }
+
+    /// Writes the event of the last version with the new generation, which is
+    /// what makes it win over all states before.
+    fn write_version(&self, step: &mut Step, folding: &Folding) -> Result<(), SqlError> {
+        let Some(version) = &folding.version else {
+            return Ok(());
+        };
+        let reading = dialect::read(step.reader.dialect, &version.body, step.now);
+        let Meaning::Event(event) = &reading.meaning else {
+            return Ok(());
+        };
+        let (folded, ambiguous) = (&version.folded, version.ambiguous);
+        let data = data(event, folding, folded, ambiguous, step.job.number);
+        let anew = Anew {
+            data: Some(&data),
+            prev_seq: version.prev_seq,
+            ..Anew::of(event)
+        };
+        self.write_again(step, version.seq, &anew)
+    }
+
+    /// Takes the event `seq` out of a record's chain.
+    pub(super) fn unlink(&self, seq: u64, names: Names) -> Result<(), SqlError> {
+        let Some(memory) = self.recall_named(names)? else {
+            return Ok(());
+        };
+        let (chain, _) = self.chain(Some(&memory))?;
+        let Ok(at) = chain.binary_search(&seq) else {
+            return Ok(());
+        };
+        let prev_seq = at
+            .checked_sub(1)
+            .and_then(|before| chain.get(before))
+            .copied();
+        match chain.get(at.saturating_add(1)) {
+            Some(next) => self.link(*next, prev_seq),
+            None => self.sql.execute(
+                "UPDATE records SET last_seq = ?3 WHERE model = ?1 AND record_id = ?2",
+                &[
+                    Param::Text(names.0),
+                    Param::Text(names.1),
+                    prev_seq.unwrap_or(0).into(),
+                ],
+            ),
+        }
+    }
+
+    fn link(&self, seq: u64, prev_seq: Option<u64>) -> Result<(), SqlError> {
+        let Some((segment, ..)) = self.segments.within(seq, seq).next() else {
+            return Ok(());
+        };
+        let statement = format!(
+            "UPDATE {} SET prev_seq = ?2 WHERE seq = ?1",
+            segment.table()
+        );
+        self.sql.execute(&statement, &[seq.into(), prev_seq.into()])
+    }
+}
+
+impl Folding<'_> {
+    fn is_first(&self) -> bool {
+        self.last_seq.is_none()
+    }
+}
+
+fn data(
+    event: &Event,
+    folding: &Folding,
+    folded: &Folded,
+    ambiguous: bool,
+    generation: u64,
+) -> String {
+    RecordData {
+        event: event.name.as_deref(),
+        model: folding.names.0,
+        record_id: folding.names.1,
+        changes: &folded.changes,
+        record: &folded.record.fields,
+        version: folded.record.version,
+        partial: folded.record.partial,
+        drift: folded.record.drift,
+        late: folded.late,
+        ambiguous,
+        generation,
+    }
+    .to_json()
+}
+
+/// True if the event with this data, or the end of it, was ambiguous.
+fn is_ambiguous(data: &str) -> bool {
+    const MARK: &[u8] = br#""ambiguous":true"#;
+    let tail = data.len().saturating_sub(TAIL_BYTES);
+    let tail = data.as_bytes().get(tail..).unwrap_or_default();
+    tail.windows(MARK.len()).any(|bytes| bytes == MARK)
+}
+
+fn key(row: &Row) -> Result<DedupeKey, SqlError> {
+    let key = row.blob(1)?.try_into();
+    key.map(DedupeKey)
+        .map_err(|_| SqlError("a key has another length".to_owned()))
+}
+
+fn mentioned(change: &Change) -> Vec<String> {
+    let names = |fields: &Object| -> Vec<String> {
+        fields.iter().map(|(name, _)| name.to_owned()).collect()
+    };
+    match change {
+        Change::Diff { previous, new } => [names(previous), names(new)].concat(),
+        Change::Sparse(fields) | Change::Whole { fields, .. } => names(fields),
+    }
+}

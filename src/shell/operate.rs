@@ -1,0 +1,32 @@
+//! Commands to integrations: replay and redrive.
+
+use wasm_bindgen::JsValue;
+use worker::web_sys::Request;
+
+use super::log::Line;
+use super::{edge, read};
+use crate::command::{BODY_BYTES_MAX, Command, redrive_range, replay_request, unknown_end};
+use crate::ledger::Call;
+use crate::problem::Problem;
+
+/// Hands a command to its ledger, which works it off; the answer says how much
+/// there is to do.
+pub async fn obey(
+    request: &Request,
+    env: &JsValue,
+    command: Command,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    let body = edge::body(request, BODY_BYTES_MAX).await?;
+    let (of, call, missing) = match command {
+        Command::Replay(of) => (of, Call::Replay(replay_request(&body)?), unknown_end()),
+        Command::Redrive(of) => {
+            let (from, to) = redrive_range(&body)?;
+            (of, Call::Redrive { from, to }, Problem::Unknown("pack"))
+        }
+    };
+    line.outcome = Some("asked");
+    let answer = read::ledger(env, &of, &call, missing, line).await?;
+    line.status = Some(202);
+    Ok(answer)
+}

@@ -1,0 +1,105 @@
+//! What the API can be told to do, and what it refuses.
+
+use leasewire::api::{Of, Route};
+use leasewire::command::{Command, redrive_range, replay_request};
+use leasewire::ledger::replay::Request;
+use leasewire::problem::Problem;
+
+#[test]
+fn paths_of_commands() {
+    let of = || Of {
+        source: "propexo".to_owned(),
+        integration: "int/1".to_owned(),
+    };
+    let parse = |method, path| Route::parse(method, path, "");
+    for (path, command) in [
+        (
+            "/v1/integrations/propexo/int%2F1/replay",
+            Command::Replay(of()),
+        ),
+        (
+            "/v1/integrations/propexo/int%2F1/redrive",
+            Command::Redrive(of()),
+        ),
+    ] {
+        assert_eq!(parse("POST", path), Ok(Route::Command(command)));
+        for method in ["GET", "PUT", "DELETE", "post"] {
+            assert_eq!(parse(method, path), Err(Problem::MethodNotAllowed("POST")));
+        }
+    }
+    let elsewhere = "/v1/integrations/propexo/int%2F1/replay/1";
+    assert_eq!(parse("POST", elsewhere), Err(Problem::NotFound));
+}
+
+#[test]
+fn requests_for_a_replay() {
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    let request = |from, to, models, events| Request {
+        from,
+        to,
+        models,
+        events,
+    };
+    let read = |body: &str| replay_request(body.as_bytes()).unwrap();
+    assert_eq!(read(r#"{"from":1,"to":1}"#), request(1, 1, None, None));
+    assert_eq!(
+        read(r#"{"to":1000001,"from":2,"models":["leases","unit*"],"events":["*"]}"#),
+        request(2, 1_000_001, names(&["leases", "unit*"]), names(&["*"]))
+    );
+}
+
+/// Each refusal names the field that is wrong.
+#[test]
+fn requests_that_are_refused() {
+    let detail = |problem: Problem| {
+        assert_eq!(problem.status(), 400);
+        problem.to_json()
+    };
+    for (body, names) in [
+        ("", "JSON object"),
+        ("[1,2]", "JSON object"),
+        ("{", "JSON object"),
+        ("\u{feff}{}", "JSON object"),
+        (r#"{"to":5}"#, "missing field `from`"),
+        (r#"{"from":5}"#, "missing field `to`"),
+        (r#"{"from":"1","to":5}"#, "expected u64"),
+        (r#"{"from":-1,"to":5}"#, "expected u64"),
+        (r#"{"from":1.5,"to":5}"#, "expected u64"),
+        (r#"{"from":0,"to":5}"#, "`from` must be"),
+        (r#"{"from":6,"to":5}"#, "`to` must be"),
+        (
+            r#"{"from":1,"to":1000001}"#,
+            "`to` must be less than 1000000",
+        ),
+        (r#"{"from":1,"to":9007199254740992}"#, "`to` must be"),
+        (
+            r#"{"from":1,"to":5,"model":["a"]}"#,
+            "unknown field `model`",
+        ),
+        (r#"{"from":1,"to":5,"models":[]}"#, "`models` is empty"),
+        (
+            r#"{"from":1,"to":5,"events":["a*b"]}"#,
+            "`events` has the name",
+        ),
+        (r#"{"from":1,"to":5,"events":"a"}"#, "expected a sequence"),
+    ] {
+        let why = detail(replay_request(body.as_bytes()).unwrap_err());
+        assert!(why.contains(names), "{body}: {why}");
+    }
+    assert!(replay_request(b"{\"from\":1,\"to\":\xff}").is_err());
+    for (body, names) in [
+        (r#"{"from":6,"to":5}"#, "`to` must be"),
+        (r#"{"from":0}"#, "`from` must be"),
+        (r#"{"first":1}"#, "unknown field `first`"),
+        ("null", "JSON object"),
+    ] {
+        let why = detail(redrive_range(body.as_bytes()).unwrap_err());
+        assert!(why.contains(names), "{body}: {why}");
+    }
+    assert_eq!(redrive_range(b""), Ok((1, 9_007_199_254_740_991)));
+    assert_eq!(
+        redrive_range(br#"{"from":2}"#),
+        Ok((2, 9_007_199_254_740_991))
+    );
+    assert_eq!(redrive_range(br#"{"from":2,"to":3}"#), Ok((2, 3)));
+}

@@ -1,0 +1,257 @@
+//! Replays: whatever was ignored or not understood at first, after a replay
+//! everything is as if it had been handled that way from the beginning.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use common::{Database, at, delivery};
+use leasewire::delivery::Delivery;
+use leasewire::dialect;
+use leasewire::filter::Filter;
+use leasewire::ledger::Ledger;
+use leasewire::ledger::replay::{Progress, Reader, Request};
+use leasewire::projection::Projection;
+use leasewire::time::Timestamp;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const MIGRATIONS: &str = concat!(
+    include_str!("../migrations/0001_records.sql"),
+    include_str!("../migrations/0002_replay.sql")
+);
+
+/// One ledger and one D1, with a queue that works.
+struct World<'a> {
+    dialect: &'static str,
+    ledger: Ledger<&'a Database>,
+    database: &'a Database,
+    d1: &'a Database,
+    now: Timestamp,
+}
+
+impl<'a> World<'a> {
+    fn new(dialect: &'static str, database: &'a Database, d1: &'a Database) -> Self {
+        d1.connection.execute_batch(MIGRATIONS).unwrap();
+        Self {
+            dialect,
+            ledger: Ledger::open(database).unwrap(),
+            database,
+            d1,
+            now: at("2026-03-01T00:00:00Z"),
+        }
+    }
+
+    fn take(&mut self, body: &str, filter: &Filter) -> (&'static str, u64) {
+        // Repetitions cost no time, so that worlds with and without are alike.
+        self.now = at("2026-03-01T00:00:00Z").plus_s(self.ledger.last_seq() + 1);
+        let delivery = Delivery {
+            filter: Rc::new(filter.clone()),
+            ..delivery(self.dialect, "i", body)
+        };
+        let taken = self.ledger.intake(&delivery, self.now).unwrap();
+        (taken.outcome.label(), taken.seq)
+    }
+
+    /// The queue and its consumer; gives the events that were sent.
+    fn forward(&mut self) -> Vec<String> {
+        let mut events = Vec::new();
+        while self.ledger.has_unsent() {
+            let batch = self.ledger.next_batch().unwrap();
+            self.ledger.sent(batch.through, self.now);
+            for pack in batch.packs {
+                let read = Projection::read(&pack.text).unwrap();
+                for statement in read.statements(self.now, self.now) {
+                    self.d1.run(&statement);
+                }
+                let parsed: Vec<serde_json::Value> = serde_json::from_str(&pack.text).unwrap();
+                events.extend(parsed.iter().map(ToString::to_string));
+                self.ledger
+                    .confirm(read.first, read.last, read.replay, self.now)
+                    .unwrap();
+            }
+        }
+        assert!(!self.ledger.has_unsettled());
+        events
+    }
+
+    fn ask(&mut self, request: &Request) -> Progress {
+        self.ledger
+            .ask_for_replay(request, self.now)
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Replays to the end, with the ledger opened anew now and then.
+    fn replay(&mut self, request: &Request, filter: &Filter) -> Progress {
+        let asked = self.ask(request);
+        while self.ledger.has_replay() {
+            self.step(filter);
+            self.ledger = Ledger::open(self.database).unwrap();
+        }
+        self.forward();
+        let state = self.ledger.state().unwrap().unwrap();
+        assert_eq!((state.pending, state.unconfirmed), (0, 0));
+        let ended = state.replay.unwrap();
+        assert!(ended.ended_at.is_some());
+        assert_eq!((asked.replay, asked.count), (ended.replay, ended.count));
+        assert_eq!(ended.done, ended.count);
+        ended
+    }
+
+    fn step(&mut self, filter: &Filter) {
+        let reader = Reader {
+            dialect: dialect::named(self.dialect).unwrap(),
+            filter,
+        };
+        self.ledger.replay(&reader, self.now).unwrap();
+    }
+
+    /// What counts: records here and there, and what each event became.
+    fn outcome(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let records = "SELECT model, record_id, last_seq, version, fields, partial, drift,
+                              occurred_at, version_key FROM records ORDER BY 1, 2";
+        let in_d1 = "SELECT model, record_id, version, fields, partial, drift, occurred_at
+                     FROM records ORDER BY 1, 2";
+        let events = "seq, prev_seq, model, record_id, name, kind, occurred_at, quarantine,
+                      ignored, data";
+        BTreeMap::from([
+            ("records", self.database.dump(records)),
+            ("d1", self.d1.dump(in_d1)),
+            (
+                "events",
+                self.database
+                    .events(events)
+                    .iter()
+                    .map(|row| timeless(row))
+                    .collect(),
+            ),
+        ])
+    }
+}
+
+/// A row without the number of the replay that wrote it.
+fn timeless(row: &str) -> String {
+    match row.split_once(r#","generation":"#) {
+        Some((head, rest)) => format!(
+            "{head}{}",
+            rest.trim_start_matches(|c: char| c.is_ascii_digit())
+        ),
+        None => row.to_owned(),
+    }
+}
+
+fn all(to: u64) -> Request {
+    Request {
+        from: 1,
+        to,
+        models: None,
+        events: None,
+    }
+}
+
+fn diff(record: u8, field: u8, from: u8, to: u8) -> String {
+    format!(
+        r#"{{"meta":{{"object":"leases"}},"record_id":"r{record}","diff":{{"previous":{{"f{field}":{from}}},"new":{{"f{field}":{to},"property_id":"p{}"}}}}}}"#,
+        record % 2
+    )
+}
+
+fn whole(event: u8, record: u8, minute: u8) -> String {
+    format!(
+        r#"{{"id":"evt_{record}_{event}","type":"lease.updated","created":"2026-01-01T00:{minute:02}:00Z","data":{{"lease":{{"id":"r{record}","f0":{event},"property_id":"p{}"}}}}}}"#,
+        record % 2
+    )
+}
+
+fn only_p0() -> Filter {
+    Filter::new(None, None, Some(vec!["p0".to_owned()]))
+}
+
+fn propexo() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => (0..4_u8, 0..2_u8, 0..3_u8, 0..3_u8)
+            .prop_map(|(record, field, from, to)| diff(record, field, from, to)),
+        1 => (0..9_u8).prop_map(|id| format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}"}}"#)),
+        1 => (0..9_u8).prop_map(|id| format!("junk {id}")),
+    ]
+}
+
+fn real_estate() -> impl Strategy<Value = String> {
+    (0..9_u8, 0..4_u8, 0..9_u8).prop_map(|(event, record, minute)| whole(event, record, minute))
+}
+
+/// Ignored at first and brought in by a replay, against never ignored.
+fn as_if_never_ignored(dialect: &'static str, bodies: &[String], later: &[String]) {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new(dialect, &database, &d1);
+    let accepted: Vec<&String> = bodies
+        .iter()
+        .filter(|body| world.take(body, &only_p0()).0 != "duplicate")
+        .collect();
+    world.forward();
+    let last = world.ledger.last_seq();
+    if last == 0 {
+        return;
+    }
+    world.replay(&all(last), &Filter::default());
+    for body in later {
+        world.take(body, &Filter::default());
+    }
+    world.forward();
+
+    let (database, d1) = (Database::default(), Database::default());
+    let mut expected = World::new(dialect, &database, &d1);
+    // The index knows every repetition, as after a replay.
+    for body in accepted {
+        expected.take(body, &Filter::default());
+    }
+    prop_assert_same(&mut world, &mut expected, last, later);
+}
+
+fn prop_assert_same(world: &mut World, expected: &mut World, last: u64, later: &[String]) {
+    if expected.ledger.last_seq() != last {
+        // An identical change that was real: only a record that is known
+        // can tell it from a repetition.
+        return;
+    }
+    for body in later {
+        expected.take(body, &Filter::default());
+    }
+    expected.forward();
+    assert_eq!(world.outcome()["records"], expected.outcome()["records"]);
+    assert_eq!(world.outcome()["d1"], expected.outcome()["d1"]);
+    assert_eq!(world.outcome()["events"], expected.outcome()["events"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn partial_changes_come_in(bodies in vec(propexo(), 1..40), later in vec(propexo(), 0..6)) {
+        as_if_never_ignored("propexo", &bodies, &later);
+    }
+
+    #[test]
+    fn whole_objects_come_in(bodies in vec(real_estate(), 1..40), later in vec(real_estate(), 0..6)) {
+        as_if_never_ignored("real-estate", &bodies, &later);
+    }
+
+    /// Replaying everything changes nothing, however often.
+    #[test]
+    fn a_replay_under_the_same_filter_changes_nothing(bodies in vec(propexo(), 1..40)) {
+        let (database, d1) = (Database::default(), Database::default());
+        let mut world = World::new("propexo", &database, &d1);
+        for body in &bodies {
+            world.take(body, &only_p0());
+        }
+        world.forward();
+        let before = world.outcome();
+        let last = world.ledger.last_seq();
+        for _ in 0..2 {
+            world.replay(&all(last), &only_p0());
+            prop_assert_eq!(&world.outcome(), &before);
+        }
+    }
+}
