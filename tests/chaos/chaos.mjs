@@ -19,7 +19,7 @@ const SHORT_LIVES = 200; // in a thousand
 /** After a request has left, so long until the kill: then it is somewhere on its way. */
 const WAY_MS_MAX = 12;
 
-const LAST_DELIVERIES_MS_MAX = 60_000;
+const LAST_DELIVERIES_MS_MAX = 180_000;
 
 /**
  * How long what is behind the answers may take. An alarm comes after a minute, and after twice as long
