@@ -5,6 +5,7 @@ import { until } from "../e2e/support/wait.mjs";
 
 const CONNECTIONS = 16;
 const LEDGERS_MAX = 500;
+const REST_MS_MAX = 30_000;
 
 const idsOf = (name) => name.split("/");
 
@@ -40,7 +41,7 @@ export async function gather(worker, facts) {
   const listed = answer.json.integrations.map(({ source, integration }) => `${source}/${integration}`);
   const ledgers = {};
   for (const name of listed) {
-    const state = await worker.state(...idsOf(name));
+    const state = await rested(worker, name);
     ledgers[name] = { state, log: await history(worker, name) };
   }
   return {
@@ -49,6 +50,15 @@ export async function gather(worker, facts) {
     records: await worker.rows("SELECT * FROM records"),
     integrations: await worker.rows("SELECT * FROM integrations"),
   };
+}
+
+/**
+ * A ledger's state. One that nobody asked for ten seconds has left the memory, and with it went what
+ * is confirmed: it sends that again, so it must come to rest once more.
+ */
+async function rested(worker, name) {
+  const rest = worker.confirmed(...idsOf(name), 1, { ms: REST_MS_MAX, pause_ms: 200 });
+  return rest.catch(() => worker.state(...idsOf(name)));
 }
 
 async function history(worker, name) {
