@@ -1,0 +1,69 @@
+// The gateway, killed and started again on the state it kept.
+
+import { agent } from "../e2e/support/http.mjs";
+import { serve } from "../e2e/support/leasewire.mjs";
+
+const CONNECTIONS = 64;
+
+export class Gateway {
+  /** For each start, how long it took to the first 200 of a webhook; undefined if there was none. */
+  starts_ms = [];
+  /** What it logged as an error or a warning, over all its lives. */
+  log = [];
+  #worker;
+  #via;
+  #startedAt;
+  #asked = Promise.withResolvers();
+
+  constructor(folder) {
+    this.folder = folder;
+  }
+
+  async start() {
+    this.#startedAt = performance.now();
+    const worker = await serve({ folder: this.folder });
+    this.#via = agent(CONNECTIONS);
+    this.starts_ms.push(undefined);
+    this.#worker = worker;
+    return worker;
+  }
+
+  get isUp() {
+    return this.#worker !== undefined;
+  }
+
+  /** Posts a fact, signed as its dialect does. */
+  async post({ dialect, body }, { ms, timestamp }) {
+    const asked = this.#worker.post(dialect, body, { via: this.#via, ms, timestamp });
+    this.#asked.resolve();
+    this.#asked = Promise.withResolvers();
+    const worker = this.#worker;
+    const answer = await asked;
+    if (worker === this.#worker && answer.status === 200) {
+      this.starts_ms[this.starts_ms.length - 1] ??= performance.now() - this.#startedAt;
+    }
+    return answer;
+  }
+
+  /** Until the next webhook is on its way. */
+  get asked() {
+    return this.#asked.promise;
+  }
+
+  kill() {
+    return this.#end("kill");
+  }
+
+  stop() {
+    return this.#end("stop");
+  }
+
+  async #end(how) {
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#worker = undefined;
+    await worker[how]();
+    this.#via.destroy();
+    this.log.push(...worker.log.filter((line) => /"level":"(warn|error)"/.test(line)));
+  }
+}
