@@ -1,19 +1,24 @@
 // The load generator: a process of its own that does as little as can be for each request. The
 // requests are made before the clock starts; each connection sends its next one when the last was
-// answered.
+// answered, or when it is due.
 
 import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { request } from "./bodies.mjs";
+import { quantile } from "./numbers.mjs";
 
 const END_OF_HEAD = "\r\n\r\n";
 
 /**
  * Sends requests number `from` and up until `ms` have passed. `distinct` of them are made; with
- * `again` they are sent in turn for as long as it takes, else each once.
- * Gives how many were answered with `status` and `outcome`, and how long that took.
+ * `again` they are sent in turn for as long as it takes, else each once. With `per_s`, so many are due
+ * in a second, and one that finds every connection busy is late from then on.
+ * Gives how many were answered with `status` and `outcome`, and how long that took. `lists` gives all
+ * times too.
  */
-async function run({ port, connections, from, ms = Infinity, distinct, again = false, status, outcome, ...spec }) {
+async function run(job) {
+  const { port, connections, from, ms = Infinity, distinct, again = false, per_s, status, outcome, lists, ...spec } = job;
   const cpuBefore = process.cpuUsage();
   const requests = Array.from({ length: distinct }, (_item, at) => request(from + at, { port, ...spec }));
   const prepared = process.cpuUsage(cpuBefore);
@@ -38,15 +43,21 @@ async function run({ port, connections, from, ms = Infinity, distinct, again = f
     sockets.map((socket) => new Promise((resolve, reject) => {
       let sentAt;
       let text = "";
-      const send = () => {
+      const send = async () => {
         if (next >= count || odd || performance.now() >= end) {
           socket.destroy();
           resolve();
           return;
         }
-        sentAt = performance.now();
-        socket.write(requests[next % distinct]);
+        const number = next;
         next += 1;
+        sentAt = performance.now();
+        if (per_s) {
+          const due = started + (number / per_s) * 1000;
+          if (due > sentAt) await sleep(due - sentAt);
+          sentAt = due;
+        }
+        socket.write(requests[number % distinct]);
       };
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("the connection was closed")));
@@ -64,14 +75,15 @@ async function run({ port, connections, from, ms = Infinity, distinct, again = f
   const elapsed_ms = performance.now() - started;
   const { user, system } = process.cpuUsage(cpuStart);
   if (odd) throw new Error(`an unexpected answer: ${odd}`);
-  const done = latencies.length;
-  const sorted = Float64Array.from(latencies).sort();
   return {
-    done,
+    done: latencies.length,
     elapsed_ms,
+    // Comparable with the same in other processes.
+    ended_at: performance.timeOrigin + started + elapsed_ms,
     ran_out: next >= count,
-    p50_ms: sorted[Math.floor(done * 0.5)],
-    p99_ms: sorted[Math.floor(done * 0.99)],
+    p50_ms: quantile(latencies, 0.5),
+    p99_ms: quantile(latencies, 0.99),
+    ...(lists && { latencies }),
     generator_cpu_ms: (user + system) / 1000,
     preparing_cpu_ms: (prepared.user + prepared.system) / 1000,
   };
