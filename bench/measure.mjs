@@ -1,4 +1,8 @@
-// The benchmark itself; run.mjs starts it under the right Node.js.
+// `npm run bench`: Leasewire beside a JavaScript Worker that does the same, and beside the floor.
+//   --quick        some of the measures, in about three minutes
+//   --only a,b     some measures: see lib/measures.mjs
+//   --rounds n     more rounds, narrower ratios
+//   --backlog n    events of the backlog that is drained
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -21,8 +21,10 @@ const enough = (ms, per_s) => Math.ceil((ms / 1000) * per_s);
 const BYTES = { medium: "3 KB", large: "100 KB" };
 const PER_S_MAX = { small: 12_000, medium: 9_000, large: 3_000 };
 
+export const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
 export const MATRIX = { connections: [1, 32, 256], integrations: [1, 16, 256] };
-export const cell = (connections, integrations) => `accepted, ${connections} connections, ${integrations} integrations`;
+export const cell = (connections, integrations) => `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;
 /** Shorter than a case of its own: the matrix has nine, and a second of large bodies takes a lot of memory. */
 const SHORT = 0.5;
 
@@ -73,7 +75,7 @@ export const MEASURES = {
     async run(run) {
       const job = { again: true, wrong: true, status: 401 };
       await load({ ...run, ms: run.ms / 4 }, "", job);
-      return load(run, "401", job);
+      return load(run, "401s", job);
     },
   },
   sizes: {

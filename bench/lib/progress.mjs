@@ -7,7 +7,7 @@ export class Progress {
   #steps;
   #at = -1;
   #since = Date.now();
-  /** Seconds that a step of a kind took last. */
+  /** Seconds that steps of a kind took, the last ones most. */
   #took = new Map();
 
   /** `steps`: in order, each with its `kind` and the `seconds` that one of the kind may take. */
@@ -18,7 +18,11 @@ export class Progress {
   /** The next step begins. */
   next(title) {
     const now = Date.now();
-    if (this.#at >= 0) this.#took.set(this.#steps[this.#at].kind, (now - this.#since) / 1000);
+    if (this.#at >= 0) {
+      const { kind } = this.#steps[this.#at];
+      const took = (now - this.#since) / 1000;
+      this.#took.set(kind, ((this.#took.get(kind) ?? took) * 3 + took) / 4);
+    }
     this.#since = now;
     this.#at += 1;
     const left = this.#steps.slice(this.#at).reduce((sum, { kind, seconds }) => sum + (this.#took.get(kind) ?? seconds), 0);

@@ -1,6 +1,6 @@
 // Medians, ratios, goals and the table.
 
-import { cell, MATRIX } from "./measures.mjs";
+import { cell, many, MATRIX } from "./measures.mjs";
 import { median, quantile, short } from "./numbers.mjs";
 import { SUBJECTS } from "./subjects.mjs";
 
@@ -50,7 +50,7 @@ const GOALS = [
   { name: "accepted", over: "twin", metric: "per_s", min: 1 },
   { name: "accepted", over: "insert", metric: "per_s", min: 0.85 },
   { name: "accepted", over: "twin", metric: "p99_ms", max: 1 },
-  { name: "401", over: "twin", metric: "per_s", min: 1 },
+  { name: "401s", over: "twin", metric: "per_s", min: 1 },
   { name: "backlog", over: "twin", metric: "per_s", min: 2 },
 ];
 const WASM_BYTES_MAX = 200_000;
@@ -116,9 +116,9 @@ function caseTable(name, { medians, ratios }) {
 /** Ours per second in each cell, and over `subject`. */
 function matrixTable(summary, subject) {
   if (!summary[cell(MATRIX.connections[0], MATRIX.integrations[0])]?.ratios[subject]) return "";
-  const head = [`accepted per second, over ${SUBJECTS[subject].title}`, ...MATRIX.integrations.map((count) => `${count} integrations`)];
+  const head = [`accepted per second, over ${SUBJECTS[subject].title}`, ...MATRIX.integrations.map((count) => many(count, "integration"))];
   const rows = MATRIX.connections.map((connections) => [
-    `  ${connections} connections`,
+    `  ${many(connections, "connection")}`,
     ...MATRIX.integrations.map((integrations) => {
       const { medians, ratios } = summary[cell(connections, integrations)];
       return `${short(medians.ours.per_s)}  ${spread(ratios[subject].per_s)}`;

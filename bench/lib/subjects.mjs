@@ -138,9 +138,21 @@ export async function start(name, { folder, consumes = true, consumer, inspector
   return { name, title, mf, port, probeUrl, pid, ready_ms, stop };
 }
 
-export const newFolder = () => mkdtempSync(join(stateRoot, "leasewire-bench-"));
+const folders = new Set();
+// Also when it's interrupted: memory isn't to be left full.
+process.on("exit", () => folders.forEach(removeFolder));
 
-export const removeFolder = (folder) => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+/** A place for state, which goes with this process at the latest. */
+export function newFolder() {
+  const folder = mkdtempSync(join(stateRoot, "leasewire-bench-"));
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  folders.delete(folder);
+}
 
 async function migrate(db) {
   const { results } = await db.prepare("SELECT name FROM sqlite_master WHERE name = 'records'").all();
