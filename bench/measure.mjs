@@ -41,6 +41,8 @@ if (unknown.length) {
 /** By case, by subject: one entry a round. */
 const cases = {};
 const starts = {};
+/** Half an hour of measuring is not thrown away for what one measure met with. */
+const failures = [];
 
 /** What is to be done, in order: each subject in each round is a visit with some measures. */
 const names = Object.keys(SUBJECTS);
@@ -70,8 +72,12 @@ async function visit({ round, name, measures }) {
   const run = { name, generator, ms: plan.ms, backlog: plan.backlog, at: () => (last += 1) };
   const measure = async (kind, more) => {
     says(kind);
-    for (const [one, result] of Object.entries(await MEASURES[kind].run({ ...run, ...more }))) {
-      ((cases[one] ??= {})[name] ??= []).push({ round, ...result });
+    try {
+      for (const [one, result] of Object.entries(await MEASURES[kind].run({ ...run, ...more }))) {
+        ((cases[one] ??= {})[name] ??= []).push({ round, ...result });
+      }
+    } catch (error) {
+      failures.push(`round ${round + 1}, ${SUBJECTS[name].title}, ${kind}: ${error.message}`);
     }
   };
   try {
@@ -113,6 +119,7 @@ const results = {
   minutes: (Date.now() - since) / 60_000,
   wasm: wasmSize(),
   starts,
+  failures,
   cases,
 };
 results.summary = summary(results);
@@ -121,5 +128,6 @@ mkdirSync(folder, { recursive: true });
 writeFileSync(`${folder}/results.json`, `${JSON.stringify(results, null, 1)}\n`);
 writeFileSync(`${folder}/results.svg`, plot(results));
 console.log(table(results));
-console.log(`\ntarget/bench/results.json has it all, results.svg beside it shows it.`);
-process.exit(0);
+for (const failure of failures) console.log(`\nnot measured: ${failure}`);
+console.log("\ntarget/bench/results.json has it all, results.svg beside it shows it.");
+process.exit(failures.length ? 1 : 0);
