@@ -18,69 +18,34 @@ const END_OF_HEAD = "\r\n\r\n";
  * times too.
  */
 async function run(job) {
-  const { port, connections, from, ms = Infinity, distinct, again = false, per_s, status, outcome, lists, ...spec } = job;
+  const { port, connections, from, ms, distinct, again = false, per_s, status, outcome, lists, ...spec } = job;
   const cpuBefore = process.cpuUsage();
   const requests = Array.from({ length: distinct }, (_item, at) => request(from + at, { port, ...spec }));
   const prepared = process.cpuUsage(cpuBefore);
-  const count = again ? Infinity : distinct;
-  const expected = `HTTP/1.1 ${status}`;
-  const latencies = [];
-  let next = 0;
-  let odd;
+  const sockets = await Promise.all(Array.from({ length: connections }, () => connect(port)));
 
-  const sockets = await Promise.all(
-    Array.from({ length: connections }, () => new Promise((resolve, reject) => {
-      const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
-      socket.once("error", reject);
-      socket.once("connect", () => resolve(socket));
-    })),
-  );
   const cpuStart = process.cpuUsage();
   process.send({ started: true });
-  const started = performance.now();
-  const end = started + ms;
-  await Promise.all(
-    sockets.map((socket) => new Promise((resolve, reject) => {
-      let sentAt;
-      let text = "";
-      const send = async () => {
-        if (next >= count || odd || performance.now() >= end) {
-          socket.destroy();
-          resolve();
-          return;
-        }
-        const number = next;
-        next += 1;
-        sentAt = performance.now();
-        if (per_s) {
-          const due = started + (number / per_s) * 1000;
-          if (due > sentAt) await sleep(due - sentAt);
-          sentAt = due;
-        }
-        socket.write(requests[number % distinct]);
-      };
-      socket.on("error", reject);
-      socket.on("close", () => reject(new Error("the connection was closed")));
-      socket.on("data", (chunk) => {
-        text += chunk.latin1Slice();
-        if (!isWhole(text)) return;
-        latencies.push(performance.now() - sentAt);
-        if (!text.startsWith(expected) || (outcome && !text.includes(outcome))) odd ??= text;
-        text = "";
-        send();
-      });
-      send();
-    })),
-  );
-  const elapsed_ms = performance.now() - started;
+  const schedule = new Schedule({ count: again ? Infinity : distinct, ms, per_s });
+  const expected = `HTTP/1.1 ${status}`;
+  const latencies = [];
+  let odd;
+  const heard = (text, latency_ms) => {
+    latencies.push(latency_ms);
+    if (text.startsWith(expected) && (!outcome || text.includes(outcome))) return;
+    odd ??= text;
+    schedule.stop();
+  };
+  await Promise.all(sockets.map((socket) => talk(socket, schedule, requests, heard)));
+  const elapsed_ms = performance.now() - schedule.started;
   const { user, system } = process.cpuUsage(cpuStart);
   if (odd) throw new Error(`an unexpected answer: ${odd}`);
   return {
     done: latencies.length,
     elapsed_ms,
     // Comparable with the same in other processes.
-    ended_at: performance.timeOrigin + started + elapsed_ms,
-    ran_out: next >= count,
+    ended_at: performance.timeOrigin + schedule.started + elapsed_ms,
+    ran_out: schedule.ran_out,
     p50_ms: quantile(latencies, 0.5),
     p99_ms: quantile(latencies, 0.99),
     ...(lists && { latencies }),
@@ -88,6 +53,72 @@ async function run(job) {
     preparing_cpu_ms: (prepared.user + prepared.system) / 1000,
   };
 }
+
+const connect = (port) => new Promise((resolve, reject) => {
+  const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
+  socket.once("error", reject);
+  socket.once("connect", () => resolve(socket));
+});
+
+/** Which request comes next, and when. */
+class Schedule {
+  started = performance.now();
+  #next = 0;
+  #count;
+  #end;
+  #per_s;
+
+  constructor({ count, ms = Infinity, per_s }) {
+    this.#count = count;
+    this.#end = this.started + ms;
+    this.#per_s = per_s;
+  }
+
+  /** The next one's number and when it is due; nothing if there is none. */
+  take() {
+    const now = performance.now();
+    if (this.ran_out || now >= this.#end) return null;
+    const number = this.#next;
+    this.#next += 1;
+    return { number, due: this.#per_s ? this.started + (number / this.#per_s) * 1000 : now };
+  }
+
+  get ran_out() {
+    return this.#next >= this.#count;
+  }
+
+  stop() {
+    this.#end = 0;
+  }
+}
+
+/** Sends one request after the other, and gives `heard` each answer and the time that it took. */
+const talk = (socket, schedule, requests, heard) => new Promise((resolve, reject) => {
+  let since;
+  let text = "";
+  const send = async () => {
+    const next = schedule.take();
+    if (!next) {
+      socket.destroy();
+      resolve();
+      return;
+    }
+    since = next.due;
+    const early_ms = since - performance.now();
+    if (early_ms > 0) await sleep(early_ms);
+    socket.write(requests[next.number % requests.length]);
+  };
+  socket.on("error", reject);
+  socket.on("close", () => reject(new Error("the connection was closed")));
+  socket.on("data", (chunk) => {
+    text += chunk.latin1Slice();
+    if (!isWhole(text)) return;
+    heard(text, performance.now() - since);
+    text = "";
+    send();
+  });
+  send();
+});
 
 /** Whether an answer is all there. */
 function isWhole(text) {

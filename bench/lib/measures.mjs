@@ -5,6 +5,7 @@
 import { arrivals } from "./arrival.mjs";
 import { drain } from "./backlog.mjs";
 import { cpuOf, quiet } from "./generator.mjs";
+import { many } from "./numbers.mjs";
 import { start } from "./subjects.mjs";
 
 const CONNECTIONS = 32;
@@ -20,8 +21,6 @@ const enough = (ms, per_s) => Math.ceil((ms / 1000) * per_s);
 
 const BYTES = { medium: "3 KB", large: "100 KB" };
 const PER_S_MAX = { small: 12_000, medium: 9_000, large: 3_000 };
-
-export const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 export const MATRIX = { connections: [1, 32, 256], integrations: [1, 16, 256] };
 export const cell = (connections, integrations) => `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;

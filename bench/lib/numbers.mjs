@@ -1,4 +1,4 @@
-// Medians and the like.
+// Medians and the like, and how numbers are written.
 
 /** The value below which the part `q` of all `values` lies. */
 export function quantile(values, q) {
@@ -18,3 +18,5 @@ export const readable = (value, digits = 0) =>
 
 /** With three significant digits, or all that are before the point. */
 export const short = (value) => readable(value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
+
+export const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -1,7 +1,7 @@
 // The plot of the benchmark. Bars are medians, dots are rounds.
 
-import { cell, many, MATRIX } from "./measures.mjs";
-import { median, short } from "./numbers.mjs";
+import { cell, MATRIX } from "./measures.mjs";
+import { many, median, short } from "./numbers.mjs";
 import { goals, verdict } from "./report.mjs";
 import { SUBJECTS } from "./subjects.mjs";
 import { bars, Drawing } from "./svg.mjs";

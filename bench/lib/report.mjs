@@ -1,7 +1,7 @@
 // Medians, ratios, goals and the table.
 
-import { cell, many, MATRIX } from "./measures.mjs";
-import { median, quantile, short } from "./numbers.mjs";
+import { cell, MATRIX } from "./measures.mjs";
+import { many, median, quantile, short } from "./numbers.mjs";
 import { SUBJECTS } from "./subjects.mjs";
 
 /** `a` over `b` in each round that has both: subjects of one round had the same machine. */
