@@ -29,7 +29,8 @@ test("slower by a quarter", () => {
 });
 
 test("memory that goes on growing, also where it jumps about", () => {
-  assert.deepEqual(missed({ wasm_bytes: (x) => 1e6 * (1 + x) }), ["wasm memory"]);
+  assert.deepEqual(missed({ wasm_bytes: (x) => 1.5e6 + 65_536 * Math.floor(x * 18) }), ["wasm memory"]);
+  assert.deepEqual(missed({ wasm_bytes: (x) => 1.5e6 + (x > 0.8 ? 4 * 65_536 : 0) }), []);
   const jumps = (x) => 1e7 * Math.sin(x * 500);
   assert.deepEqual(missed({ rss_bytes: (x) => 3e8 * (1 + x) + jumps(x) }), ["resident size of workerd"]);
   assert.deepEqual(missed({ rss_bytes: (x) => 3e8 + jumps(x) }), []);
