@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { Generator } from "./lib/generator.mjs";
+import { inspect } from "./lib/inspector.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { start } from "./lib/subjects.mjs";
 
@@ -16,45 +17,17 @@ const { values: options, positionals } = parseArgs({
 const [name = "ours"] = positionals;
 const ms = Number(options.seconds) * 1000;
 
-class Inspector {
-  #last = 0;
-  #waiting = new Map();
-
-  static async open(url) {
-    const inspector = new Inspector();
-    inspector.socket = new WebSocket(url);
-    inspector.socket.addEventListener("message", ({ data }) => {
-      const { id, result } = JSON.parse(data);
-      inspector.#waiting.get(id)?.(result);
-    });
-    await new Promise((resolve, reject) => {
-      inspector.socket.addEventListener("open", resolve);
-      inspector.socket.addEventListener("error", () => reject(new Error(`no inspector at ${url}`)));
-    });
-    return inspector;
-  }
-
-  ask(method, params) {
-    this.#last += 1;
-    this.socket.send(JSON.stringify({ id: this.#last, method, params }));
-    return new Promise((resolve) => this.#waiting.set(this.#last, resolve));
-  }
-}
-
 const subject = await start(name, { inspectorPort: 0 });
 const generator = new Generator();
 const job = { connections: 32, size: options.size, ...(options.wrong ? { status: 401, wrong: true } : { status: 200 }) };
 await generator.run(subject, { ...job, from: 0, distinct: 10_000, ms: 2_500 });
-const base = (await subject.mf.getInspectorURL()).href.replace("ws:", "http:");
-const targets = await (await fetch(new URL("/json", base))).json();
-const target = targets.find(({ id }) => id.endsWith("leasewire"));
-const inspector = await Inspector.open(target.webSocketDebuggerUrl);
+const inspector = await inspect(subject);
 await inspector.ask("Profiler.enable");
 await inspector.ask("Profiler.setSamplingInterval", { interval: 200 });
 await inspector.ask("Profiler.start");
 const result = await generator.run(subject, { ...job, from: 100_000, distinct: 40_000, ms });
 const { profile } = await inspector.ask("Profiler.stop");
-inspector.socket.close();
+inspector.close();
 generator.stop();
 await subject.stop();
 

@@ -1,8 +1,6 @@
-// `npm run bench`: Leasewire beside a JavaScript Worker that does the same, and beside the floor.
-//   --quick        about two minutes
-//   --only a,b     some measures: see lib/measures.mjs
-//   --rounds n     more rounds, narrower ratios
-//   --no-build     measures build/ as it is
+// Starts a script of this folder: prepares, builds the Worker, and runs it under the right Node.js.
+// `npm run bench` is measure.mjs, `npm run soak` is soak.mjs; what can be asked of each is written there.
+//   --no-build     takes build/ as it is
 
 import { main, run } from "../scripts/lib/command.mjs";
 import { modernNode, modernPath } from "../scripts/lib/node.mjs";
@@ -11,8 +9,8 @@ import { prepare } from "../scripts/lib/prepare.mjs";
 import { buildWorker } from "../scripts/lib/worker.mjs";
 
 main(async () => {
-  const args = process.argv.slice(2);
+  const [script, ...args] = process.argv.slice(2);
   await prepare();
   if (!args.includes("--no-build")) await buildWorker();
-  await run(modernNode(), [inRoot("bench", "measure.mjs"), ...args], { env: { PATH: modernPath() } });
+  await run(modernNode(), [inRoot("bench", `${script}.mjs`), ...args], { env: { PATH: modernPath() } });
 });

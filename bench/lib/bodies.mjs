@@ -74,15 +74,20 @@ function large(integration, record, n) {
 
 const SIZES = { small, medium, large };
 
+/** Which record of which integration the n-th request is about. */
+export const place = (n, { integrations = 16, records = 1_000 }) => ({
+  integration: `int_${n % integrations}`,
+  record: `lease_${Math.floor(n / integrations) % records}`,
+});
+
 /**
  * The n-th request of a measurement as bytes.
  * - `integrations`: spread over this many;
  * - `records`: each of so many records of an integration in turn;
  * - `wrong`: signed with another secret.
  */
-export function request(n, { port, size = "small", integrations = 16, records = 1_000, wrong = false }) {
-  const integration = `int_${n % integrations}`;
-  const record = `lease_${Math.floor(n / integrations) % records}`;
+export function request(n, { port, size = "small", wrong = false, ...spread }) {
+  const { integration, record } = place(n, spread);
   const body = SIZES[size](integration, record, n);
   const signature = sign(body, wrong ? "not the secret" : undefined);
   const head = [

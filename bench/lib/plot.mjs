@@ -1,45 +1,104 @@
-// The plot: for each case, what each subject does in a second. Bars are medians, dots are rounds.
+// The plot of the benchmark. Bars are medians, dots are rounds.
 
+import { cell, MATRIX } from "./measures.mjs";
+import { many, median, short } from "./numbers.mjs";
+import { goals, verdict } from "./report.mjs";
 import { SUBJECTS } from "./subjects.mjs";
+import { bars, Drawing } from "./svg.mjs";
 
-const COLORS = { ours: "#c2410c", twin: "#1d4ed8", insert: "#64748b", answer: "#cbd5e1" };
-const WIDTH = 860;
-const LEFT = 150;
-const ROW = 22;
-const TOP = 46;
+const WIDTH = 1000;
+const LEFT = 24;
+const GAP = 24;
+const COLUMN = (WIDTH - 2 * LEFT - GAP) / 2;
 
-const escape = (text) => text.replace(/[&<>]/g, (mark) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[mark]);
+const AT_ONCE = "200 to the row in D1, batches not waited for";
+const PANELS = [
+  ["accepted", "per_s", "New webhooks accepted", "per second"],
+  ["accepted", "p99_ms", "Answer to a new webhook, p99", "ms"],
+  ["duplicates", "per_s", "Duplicates answered", "per second"],
+  ["401s", "per_s", "401s answered", "per second"],
+  ["accepted, bodies of 3 KB", "per_s", "New webhooks of 3 KB", "per second"],
+  ["accepted, bodies of 100 KB", "per_s", "New webhooks of 100 KB", "per second"],
+  ["backlog", "per_s", "Records into D1 while a backlog drains", "per second"],
+  ["backlog", "cpu_us_each", "CPU of workerd for each of them", "µs"],
+  ["200 to the row in D1", "p50_ms", "A lone event's row in D1 after its 200, p50", "ms"],
+  [AT_ONCE, "p50_ms", "The same, batches not waited for, p50", "ms"],
+  ["accepted", "cpu_us_each", "CPU of workerd for a new webhook", "µs"],
+  ["accepted", "whole_cpu_us_each", "The same, until its record is in D1", "µs"],
+];
 
-export function plot({ cases, summary, at }) {
-  const parts = [];
-  let y = TOP;
-  const text = (x, atY, content, more = "") =>
-    parts.push(`<text x="${x}" y="${atY}" font-size="13" ${more}>${escape(content)}</text>`);
-  for (const [name, subjects] of Object.entries(cases)) {
-    text(12, y + 14, name, 'font-weight="600"');
-    y += ROW;
-    const all = Object.values(subjects).flat().map(({ per_s }) => per_s);
-    const scale = (WIDTH - LEFT - 190) / Math.max(...all);
-    for (const [subject, rounds] of Object.entries(subjects)) {
-      const middle = summary[name].medians[subject].per_s;
-      const length = middle * scale;
-      text(24, y + 15, SUBJECTS[subject].title);
-      parts.push(`<rect x="${LEFT}" y="${y + 3}" width="${length.toFixed(1)}" height="16" fill="${COLORS[subject]}"/>`);
-      for (const { per_s } of rounds) {
-        parts.push(`<circle cx="${(LEFT + per_s * scale).toFixed(1)}" cy="${y + 11}" r="2.5" fill="#fff" stroke="#111"/>`);
-      }
-      const ratio = summary[name].ratios[subject]?.per_s;
-      const label = `${Math.round(middle)}/s${ratio ? `, ours is ${ratio.median.toFixed(2)}×` : ""}`;
-      text(LEFT + Math.max(length, ...rounds.map(({ per_s }) => per_s * scale)) + 8, y + 15, label);
-      y += ROW;
-    }
-    y += 14;
+function panel(name, metric, title, unit, { cases, summary }) {
+  const subjects = cases[name];
+  if (!subjects) return null;
+  const { medians, ratios } = summary[name];
+  const rows = Object.keys(SUBJECTS).filter((subject) => medians[subject]?.[metric] !== undefined).map((subject) => {
+    const ratio = ratios[subject]?.[metric];
+    const value = medians[subject][metric];
+    return {
+      label: SUBJECTS[subject].title,
+      style: subject,
+      value,
+      dots: subjects[subject].map((round) => round[metric]),
+      note: `${short(value)}${ratio ? ` · ours ${ratio.median.toFixed(2)}×` : ""}`,
+    };
+  });
+  return rows.length ? { title, unit, rows } : null;
+}
+
+function starting({ starts }) {
+  const rows = Object.keys(SUBJECTS).filter((subject) => starts[subject]).map((subject) => ({
+    label: SUBJECTS[subject].title,
+    style: subject,
+    value: median(starts[subject]),
+    dots: starts[subject],
+    note: short(median(starts[subject])),
+  }));
+  return { title: "From start to the first answer", unit: "ms", rows };
+}
+
+/** Ours over `subject` in each cell, coloured by which is faster. */
+function matrix(drawing, { summary }, subject, x, y) {
+  if (!summary[cell(MATRIX.connections[0], MATRIX.integrations[0])]?.ratios[subject]) return 0;
+  const label = 92;
+  const width = (COLUMN - label) / MATRIX.integrations.length;
+  const height = 44;
+  drawing.text(x, y, `Accepted per second, and over ${SUBJECTS[subject].title}`, "head");
+  MATRIX.integrations.forEach((integrations, column) => {
+    const left = x + label + column * width;
+    drawing.text(left + width / 2, y + 22, many(integrations, "integration"), "faint middle");
+    MATRIX.connections.forEach((connections, row) => {
+      const top = y + 30 + row * height;
+      const { medians, ratios } = summary[cell(connections, integrations)];
+      const { median: ratio } = ratios[subject].per_s;
+      drawing.rect(left + 2, top + 2, width - 4, height - 4, ratio >= 1.05 ? "better" : ratio <= 0.95 ? "worse" : "even", 4);
+      drawing.text(left + width / 2, top + 19, `${ratio.toFixed(2)}×`, "head middle");
+      drawing.text(left + width / 2, top + 34, `${short(medians.ours.per_s)}/s`, "faint middle");
+    });
+  });
+  MATRIX.connections.forEach((connections, row) => {
+    drawing.text(x + label - 8, y + 30 + (row + 0.5) * height + 4, `${connections} conn.`, "text end");
+  });
+  return MATRIX.connections.length * height + 64;
+}
+
+export function plot(results) {
+  const drawing = new Drawing();
+  const { at, machine, plan, versions } = results;
+  drawing.text(LEFT, 34, "Leasewire beside its JavaScript twin", "title");
+  drawing.text(LEFT, 54, `One workerd ${versions.workerd}, ${machine.cores} cores of ${machine.processor}, ${at.slice(0, 10)}. ` +
+    `Bars are medians of up to ${plan.rounds} rounds, dots are rounds.`, "faint");
+  let y = 92;
+  const panels = [...PANELS.map((one) => panel(...one, results)), starting(results)].filter(Boolean);
+  for (let at = 0; at < panels.length; at += 2) {
+    const heights = panels.slice(at, at + 2).map((one, column) =>
+      bars(drawing, { ...one, x: LEFT + column * (COLUMN + GAP), y, width: COLUMN }));
+    y += Math.max(...heights) + 12;
   }
-  const title = `Webhooks per second, one workerd on one machine, ${at.slice(0, 10)}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + 8}" width="${WIDTH}" height="${y + 8}" font-family="system-ui, sans-serif" fill="#111">
-<rect width="100%" height="100%" fill="#fff"/>
-<text x="12" y="26" font-size="16" font-weight="600">${escape(title)}</text>
-${parts.join("\n")}
-</svg>
-`;
+  y += Math.max(...["twin", "insert"].map((subject, column) => matrix(drawing, results, subject, LEFT + column * (COLUMN + GAP), y)));
+  for (const { title, wanted, measured, met } of goals(results)) {
+    drawing.text(LEFT, y, verdict(met), met ? "met" : met === null ? "faint" : "missed");
+    drawing.text(LEFT + 96, y, `${title}: ${measured ?? "–"}, wanted ${wanted}`);
+    y += 20;
+  }
+  return drawing.svg(WIDTH, y + 8, "Leasewire beside its JavaScript twin");
 }

@@ -58,15 +58,24 @@ export function wasmSize() {
 // A Worker that looks into D1 from within workerd, so that waiting for a row costs no detour.
 const PROBE = `export default {
   async fetch(request, env) {
-    const { sql, params, until_ms } = await request.json();
-    const end = Date.now() + until_ms;
+    const { sql, params, ms, every_ms } = await request.json();
+    const end = Date.now() + ms;
     for (;;) {
       const row = await env.DB.prepare(sql).bind(...params).first();
-      if (row?.done || Date.now() > end) return Response.json({ done: Boolean(row?.done), row });
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (row?.done || Date.now() > end) return Response.json(row);
+      await new Promise((resolve) => setTimeout(resolve, every_ms));
     }
   },
 };`;
+
+/**
+ * Waits until the query `sql` gives a row in D1 whose column `done` is true, and gives that row, or
+ * the last one when `ms` have passed.
+ */
+export async function look({ probeUrl }, sql, params = [], { ms = 0, every_ms = 2 } = {}) {
+  const answer = await fetch(probeUrl, { method: "POST", body: JSON.stringify({ sql, params, ms, every_ms }) });
+  return answer.json();
+}
 
 const runtimes = () =>
   execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" })
@@ -79,20 +88,22 @@ const runtimes = () =>
  * Starts the subject called `name`.
  * - `folder`: where state is kept; by default a new one that goes with it.
  * - `bindings`: in place of, or beside, those of wrangler.toml;
- * - `consumes`: false leaves out the consumers, so that what is sent is lost and stays unconfirmed.
+ * - `consumes`: false leaves out the consumers, so that what is sent is lost and stays unconfirmed;
+ * - `consumer`: settings of the consumers, in place of those of wrangler.toml.
  */
-export async function start(name, { folder, consumes = true, inspectorPort, bindings: more } = {}) {
+export async function start(name, { folder, consumes = true, consumer, inspectorPort, bindings: more } = {}) {
   const { title, bindings, ...code } = SUBJECTS[name];
   const { workerOptions: settings } = workerOptions(inRoot("wrangler.toml"), undefined, {
     envFiles: [".dev.vars.example"],
   });
-  const place = folder ?? mkdtempSync(join(stateRoot, "leasewire-bench-"));
+  const place = folder ?? newFolder();
+  const consumers = Object.entries(consumes ? settings.queueConsumers : {});
   const main = {
     ...settings,
     ...code,
     name: "leasewire",
     bindings: { ...settings.bindings, ...SECRETS, ...bindings, ...more },
-    queueConsumers: consumes ? settings.queueConsumers : {},
+    queueConsumers: Object.fromEntries(consumers.map(([queue, one]) => [queue, { ...one, ...consumer }])),
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
   const probe = {
@@ -122,9 +133,25 @@ export async function start(name, { folder, consumes = true, inspectorPort, bind
   await migrate(await mf.getD1Database("DB", "leasewire"));
   const stop = async () => {
     await mf.dispose();
-    if (folder === undefined) rmSync(place, { recursive: true, force: true, maxRetries: 5 });
+    if (folder === undefined) removeFolder(place);
   };
   return { name, title, mf, port, probeUrl, pid, ready_ms, stop };
+}
+
+const folders = new Set();
+// Also when it's interrupted: memory isn't to be left full.
+process.on("exit", () => folders.forEach(removeFolder));
+
+/** A place for state, which goes with this process at the latest. */
+export function newFolder() {
+  const folder = mkdtempSync(join(stateRoot, "leasewire-bench-"));
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  folders.delete(folder);
 }
 
 async function migrate(db) {
