@@ -3,6 +3,7 @@
 //   --only a,b     some measures: see lib/measures.mjs
 //   --rounds n     more rounds, narrower ratios
 //   --no-build     measures build/ as it is
+// `npm run cost` begins here too: the program to run can be given first.
 
 import { main, run } from "../scripts/lib/command.mjs";
 import { modernNode, modernPath } from "../scripts/lib/node.mjs";
@@ -12,7 +13,8 @@ import { buildWorker } from "../scripts/lib/worker.mjs";
 
 main(async () => {
   const args = process.argv.slice(2);
+  const program = args[0]?.endsWith(".mjs") ? args.shift() : "measure.mjs";
   await prepare();
-  if (!args.includes("--no-build")) await buildWorker();
-  await run(modernNode(), [inRoot("bench", "measure.mjs"), ...args], { env: { PATH: modernPath() } });
+  if (!["--no-build", "--markdown"].some((option) => args.includes(option))) await buildWorker();
+  await run(modernNode(), [inRoot("bench", program), ...args], { env: { PATH: modernPath() } });
 });

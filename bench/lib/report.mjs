@@ -46,7 +46,8 @@ const WASM_BYTES_MAX = 200_000;
 
 const TITLES = { per_s: "per second", p50_ms: "p50 ms", p99_ms: "p99 ms", cpu_us_each: "CPU µs each" };
 
-function grid(rows) {
+/** Rows of cells in columns, the first to the left. */
+export function grid(rows) {
   const widths = rows[0].map((_cell, at) => Math.max(...rows.map((row) => row[at].length)));
   return rows.map((row) => row.map((cell, at) => (at ? cell.padStart(widths[at]) : cell.padEnd(widths[at]))).join("  ")).join("\n");
 }

@@ -80,8 +80,9 @@ const runtimes = () =>
  * - `folder`: where state is kept; by default a new one that goes with it.
  * - `bindings`: in place of, or beside, those of wrangler.toml;
  * - `consumes`: false leaves out the consumers, so that what is sent is lost and stays unconfirmed.
+ * - `adjust`: changes Miniflare's options of the Worker.
  */
-export async function start(name, { folder, consumes = true, inspectorPort, bindings: more } = {}) {
+export async function start(name, { folder, consumes = true, inspectorPort, bindings: more, adjust } = {}) {
   const { title, bindings, ...code } = SUBJECTS[name];
   const { workerOptions: settings } = workerOptions(inRoot("wrangler.toml"), undefined, {
     envFiles: [".dev.vars.example"],
@@ -95,6 +96,7 @@ export async function start(name, { folder, consumes = true, inspectorPort, bind
     queueConsumers: consumes ? settings.queueConsumers : {},
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
+  adjust?.(main);
   const probe = {
     name: "probe",
     modules: true,
