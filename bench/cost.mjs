@@ -1,14 +1,15 @@
 // What a million webhooks cost; run.mjs starts it under the right Node.js. `npm run cost`:
-//   --only busy,usual   one part; `usual` takes ten minutes, `busy` four
+//   --only busy,usual   some parts: see PARTS
 //   --seconds n         how long each kind of busy event is sent
+//   --days n            how far the clock goes on after each round of the part `history`
 //   --no-build          counts build/ as it is
 //   --markdown          prints the last results as the README has them, and counts nothing
 //   --bindings JSON     over those of wrangler.toml
 //
-// History that goes away is counted like everything else. To see what that costs, let it go soon, and
-// count for several times as long, so that as much goes as comes:
-//   npm run cost -- --only busy --seconds 600 \
-//     --bindings '{"SOURCES":{"propexo":{"retention_days":1,"dedupe_window_s":60}}}'
+// The part `history` is not counted unless asked for: the clock goes on by a month after each round, so
+// that history goes as it comes, and its rows are a line of their own. What a round lasts must be longer
+// than from one alarm to the next:
+//   npm run cost -- --only history --days 31
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -17,7 +18,7 @@ import { inRoot } from "./lib/paths.mjs";
 import { count } from "./lib/count.mjs";
 import { markdown, table } from "./lib/bill.mjs";
 import { start } from "./lib/subjects.mjs";
-import { awakened, busy, silence, usual } from "./lib/traffic.mjs";
+import { aging, awakened, busy, silence, usual } from "./lib/traffic.mjs";
 
 const FILE = inRoot("target", "cost", "results.json");
 const NAMES = ["ours", "twin"];
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: "string", default: "busy,usual" },
     seconds: { type: "string", default: "75" },
+    days: { type: "string", default: "31" },
     bindings: { type: "string", default: "{}" },
     markdown: { type: "boolean" },
     "no-build": { type: "boolean" },
@@ -48,6 +50,9 @@ const adjust = (worker) => {
 /** Each part: on a subject of its own, it gives costs by the name of their case. */
 const PARTS = {
   busy: [(subject, tell) => busy(subject, { seconds: Number(options.seconds) }, tell)],
+  history: [
+    (subject, tell) => aging(subject, { seconds: Number(options.seconds), days: Number(options.days) }, tell),
+  ],
   usual: [
     async (subject, tell) => {
       const kind = "created";

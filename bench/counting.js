@@ -3,6 +3,7 @@
 // can't be counted is refused, so that nothing is left out by accident. lib/count.mjs puts this module
 // around a Worker; GET /counted gives the sums since the start.
 //
+// GET /counted?later_ms=N puts the clock forward, for what takes days to happen.
 // `wake_sooner`: divides the time until an alarm, for tests that can't wait a minute.
 
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -34,6 +35,12 @@ const refuse = (what) => {
   throw new Error(`${what} is not counted: add it to bench/counting.js`);
 };
 
+// ---- The clock: the Worker's, which may be ahead of the real one
+
+const real = Date.now;
+let ahead_ms = 0;
+Date.now = () => real() + ahead_ms;
+
 // ---- How long an object is billed as awake: while it answers a call or an alarm, and while it can't
 // be put to sleep because it waits for a timer, the queue or the database.
 
@@ -48,14 +55,14 @@ class Awake {
   begin() {
     this.#reasons += 1;
     if (this.#reasons > 1) return;
-    this.#since = Date.now();
+    this.#since = real();
     awakeNow.add(this);
   }
 
   end() {
     this.#reasons -= 1;
     if (this.#reasons > 0) return;
-    sums.awake_ms += Date.now() - this.#since;
+    sums.awake_ms += real() - this.#since;
     awakeNow.delete(this);
   }
 
@@ -78,8 +85,8 @@ class Awake {
   /** Adds what is not yet over. */
   static settle() {
     for (const one of awakeNow) {
-      sums.awake_ms += Date.now() - one.#since;
-      one.#since = Date.now();
+      sums.awake_ms += real() - one.#since;
+      one.#since = real();
     }
   }
 }
@@ -179,8 +186,7 @@ function countedStorage(storage) {
   const sql = countedSql(storage.sql);
   const setAlarm = (at, ...rest) => {
     sums.alarms_set += 1;
-    const sooner = wake_sooner > 1 ? Date.now() + (Number(at) - Date.now()) / wake_sooner : at;
-    return storage.setAlarm(sooner, ...rest);
+    return storage.setAlarm(real() + (Number(at) - Date.now()) / wake_sooner, ...rest);
   };
   return new Proxy(storage, {
     get(_target, name) {
@@ -315,7 +321,9 @@ async function queue(batch, env, ctx) {
 
 export default {
   fetch(request, env, ctx) {
-    if (request.url.endsWith("/counted")) {
+    const url = new URL(request.url);
+    if (url.pathname === "/counted") {
+      ahead_ms += Number(url.searchParams.get("later_ms") ?? 0);
       Awake.settle();
       return Response.json(sums);
     }

@@ -28,6 +28,11 @@ export async function counts(url) {
   return answer.json();
 }
 
+/** Puts the clock of the Worker at `url` forward. */
+export async function putForward(url, ms) {
+  await fetch(new URL(`/counted?later_ms=${ms}`, url));
+}
+
 /** What was counted between two looks. */
 export const between = (before, after) =>
   Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]]));

@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { between, counts } from "./count.mjs";
+import { between, counts, putForward } from "./count.mjs";
 import { costOf } from "./cost.mjs";
 import { cpuOf } from "./generator.mjs";
 import { atRandom, every, send } from "./pace.mjs";
@@ -15,11 +15,15 @@ const USUAL_INTEGRATIONS = 60;
 /** A minute, and a quarter at random: from one alarm to the next. */
 const ALARM_MS = 75_000;
 
+const DAY_MS = 24 * 3_600_000;
+
 /** More than a run has of anything. */
 const MANY = 10_000_000;
 
+const urlOf = ({ port }) => `http://127.0.0.1:${port}`;
+
 async function look(subject) {
-  const counted = await counts(`http://127.0.0.1:${subject.port}`);
+  const counted = await counts(urlOf(subject));
   return { ...counted, cpu_ms: existsSync(`/proc/${subject.pid}`) ? cpuOf(subject.pid) : 0 };
 }
 
@@ -86,6 +90,30 @@ export async function busy(subject, { seconds, few = 1_000 }, tell) {
   };
 }
 
+/**
+ * The same integration while its history goes: after each of some rounds the clock is put forward, so
+ * that what the round before brought is older than it's kept. In the rounds that are counted, as much
+ * goes as comes.
+ */
+export async function aging(subject, { seconds, days, rounds = 3 }, tell) {
+  const events = seconds * BUSY_PER_S;
+  const spec = { pause_ms: every(1000 / BUSY_PER_S), integrations: 1, records: 1_000, expected: "accepted" };
+  const round = async (number) => {
+    tell(`history, round ${number}`);
+    await putForward(urlOf(subject), days * DAY_MS);
+    const sent = await send(subject, { ...spec, from: number * events, count: events });
+    await settled(subject);
+    return sent;
+  };
+  await round(0);
+  const cost = await counted(subject, async () => {
+    let sent = 0;
+    for (let number = 1; number <= rounds; number += 1) sent += await round(number);
+    return sent;
+  });
+  return { "busy, history going": cost };
+}
+
 const KINDS = {
   created: { size: "created", records: MANY },
   updated: { records: 3 },
@@ -122,7 +150,7 @@ export async function usual(subject, { kind, random = false, cycles = 2 }, tell)
 
 /** Long enough for an object without a call to lose its memory. */
 const ASLEEP_MS = 30_000;
-const MONTH_MS = 30 * 24 * 3_600_000;
+const MONTH_MS = 30 * DAY_MS;
 
 /**
  * What a month of silence costs each of the integrations that `usual` had, once the last alarms went

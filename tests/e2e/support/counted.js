@@ -46,6 +46,8 @@ export default {
     } else if (name === "log") {
       console.log("one");
       console.warn("two");
+    } else if (name === "now") {
+      return new Response(Date.now());
     } else if (name in DOINGS) {
       try {
         await env.LEDGER.get(env.LEDGER.idFromName("one")).act(name);
