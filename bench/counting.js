@@ -148,12 +148,16 @@ function readCursors() {
 
 const TOKEN = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|;|[^'";-]+|-/g;
 
+const TRIGGER = /^\s*CREATE\s+TRIGGER\b/i;
+const IS_OVER = /\bEND\s*$/i;
+
 /** The statements in `text`, without comments. */
 function statements(text) {
-  if (/\bTRIGGER\b/i.test(text)) refuse("a trigger, which has statements of its own,");
   const all = [""];
   for (const [token] of text.matchAll(TOKEN)) {
-    if (token === ";") all.push("");
+    const last = all.at(-1);
+    // A trigger has statements of its own.
+    if (token === ";" && (IS_OVER.test(last) || !TRIGGER.test(last))) all.push("");
     else if (!token.startsWith("--")) all[all.length - 1] += token;
   }
   return all.filter((statement) => statement.trim() !== "");

@@ -44,6 +44,9 @@ test("what a Worker is known to do is counted, no more and no less", async () =>
     // Two a table, and another for its index.
     schema: { objects_opened: 1, rows_written: 7, history_rows: 7 },
     insert: { rows_written: 20 },
+    // Two for the table, three for the view and the trigger, two inserted.
+    trigger: { rows_written: 7, history_rows: 5 },
+    throughTrigger: { rows_written: 2 },
     plain: { rows_written: 3 },
     nothing: {},
     read: { rows_read: 3 },

@@ -14,6 +14,16 @@ const DOINGS = {
   insert: ({ sql }) => {
     for (let n = 0; n < 10; n += 1) sql.exec("INSERT INTO a (n, t) VALUES (?, ?)", n, `t${n}`);
   },
+  /** A table, a view of it, and a trigger with two statements. */
+  trigger: ({ sql }) =>
+    sql.exec(`CREATE TABLE d (n INTEGER PRIMARY KEY); CREATE VIEW e AS SELECT n FROM d;
+      CREATE TRIGGER f INSTEAD OF INSERT ON e BEGIN
+        INSERT INTO d (n) VALUES (new.n); -- One row;
+        INSERT INTO d (n) VALUES (new.n + 100);
+      END;
+      -- and two more.
+      INSERT INTO d (n) VALUES (50), (51);`),
+  throughTrigger: ({ sql }) => sql.exec("INSERT INTO e (n) VALUES (1)"),
   plain: ({ sql }) => sql.exec("INSERT INTO b (n) VALUES (1), (2), (3)"),
   nothing: ({ sql }) => sql.exec("INSERT INTO b (n) VALUES (1) ON CONFLICT DO NOTHING"),
   read: ({ sql }) => [...sql.exec("SELECT * FROM b")],
