@@ -12,6 +12,7 @@
 //   npm run cost -- --only history --days 31
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 
 import { inRoot } from "./lib/paths.mjs";
@@ -92,7 +93,9 @@ async function measure() {
   );
   await Promise.all(jobs.map(({ subject }) => subject.stop()));
   const minutes = (Date.now() - since) / 60_000;
-  return { at: new Date().toISOString(), options, minutes, cases };
+  // Of the last quarter of an hour, which is what a whole run takes.
+  const machine = { load: loadavg()[2], cores: cpus().length };
+  return { at: new Date().toISOString(), options, machine, minutes, cases };
 }
 
 function unknown(name) {

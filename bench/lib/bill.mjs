@@ -27,8 +27,6 @@ const NOTES = [
   "stand-ins for D1 and queues included, so it's more than is billed. A ledger is awake while it answers and",
   "while a timer, the queue or the database keeps it from sleeping: both are times of this machine, and a busy",
   "one makes them longer; a queue far away takes longer than here.",
-  "Each earlier change of the same record within the dedupe window adds 2 rows read, 0.002 dollars: here a",
-  "record had 4 of them at the most when busy, 30 when usual.",
 ];
 
 const dollars = (usd) => usd.toFixed(2);
@@ -39,7 +37,8 @@ const casesOf = (results) => CASES.filter((name) => name in results.cases);
 export function table(results) {
   const names = casesOf(results);
   const parts = ["ours", "twin"].map((subject) => breakdown(results, names, subject));
-  return [...parts, goals(results, names), [...NOTES, prices()].join("\n"), ...endless(results, names)].join("\n\n");
+  const trust = [...endless(results, names), ...crowded(results)];
+  return [...parts, goals(results, names), [...NOTES, prices()].join("\n"), ...trust].join("\n\n");
 }
 
 function breakdown({ cases }, names, subject) {
@@ -66,6 +65,13 @@ function goals({ cases }, names) {
 function endless({ cases }, names) {
   const found = names.filter((name) => cases[name].ours.ended === false);
   return found.map((name) => `${name}: alarms were still set after four minutes, so it costs more than is shown.`);
+}
+
+/** Whether more ran than there were processors: then all that is time is too long. */
+function crowded({ machine }) {
+  const { load, cores } = machine;
+  if (load <= cores) return [];
+  return [`The machine was busy (load ${load.toFixed(1)} on ${cores} cores): CPU and awake are too high, and packs not as usual.`];
 }
 
 const PLACES = {
