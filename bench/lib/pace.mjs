@@ -1,17 +1,26 @@
 // Webhooks at a given pace, each answered as expected.
 
+import http from "node:http";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { webhook } from "./bodies.mjs";
 
+/** A request with a connection of its own: one that is kept may be closed just when it's used again. */
+async function answerTo({ port }, { body, signature }) {
+  const headers = { "propexo-signature": signature, "content-length": Buffer.byteLength(body) };
+  const incoming = await new Promise((resolve, reject) => {
+    const options = { host: "127.0.0.1", port, path: "/webhooks/propexo", method: "POST", headers, agent: false };
+    http.request(options, resolve).on("error", reject).end(body);
+  });
+  return { status: incoming.statusCode, body: await text(incoming) };
+}
+
 /** Sends the n-th webhook of `spec` and checks its answer: an outcome, or a status. */
 export async function post(subject, n, { expected, ...spec }) {
-  const { body, signature } = webhook(n, { ...spec, wrong: expected === 401 });
-  const url = `http://127.0.0.1:${subject.port}/webhooks/propexo`;
-  const answer = await fetch(url, { method: "POST", body, headers: { "propexo-signature": signature } });
-  const text = await answer.text();
-  if (answer.status !== expected && JSON.parse(text).status !== expected) {
-    throw new Error(`${subject.title}: ${expected} was expected, not ${answer.status} ${text}`);
+  const answer = await answerTo(subject, webhook(n, { ...spec, wrong: expected === 401 }));
+  if (answer.status !== expected && JSON.parse(answer.body).status !== expected) {
+    throw new Error(`${subject.title}: ${expected} was expected, not ${answer.status} ${answer.body}`);
   }
 }
 

@@ -29,11 +29,12 @@ async function look(subject) {
 
 /** What was counted while `work` ran, which gives how many webhooks there were. */
 async function counted(subject, work) {
+  const since = Date.now();
   const before = await look(subject);
   const webhooks = await work();
   const counts = between(before, await look(subject));
   if (counts.requests !== webhooks) throw new Error(`${webhooks} webhooks were sent, but ${counts.requests} counted`);
-  return costOf(counts, webhooks);
+  return { ...costOf(counts, webhooks), ms: Date.now() - since };
 }
 
 /** Waits until all that was sent was confirmed: nothing is on its way, twice in a row. */
