@@ -142,7 +142,7 @@ describe("the goals", { concurrency: true }, () => {
   const subjects = {};
   before(async () => {
     subjects.busy = await stopped(start("ours", { adjust: count }));
-    subjects.silent = await stopped(start("ours", { adjust: (options) => count(options, { wakeSooner: 6 }) }));
+    subjects.silent = await stopped(start("ours", { adjust: (options) => count(options, { wakeSooner: 5 }) }));
   });
 
   test("of a busy integration's events, its duplicates and 401s", async (t) => {
@@ -167,10 +167,10 @@ describe("the goals", { concurrency: true }, () => {
       const { alarms, alarms_set, queue_deletes } = await counts(url);
       return queue_deletes > 0 && alarms > 0 && alarms === alarms_set;
     };
-    await until("the last alarm to go off", settled, { ms: 45_000 });
+    await until("the last alarm to go off", settled, { ms: 60_000 });
     const before = await counts(url);
     // Longer than an alarm takes here, which is longer than an object without calls keeps its memory.
-    await sleep(14_000);
+    await sleep(17_000);
     assert.deepEqual(changes(between(before, await counts(url))), {});
   });
 });
