@@ -30,6 +30,21 @@ function small(integration, record, n) {
   });
 }
 
+/** About 0.3 KB: a new lease, with few fields. */
+function created(integration, record, n) {
+  return JSON.stringify({
+    event: "DATA_NEW",
+    integration_id: integration,
+    job_id: `job_${n}`,
+    job_type: "READ_LEASES",
+    vendor: "YARDI",
+    record_id: record,
+    object: "leases",
+    payload: { status: "pending", unit_id: `unit_${n}`, rent_in_cents: 210_000, balance_in_cents: n },
+    meta: leases(integration),
+  });
+}
+
 /** About 3 KB: a whole lease in the full envelope. */
 function medium(integration, record, n) {
   const fields = Object.fromEntries(
@@ -72,7 +87,7 @@ function large(integration, record, n) {
   });
 }
 
-const SIZES = { small, medium, large };
+const SIZES = { small, created, medium, large };
 
 /** Which record of which integration the n-th request is about. */
 export const place = (n, { integrations = 16, records = 1_000 }) => ({
@@ -81,15 +96,21 @@ export const place = (n, { integrations = 16, records = 1_000 }) => ({
 });
 
 /**
- * The n-th request of a measurement as bytes.
+ * The n-th webhook of a measurement.
  * - `integrations`: spread over this many;
  * - `records`: each of so many records of an integration in turn;
  * - `wrong`: signed with another secret.
  */
-export function request(n, { port, size = "small", wrong = false, ...spread }) {
+export function webhook(n, { size = "small", wrong = false, ...spread }) {
   const { integration, record } = place(n, spread);
   const body = SIZES[size](integration, record, n);
   const signature = sign(body, wrong ? "not the secret" : undefined);
+  return { integration, body, signature };
+}
+
+/** The same as the bytes of a request. */
+export function request(n, { port, ...spec }) {
+  const { integration, body, signature } = webhook(n, spec);
   const head = [
     "POST /webhooks/propexo HTTP/1.1",
     `host: 127.0.0.1:${port}`,

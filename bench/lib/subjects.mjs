@@ -89,9 +89,10 @@ const runtimes = () =>
  * - `folder`: where state is kept; by default a new one that goes with it.
  * - `bindings`: in place of, or beside, those of wrangler.toml;
  * - `consumes`: false leaves out the consumers, so that what is sent is lost and stays unconfirmed;
- * - `consumer`: settings of the consumers, in place of those of wrangler.toml.
+ * - `consumer`: settings of the consumers, in place of those of wrangler.toml;
+ * - `adjust`: changes Miniflare's options of the Worker.
  */
-export async function start(name, { folder, consumes = true, consumer, inspectorPort, bindings: more } = {}) {
+export async function start(name, { folder, consumes = true, consumer, inspectorPort, bindings: more, adjust } = {}) {
   const { title, bindings, ...code } = SUBJECTS[name];
   const { workerOptions: settings } = workerOptions(inRoot("wrangler.toml"), undefined, {
     envFiles: [".dev.vars.example"],
@@ -106,6 +107,7 @@ export async function start(name, { folder, consumes = true, consumer, inspector
     queueConsumers: Object.fromEntries(consumers.map(([queue, one]) => [queue, { ...one, ...consumer }])),
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
+  adjust?.(main);
   const probe = {
     name: "probe",
     modules: true,

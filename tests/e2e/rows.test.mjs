@@ -4,61 +4,25 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { between, count, counts } from "../../bench/lib/count.mjs";
 import { diff, unit } from "./support/bodies.mjs";
 import { serve } from "./support/leasewire.mjs";
-import { inRoot } from "./support/paths.mjs";
-
-const COUNTING = `
-import worker, { Ledger as Real } from "./index.js";
-
-let cursors = [], d1 = 0, alarms = 0;
-
-const counting = (env) => ({ ...env, DB: {
-  prepare: (sql) => env.DB.prepare(sql),
-  async batch(statements) {
-    const results = await env.DB.batch(statements);
-    for (const { meta } of results) d1 += meta.rows_written;
-    return results;
-  },
-} });
-
-export class Ledger extends Real {
-  constructor(ctx, env) {
-    const { storage } = ctx;
-    const counted = {
-      sql: { exec(...args) { const cursor = storage.sql.exec(...args); cursors.push(cursor); return cursor; } },
-      transactionSync: (work) => storage.transactionSync(work),
-      getAlarm: () => storage.getAlarm(),
-      setAlarm(at) { alarms += 1; return storage.setAlarm(at); },
-    };
-    super(Object.defineProperty(ctx, "storage", { value: counted }), counting(env));
-  }
-}
-
-export default {
-  fetch(request, env, ctx) {
-    if (!request.url.endsWith("/rows")) return worker.fetch(request, counting(env), ctx);
-    const ledger = cursors.reduce((sum, cursor) => sum + cursor.rowsWritten, 0);
-    const counted = { ledger, d1, alarms };
-    cursors = []; d1 = 0; alarms = 0;
-    return Response.json(counted);
-  },
-  queue: (batch, env, ctx) => worker.queue(batch, counting(env), ctx),
-};
-`;
 
 let worker;
+let last;
 before(async () => {
-  worker = await serve({
-    adjust(options) {
-      options.modules.unshift({ type: "ESModule", path: inRoot("build", "counting.js"), contents: COUNTING });
-    },
-  });
+  worker = await serve({ adjust: count });
+  last = await counts(worker.url);
 });
 after(() => worker?.stop());
 
 /** Rows written since the last call. */
-const rows = async () => (await fetch(`${worker.url}/rows`)).json();
+async function rows() {
+  const now = await counts(worker.url);
+  const { rows_written: ledger, d1_rows_written: d1, alarms_set: alarms } = between(last, now);
+  last = now;
+  return { ledger, d1, alarms };
+}
 
 const lease = (n, from, to) => diff("int_1", `lease_${n}`, { status: from }, { status: to });
 
