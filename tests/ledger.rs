@@ -228,9 +228,7 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(database: &'a Database, d1: &'a Database) -> Self {
-        d1.connection
-            .execute_batch(include_str!("../migrations/0001_records.sql"))
-            .unwrap();
+        d1.migrate();
         Self {
             database,
             d1,
