@@ -104,8 +104,13 @@ fn bend_tokens(input: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
     let any = |random: &mut Random| random.below(tokens.len() as u64) as usize;
     let at = any(random);
     let token = tokens[at].clone();
-    match random.below(7) {
+    match random.below(8) {
         0 => splice(input, token, random.pick(WORDS).as_bytes()),
+        // Into a string or a word.
+        7 => {
+            let inside = token.start + token.len() / 2;
+            splice(input, inside..inside, random.pick(WORDS).as_bytes());
+        }
         1 => drop(input.drain(token)),
         // A few in a row, such as a name and its value, once more.
         2 => {
