@@ -14,7 +14,7 @@ pub fn check(input: &[u8]) {
         assert_eq!(Timestamp::parse_header(&written), Some(time), "{written}");
         assert_eq!(Timestamp::from_ms(time.ms()).ms(), time.ms());
     }
-    let naive = naive(&text.trim()).or_else(|| naive(&format!("{}Z", text.trim())));
+    let naive = naive(text.trim()).or_else(|| naive(&format!("{}Z", text.trim())));
     assert_eq!(
         in_body.map(Timestamp::us),
         naive.map(|(us, _)| us),
