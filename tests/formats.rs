@@ -123,12 +123,7 @@ fn ledger_tables_and_rows() {
 #[test]
 fn d1_tables_and_rows() {
     let (database, d1) = (Database::default(), Database::default());
-    d1.connection
-        .execute_batch(concat!(
-            include_str!("../migrations/0001_records.sql"),
-            include_str!("../migrations/0002_replay.sql")
-        ))
-        .unwrap();
+    d1.migrate();
     let ledger = filled(&database);
     let pack = ledger.next_batch().unwrap().packs.remove(0);
     let projection = Projection::read(&pack.text).unwrap();

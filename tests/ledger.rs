@@ -231,12 +231,7 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(database: &'a Database, d1: &'a Database) -> Self {
-        d1.connection
-            .execute_batch(concat!(
-                include_str!("../migrations/0001_records.sql"),
-                include_str!("../migrations/0002_replay.sql")
-            ))
-            .unwrap();
+        d1.migrate();
         Self {
             database,
             d1,

@@ -17,11 +17,6 @@ use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-const MIGRATIONS: &str = concat!(
-    include_str!("../migrations/0001_records.sql"),
-    include_str!("../migrations/0002_replay.sql")
-);
-
 /// One ledger and one D1, with a queue that works.
 struct World<'a> {
     dialect: &'static str,
@@ -33,7 +28,7 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(dialect: &'static str, database: &'a Database, d1: &'a Database) -> Self {
-        d1.connection.execute_batch(MIGRATIONS).unwrap();
+        d1.migrate();
         Self {
             dialect,
             ledger: Ledger::open(database).unwrap(),

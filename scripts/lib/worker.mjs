@@ -24,7 +24,7 @@ const FEATURES = [
   "exception-handling",
 ].map((name) => `--enable-${name}`);
 
-/** Whether the JavaScript is left readable, for looking at what bindgen made. */
+/** Whether the JavaScript is left readable and the wasm has names, for looking at what was made. */
 const readable = process.env.LEASEWIRE_READABLE === "1";
 
 export async function buildWorker() {
@@ -44,7 +44,7 @@ export async function buildWorker() {
     mkdirSync(folder, { recursive: true });
     try {
       await bind(join(folder, "bound"));
-      await shrink(join(folder, "bound", "index_bg.wasm"), join(folder, "index_bg.wasm"));
+      await shrink(join(folder, "bound", "index_bg.wasm"), folder);
       await bundle(join(folder, "bound", "index.js"), join(folder, "index.js"));
       rmSync(join(folder, "bound"), { recursive: true });
       writeFileSync(join(folder, "inputs.sha256"), wanted);
@@ -78,10 +78,20 @@ function replaceOnce(text, from, to) {
   return parts.join(to);
 }
 
-// The first level gets all of the size. The higher ones take three times as long, and measured no
-// faster after what rustc has done already. The names stay: they make a stack trace readable.
-const shrink = (from, to) =>
-  run(modernNode(), [installed("binaryen", "bin", "wasm-opt"), from, "-o", to, "-O1", "-g", ...FEATURES]);
+// The first level gets all of the size: the higher ones make fewer bytes that compress worse, take
+// three times as long, and measured no faster after what rustc has done already. Names are an eighth
+// of the wasm, so they go into a file beside it: where a stack trace says `wasm-function[17]`, its
+// line `17:` has the name.
+const shrink = (from, folder) =>
+  run(modernNode(), [
+    installed("binaryen", "bin", "wasm-opt"),
+    from,
+    `--output=${join(folder, "index_bg.wasm")}`,
+    "-O1",
+    `--symbolmap=${join(folder, "functions.txt")}`,
+    ...(readable ? ["-g"] : ["--strip-producers", "--strip-target-features"]),
+    ...FEATURES,
+  ]);
 
 const bundle = (bound, to) =>
   run(installed(".bin", "esbuild"), [

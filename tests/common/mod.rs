@@ -72,6 +72,15 @@ impl Database {
         }
     }
 
+    /// Makes D1's tables.
+    pub fn migrate(&self) {
+        let tables = concat!(
+            include_str!("../../migrations/0001_records.sql"),
+            include_str!("../../migrations/0002_replay.sql")
+        );
+        self.connection.execute_batch(tables).unwrap();
+    }
+
     /// Runs a statement that is meant for D1.
     pub fn run(&self, statement: &Statement) {
         let params = statement.params.iter().map(|value| match value {

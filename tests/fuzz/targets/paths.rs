@@ -1,0 +1,135 @@
+//! The API's paths and queries: the input has lines, a method, a path and a
+//! query, as a URL has them.
+
+use leasewire::api::{self, LIMIT_MAX, Of, Page, Query, Route};
+use leasewire::command::Command;
+use leasewire::projection::Statement;
+use leasewire::record::segment;
+
+use super::lines;
+
+/// Largest number that every reader of JSON gets right.
+const NUMBER_MAX: u64 = (1 << 53) - 1;
+
+pub fn check(input: &[u8]) {
+    let ([method, path, query], _) = lines(input);
+    let route = Route::parse(&method, &path, &query);
+    assert_eq!(
+        route,
+        Route::parse(&method, &path, &query),
+        "two readings differ"
+    );
+    match route {
+        Err(problem) => {
+            assert!((400..500).contains(&problem.status()), "{problem:?}");
+            let _: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
+        }
+        Ok(Route::Webhook { source }) => {
+            let again = Route::parse("POST", &format!("/webhooks/{}", segment(&source)), "");
+            assert_eq!(again, Ok(Route::Webhook { source }));
+            assert_eq!(method, "POST");
+        }
+        Ok(Route::Health) => assert_eq!(method, "GET"),
+        Ok(Route::Command(Command::Replay(of))) => check_command(&method, &of, "replay"),
+        Ok(Route::Command(Command::Redrive(of))) => check_command(&method, &of, "redrive"),
+        Ok(Route::Api(asked)) => {
+            assert_eq!(method, "GET");
+            // What asks for a token looks at the path alone. The URL of a
+            // request always begins it with a slash.
+            assert!(
+                api::is_api(&path) || !path.starts_with('/'),
+                "no token for {path}"
+            );
+            check_query(&asked);
+            let (path, query) = write(&asked);
+            assert_eq!(
+                Route::parse("GET", &path, &query),
+                Ok(Route::Api(asked)),
+                "{path}?{query}"
+            );
+        }
+    }
+}
+
+fn check_command(method: &str, of: &Of, name: &str) {
+    assert_eq!(method, "POST");
+    let path = format!("{}/{name}", base(of));
+    assert!(api::is_api(&path), "no token for {path}");
+    let again = Route::parse("POST", &path, "");
+    assert!(matches!(again, Ok(Route::Command(_))), "{path}");
+}
+
+/// A page has a limit, and what goes to D1 has as many parameters as it names.
+fn check_query(query: &Query) {
+    let limit = |limit: u64| assert!((1..=LIMIT_MAX).contains(&limit), "a limit of {limit}");
+    match query {
+        Query::Integrations(page) => {
+            limit(page.limit);
+            check_statement(&api::select_integrations(page));
+        }
+        Query::Integration(of) => check_statement(&api::select_integration(of)),
+        Query::Records(of, model, page) => {
+            limit(page.limit);
+            check_statement(&api::select_records(of, model, page));
+        }
+        Query::Record(of, model, id) => check_statement(&api::select_record(of, model, id)),
+        Query::Events(_, page) => {
+            limit(page.limit);
+            assert!(page.after.unwrap_or(0) <= NUMBER_MAX);
+        }
+        Query::Unlinked(_, page) => limit(page.limit),
+        Query::Event(_, seq) => assert!(*seq <= NUMBER_MAX),
+    }
+}
+
+fn check_statement(statement: &Statement) {
+    let count = statement.params.len();
+    assert!(statement.sql.contains(&format!("?{count}")));
+    assert!(!statement.sql.contains(&format!("?{}", count + 1)));
+}
+
+/// The path of an integration.
+fn base(of: &Of) -> String {
+    let (source, integration) = (segment(&of.source), segment(&of.integration));
+    format!("/v1/integrations/{source}/{integration}")
+}
+
+/// The path and query that ask this.
+fn write(query: &Query) -> (String, String) {
+    let none = String::new;
+    match query {
+        Query::Integrations(page) => {
+            let cursor = |(source, integration): &(String, String)| {
+                format!("{}/{}", segment(source), segment(integration))
+            };
+            ("/v1/integrations".to_owned(), write_page(page, cursor))
+        }
+        Query::Integration(of) => (base(of), none()),
+        Query::Records(of, model, page) => {
+            let path = format!("{}/records/{}", base(of), segment(model));
+            (path, write_page(page, String::clone))
+        }
+        Query::Record(of, model, id) => {
+            let path = format!("{}/records/{}/{}", base(of), segment(model), segment(id));
+            (path, none())
+        }
+        Query::Events(of, page) => (
+            format!("{}/events", base(of)),
+            write_page(page, u64::to_string),
+        ),
+        Query::Unlinked(of, page) => (
+            format!("{}/unlinked", base(of)),
+            write_page(page, String::clone),
+        ),
+        Query::Event(of, seq) => (format!("{}/events/{seq}", base(of)), none()),
+    }
+}
+
+fn write_page<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("limit", &page.limit.to_string());
+    if let Some(after) = &page.after {
+        query.append_pair("after", &cursor(after));
+    }
+    query.finish()
+}

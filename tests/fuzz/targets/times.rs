@@ -1,0 +1,128 @@
+//! The timestamp parsers: the input is a text.
+
+use leasewire::time::Timestamp;
+
+/// Both parsers agree with a naive one, and a time survives its text.
+pub fn check(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let in_body = Timestamp::parse(&text);
+    let in_header = Timestamp::parse_header(&text);
+    let times = [in_body, in_header].into_iter().flatten();
+    for time in times.filter(|time| has_text(*time)) {
+        let written = time.to_string();
+        assert_eq!(Timestamp::parse(&written), Some(time), "{written}");
+        assert_eq!(Timestamp::parse_header(&written), Some(time), "{written}");
+        assert_eq!(Timestamp::from_ms(time.ms()).ms(), time.ms());
+    }
+    let naive = naive(text.trim()).or_else(|| naive(&format!("{}Z", text.trim())));
+    assert_eq!(
+        in_body.map(Timestamp::us),
+        naive.map(|(us, _)| us),
+        "in a body"
+    );
+    let header = digits(&text).or_else(|| naive_utc(&text));
+    assert_eq!(in_header.map(Timestamp::us), header, "in a header");
+}
+
+/// True within the years 0 to 9999, which are all that RFC 3339 can write. An
+/// offset may lead out of them.
+pub fn has_text(time: Timestamp) -> bool {
+    const FROM: Timestamp = Timestamp::from_s(-62_167_219_200);
+    const TO: Timestamp = Timestamp::from_s(253_402_300_800);
+    FROM <= time && time < TO
+}
+
+/// Unix seconds of up to 11 digits, milliseconds of up to 14.
+fn digits(text: &str) -> Option<i64> {
+    let number: i64 = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())??;
+    match text.len() {
+        ..=11 => Some(number * 1_000_000),
+        12..=14 => Some(number * 1_000),
+        _ => None,
+    }
+}
+
+fn naive_utc(text: &str) -> Option<i64> {
+    naive(text)
+        .filter(|(_, offset_s)| *offset_s == 0)
+        .map(|(us, _)| us)
+}
+
+/// RFC 3339, digit by digit: microseconds since 1970, and the offset.
+fn naive(text: &str) -> Option<(i64, i64)> {
+    let text = text.as_bytes();
+    let number = |from: usize, to: usize| -> Option<i64> {
+        let digits = std::str::from_utf8(text.get(from..to)?).ok()?;
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| digits.parse().ok())?
+    };
+    let is = |at: usize, any: &[u8]| text.get(at).is_some_and(|byte| any.contains(byte));
+    if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":")) {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let days_in_month = [
+        31,
+        28 + i64::from(is_leap(year)),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    let days = *days_in_month.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
+    // 60 is a leap second.
+    if !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (fraction_us, offset_at) = fraction(text)?;
+    let offset_s = offset(text.get(offset_at..)?)?;
+    let years: i64 = (0..year).map(|year| 365 + i64::from(is_leap(year))).sum();
+    let before = days_in_month.iter().take(month as usize - 1).sum::<i64>();
+    // From the year 0 to 1970.
+    let days = years + before + day - 1 - 719_528;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset_s;
+    Some((seconds * 1_000_000 + fraction_us, offset_s))
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+/// Microseconds behind the point, and where the offset begins.
+fn fraction(text: &[u8]) -> Option<(i64, usize)> {
+    if text.get(19) != Some(&b'.') {
+        return Some((0, 19));
+    }
+    let digits = text[20..].iter().take_while(|byte| byte.is_ascii_digit());
+    let digits: Vec<i64> = digits.map(|byte| i64::from(byte - b'0')).collect();
+    let us = (0..6).fold(0, |us, at| us * 10 + digits.get(at).unwrap_or(&0));
+    (!digits.is_empty()).then_some((us, 20 + digits.len()))
+}
+
+/// Seconds of `Z` or `+hh:mm`; the sign may be a typographic minus.
+fn offset(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    if matches!(text, "Z" | "z") {
+        return Some(0);
+    }
+    let sign = if text.starts_with('+') { 1 } else { -1 };
+    let (hours, minutes) = text.strip_prefix(['+', '-', '−'])?.split_once(':')?;
+    let number = |text: &str| -> Option<i64> {
+        let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().ok())?
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 60 + minutes) * 60)
+}
