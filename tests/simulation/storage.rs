@@ -131,7 +131,10 @@ impl Database {
             Some(Bug::WatermarkOffByOne) if sql.starts_with("SELECT seq FROM events_") => {
                 ("seq BETWEEN ?1 AND", "seq BETWEEN ?1 + 1 AND")
             }
-            Some(Bug::AnyVersionOverwrites) => ("WHERE excluded.version > records.version", ""),
+            Some(Bug::AnyVersionOverwrites) => (
+                "WHERE (excluded.generation, excluded.version) > (records.generation, records.version)",
+                "",
+            ),
             Some(Bug::LateEventsWin) => (
                 "drift, occurred_at, version_key, last_seq,",
                 "drift, NULL, version_key, last_seq,",
