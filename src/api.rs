@@ -26,6 +26,11 @@ pub enum Route {
     },
     /// `GET /healthz`, open to all.
     Health,
+    /// `POST /v1/sources/{source}/test`, which wants the API's token too.
+    Test {
+        /// Name of the source, not necessarily a configured one.
+        source: String,
+    },
     /// Anything that wants the API's token.
     Api(Query),
 }
@@ -33,6 +38,8 @@ pub enum Route {
 /// A question to the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
+    /// `GET /v1/sources`.
+    Sources,
     /// `GET /v1/integrations`.
     Integrations(Page<(String, String)>),
     /// `GET /v1/integrations/{source}/{integration}`.
@@ -92,16 +99,19 @@ impl Route {
         if parts.iter().any(|part| part.is_empty()) {
             return Err(Problem::NotFound);
         }
-        let allow = if parts.first() == Some(&"webhooks") {
-            "POST"
-        } else {
-            "GET"
+        let allow = match parts.as_slice() {
+            ["webhooks", ..] | ["v1", "sources", _, "test"] => "POST",
+            _ => "GET",
         };
         let route = match parts.as_slice() {
             ["webhooks", source] => Ok(Self::Webhook {
                 source: (*source).to_owned(),
             }),
             ["healthz"] => Ok(Self::Health),
+            ["v1", "sources"] => Ok(Self::Api(Query::Sources)),
+            ["v1", "sources", source, "test"] => Ok(Self::Test {
+                source: (*source).to_owned(),
+            }),
             ["v1", "integrations", rest @ ..] => parse_query(rest, query).map(Self::Api),
             _ => Err(Problem::NotFound),
         };

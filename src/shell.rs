@@ -13,6 +13,7 @@ mod ledgers;
 mod log;
 mod object;
 mod read;
+mod sources;
 mod storage;
 mod tasks;
 
@@ -34,11 +35,12 @@ fn start() {
     }));
 }
 
-/// Every HTTP request; its response goes to `done`.
+/// Every HTTP request, with the platform's context of it; its response goes to
+/// `done`.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: JsValue, done: Function) {
+pub fn fetch(request: Request, env: JsValue, ctx: JsValue, done: Function) {
     tasks::start(async move {
-        let response = edge::fetch(request, env).await;
+        let response = edge::fetch(request, env, ctx).await;
         give(&done, &response);
     });
 }

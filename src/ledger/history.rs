@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::forward::{kind, time};
 use super::segments::FORWARDED;
 use super::{Ledger, first};
+use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
 use crate::json;
 use crate::record::CloudEvent;
@@ -54,6 +55,9 @@ struct Entry<'a> {
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// True for a test event, and left out for any other.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
@@ -238,6 +242,10 @@ impl<S: Sql> Ledger<S> {
             received_at: Timestamp::from_us(row.integer(6)?),
             bytes: row.number(7)?,
             reason,
+            test: self
+                .name
+                .as_ref()
+                .is_some_and(|name| name.integration == TEST_INTEGRATION),
         })
     }
 
