@@ -27,6 +27,11 @@ pub enum Route {
     },
     /// `GET /healthz`, open to all.
     Health,
+    /// `POST /v1/sources/{source}/test`, which wants the API's token too.
+    Test {
+        /// Name of the source, not necessarily a configured one.
+        source: String,
+    },
     /// Anything that wants the API's token.
     Api(Query),
     /// What the API can be told to do; it wants the token too.
@@ -36,6 +41,8 @@ pub enum Route {
 /// A question to the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
+    /// `GET /v1/sources`.
+    Sources,
     /// `GET /v1/integrations`.
     Integrations(Page<(String, String)>),
     /// `GET /v1/integrations/{source}/{integration}`.
@@ -96,8 +103,9 @@ impl Route {
             return Err(Problem::NotFound);
         }
         let allow = match parts.as_slice() {
-            ["webhooks", ..] => "POST",
-            ["v1", "integrations", _, _, "replay" | "redrive"] => "POST",
+            ["webhooks", ..]
+            | ["v1", "sources", _, "test"]
+            | ["v1", "integrations", _, _, "replay" | "redrive"] => "POST",
             _ => "GET",
         };
         let route = match parts.as_slice() {
@@ -111,6 +119,10 @@ impl Route {
             ["v1", "integrations", source, integration, "redrive"] => {
                 Ok(Self::Command(Command::Redrive(of(source, integration))))
             }
+            ["v1", "sources"] => Ok(Self::Api(Query::Sources)),
+            ["v1", "sources", source, "test"] => Ok(Self::Test {
+                source: (*source).to_owned(),
+            }),
             ["v1", "integrations", rest @ ..] => parse_query(rest, query).map(Self::Api),
             _ => Err(Problem::NotFound),
         };

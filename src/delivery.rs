@@ -9,7 +9,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::{self, Dialect, Meaning};
-use crate::event::{Content, Event};
+use crate::event::{Content, Event, TEST_INTEGRATION};
 use crate::filter::Filter;
 use crate::signature::{self, Authentic, DedupeKey, Presented, Unauthorized};
 use crate::source::Source;
@@ -41,7 +41,15 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
-/// What an admitted webhook says of itself, for the log.
+impl Delivery {
+    /// Turns it to where test events go, whatever its body names.
+    pub fn into_test(mut self) -> Self {
+        TEST_INTEGRATION.clone_into(&mut self.integration);
+        self
+    }
+}
+
+/// What is known of an admitted webhook, for the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Label {
     /// The provider's name of the event.
@@ -50,6 +58,8 @@ pub struct Label {
     pub model: Option<String>,
     /// The record's id.
     pub record_id: Option<String>,
+    /// Which of the source's secrets it is signed with: 1 for the first.
+    pub secret: u32,
 }
 
 /// A verified webhook.
@@ -81,16 +91,18 @@ fn address(source: &Source, body: Authentic, now: Timestamp) -> Result<Admitted,
     if let Some(time) = reading.signed_at {
         signature::check_age(time, source.accepted_age_s, now)?;
     }
-    let label = match &reading.meaning {
+    let mut label = match &reading.meaning {
         Meaning::Event(event) => label(event),
         Meaning::Ping => {
             return Ok(Admitted::Ping(Label {
                 event: Some("test.ping".to_owned()),
+                secret: body.secret(),
                 ..Label::default()
             }));
         }
         Meaning::Unclear(_) => Label::default(),
     };
+    label.secret = body.secret();
     let key = reading.identity.key(body.body());
     let integration = reading.integration.map_or_else(
         || source.default_integration.clone(),
@@ -120,5 +132,6 @@ fn label(event: &Event) -> Label {
         event: event.name.clone().map(Cow::into_owned),
         model,
         record_id,
+        ..Label::default()
     }
 }

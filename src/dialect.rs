@@ -38,6 +38,8 @@ use std::borrow::Cow;
 
 use crate::event::{Change, Event, Unclear};
 use crate::json::{self, Object};
+use crate::problem::Problem;
+use crate::sample::Wanted;
 use crate::signature::{DedupeKey, FUTURE_S, Scheme};
 use crate::time::Timestamp;
 
@@ -70,6 +72,10 @@ pub trait Dialect: Sync {
 
     /// What the body, a JSON object, says.
     fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a>;
+
+    /// The body of a test event. It names the integration of test events, and
+    /// no two of them are the same delivery.
+    fn sample(&self, wanted: &Wanted) -> Result<String, Problem>;
 }
 
 /// The dialect called `name`.
@@ -227,4 +233,15 @@ fn diff_or_payload<'a>(body: &Object<'a>) -> Result<Option<Change<'a>>, Unclear>
         return Ok(Some(Change::Sparse(payload)));
     }
     Ok(None)
+}
+
+/// The change in a sample of Propexo's or Propify's, as [`diff_or_payload`]
+/// reads it: an update states what is new, anything else is a new record.
+fn sample_change(wanted: &Wanted, is_update: bool) -> String {
+    if !is_update {
+        let fields = r#"{"status":"pending","rent_in_cents":210000}"#;
+        return format!(r#""payload":{}"#, wanted.fields_or(fields));
+    }
+    let new = wanted.fields_or(r#"{"status":"approved"}"#);
+    format!(r#""diff":{{"previous":{{}},"new":{new}}}"#)
 }

@@ -10,6 +10,10 @@ use crate::time::Timestamp;
 /// a name of a Durable Object may safely have, and far beyond any real one.
 pub const ID_BYTES_MAX: usize = 1_024;
 
+/// The integration of test events, in every source. All that it has is a
+/// test: no provider's integration is called so, and none may be by default.
+pub const TEST_INTEGRATION: &str = "leasewire-test";
+
 /// What kind of news an event is. Forwarded as the CloudEvent's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -54,6 +54,8 @@ pub mod ledger;
 pub mod problem;
 pub mod projection;
 pub mod record;
+pub mod sample;
+pub mod secret;
 pub mod signature;
 pub mod source;
 pub mod sql;

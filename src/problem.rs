@@ -22,6 +22,8 @@ pub enum Problem {
     TooLarge,
     /// The source has no usable secret, or its configuration is refused.
     SourceNotReady,
+    /// The same, for who may know why.
+    SourceUnusable(String),
     /// The ledger can't be reached, or didn't answer in time.
     LedgerUnavailable,
     /// The database can't be reached.
@@ -36,6 +38,8 @@ pub enum Problem {
     BadParameter(&'static str, &'static str),
     /// A command's body that can't be used: a sentence that says why.
     BadBody(String),
+    /// A field that the request doesn't have: its name, and those there are.
+    UnknownField(String, &'static str),
     /// No token, or not the right one.
     BadToken,
     /// The API has no token, so nobody can be let in.
@@ -46,12 +50,13 @@ impl Problem {
     /// HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::BadParameter(..) | Self::BadBody(_) => 400,
+            Self::BadParameter(..) | Self::UnknownField(..) | Self::BadBody(_) => 400,
             Self::BadSignature | Self::BadToken => 401,
             Self::UnknownSource | Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooLarge => 413,
             Self::SourceNotReady
+            | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
             | Self::DatabaseUnavailable
             | Self::TokenNotConfigured => 503,
@@ -64,12 +69,12 @@ impl Problem {
             Self::BadSignature => "bad_signature",
             Self::UnknownSource => "unknown_source",
             Self::TooLarge => "too_large",
-            Self::SourceNotReady => "source_not_ready",
+            Self::SourceNotReady | Self::SourceUnusable(_) => "source_not_ready",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::NotFound | Self::Unknown(_) => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
-            Self::BadParameter(..) => "bad_parameter",
+            Self::BadParameter(..) | Self::UnknownField(..) => "bad_parameter",
             Self::BadBody(_) => "bad_body",
             Self::BadToken => "bad_token",
             Self::TokenNotConfigured => "token_not_configured",
@@ -81,9 +86,10 @@ impl Problem {
         match self {
             Self::MethodNotAllowed(allow) => Some(("allow", (*allow).to_owned())),
             Self::BadToken => Some(("www-authenticate", "Bearer".to_owned())),
-            Self::SourceNotReady | Self::LedgerUnavailable | Self::DatabaseUnavailable => {
-                Some(("retry-after", RETRY_AFTER_S.to_string()))
-            }
+            Self::SourceNotReady
+            | Self::SourceUnusable(_)
+            | Self::LedgerUnavailable
+            | Self::DatabaseUnavailable => Some(("retry-after", RETRY_AFTER_S.to_string())),
             _ => None,
         }
     }
@@ -110,12 +116,12 @@ impl Problem {
             Self::BadSignature => "Bad signature",
             Self::UnknownSource => "Unknown source",
             Self::TooLarge => "Body too large",
-            Self::SourceNotReady => "Source not ready",
+            Self::SourceNotReady | Self::SourceUnusable(_) => "Source not ready",
             Self::LedgerUnavailable => "Ledger unavailable",
             Self::DatabaseUnavailable => "Database unavailable",
             Self::NotFound | Self::Unknown(_) => "Not found",
             Self::MethodNotAllowed(_) => "Method not allowed",
-            Self::BadParameter(..) => "Bad parameter",
+            Self::BadParameter(..) | Self::UnknownField(..) => "Bad parameter",
             Self::BadBody(_) => "Bad body",
             Self::BadToken => "Bad token",
             Self::TokenNotConfigured => "Token not configured",
@@ -132,6 +138,7 @@ impl Problem {
             Self::SourceNotReady => {
                 "This source is not fully configured: see the log for what is missing.".into()
             }
+            Self::SourceUnusable(why) => format!("{why}."),
             Self::LedgerUnavailable => {
                 "The event was not kept. Send it again; a repetition has no effect.".into()
             }
@@ -141,6 +148,11 @@ impl Problem {
             Self::MethodNotAllowed(allow) => format!("This path takes {allow}."),
             Self::BadParameter(name, must_be) => format!("`{name}` must be {must_be}."),
             Self::BadBody(why) => why.clone(),
+            Self::UnknownField(name, there_are) => {
+                const NAME_CHARS_MAX: usize = 64;
+                let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+                format!("`{name}` is unknown; there are {there_are}.")
+            }
             Self::BadToken => {
                 "Send the API's token in the header `authorization: Bearer <token>`.".into()
             }

@@ -14,6 +14,7 @@ mod log;
 mod object;
 mod operate;
 mod read;
+mod sources;
 mod storage;
 mod tasks;
 
@@ -35,11 +36,12 @@ fn start() {
     }));
 }
 
-/// Every HTTP request; its response goes to `done`.
+/// Every HTTP request, with the platform's context of it; its response goes to
+/// `done`.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: JsValue, done: Function) {
+pub fn fetch(request: Request, env: JsValue, ctx: JsValue, done: Function) {
     tasks::start(async move {
-        let response = edge::fetch(request, env).await;
+        let response = edge::fetch(request, env, ctx).await;
         give(&done, &response);
     });
 }

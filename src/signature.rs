@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::time::Timestamp;
 
@@ -40,17 +40,25 @@ pub struct Presented<'a> {
 
 /// A body whose signature was verified. Only [`verify`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authentic(Vec<u8>);
+pub struct Authentic {
+    body: Vec<u8>,
+    secret: u32,
+}
 
 impl Authentic {
     /// The raw body, as it was signed.
     pub fn body(&self) -> &[u8] {
-        &self.0
+        &self.body
+    }
+
+    /// Which of the secrets it is signed with: 1 for the first.
+    pub fn secret(&self) -> u32 {
+        self.secret
     }
 
     /// Takes the raw body out.
     pub fn into_body(self) -> Vec<u8> {
-        self.0
+        self.body
     }
 }
 
@@ -118,22 +126,54 @@ pub fn verify(
             (text, Some(time))
         }
     };
-    let mut matched = Choice::from(0);
-    for secret in secrets {
+    // The position of the first that matches; 0 while none has.
+    let mut matched = 0_u32;
+    for (position, secret) in (1_u32..).zip(secrets) {
         let secret = secret.as_ref();
         let Some(expected) = hmac(secret, &[signed_text.as_bytes(), &body]) else {
             continue;
         };
         // An empty secret is a key anybody knows.
-        matched |= expected.ct_eq(&signature) & Choice::from(u8::from(!secret.is_empty()));
+        let matches = expected.ct_eq(&signature) & Choice::from(u8::from(!secret.is_empty()));
+        matched.conditional_assign(&position, matches & matched.ct_eq(&0));
     }
-    if !bool::from(matched) {
+    if matched == 0 {
         return Err(Unauthorized::SignatureWrong);
     }
     if let Some(time) = signed_at {
         check_age(time, accepted_age_s, now)?;
     }
-    Ok(Authentic(body))
+    Ok(Authentic {
+        body,
+        secret: matched,
+    })
+}
+
+/// The headers with which [`verify`] takes `body` for authentic at `now`, as
+/// its provider would send them.
+pub fn sign(
+    scheme: &Scheme,
+    secret: &[u8],
+    body: &[u8],
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let timestamp = (now.ms() / 1_000).to_string();
+    let time = scheme.timestamp_header.map(|header| (header, timestamp));
+    let signed_text = time.as_ref().map_or("", |(_, text)| text);
+    let digits = hmac(secret, &[signed_text.as_bytes(), body])
+        .map(|digest| HEXLOWER_PERMISSIVE.encode(&digest))
+        .unwrap_or_default();
+    let signature = (scheme.header, format!("{}{digits}", scheme.prefix));
+    time.into_iter().chain([signature]).collect()
+}
+
+/// What a secret of the source `source` is known by where it must not be
+/// told: 32 bits, enough to tell the few of one source apart, and far too few
+/// to find it by. Two sources with the same secret show nothing of it.
+pub fn fingerprint(source: &str, secret: &[u8]) -> String {
+    let digest = hmac(secret, &[b"leasewire secret id\0", source.as_bytes()]);
+    let hex = digest.map(|digest| HEXLOWER_PERMISSIVE.encode(&digest));
+    hex.unwrap_or_default().chars().take(8).collect()
 }
 
 /// Refuses a signed `time` older than `accepted_age_s` or more than

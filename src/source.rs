@@ -12,7 +12,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use crate::dialect::{self, Dialect};
-use crate::event::is_usable_id;
+use crate::event::{TEST_INTEGRATION, is_usable_id};
 use crate::filter::{self, Filter};
 use crate::json::{self, Object};
 use crate::signature::FUTURE_S;
@@ -150,6 +150,11 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         return Err(refuse(
             "`default_integration` is not a usable id".to_owned(),
         ));
+    }
+    if default_integration == TEST_INTEGRATION {
+        return Err(refuse(format!(
+            "`default_integration` can't be `{TEST_INTEGRATION}`, which is for test events"
+        )));
     }
     let spans = spans(&settings, dialect).map_err(refuse)?;
     Ok(Source {

@@ -12,6 +12,7 @@ use common::{Database, at, delivery};
 use leasewire::json;
 use leasewire::ledger::Ledger;
 use leasewire::projection::{Projection, announcement};
+use leasewire::secret;
 
 /// One of everything, as it came in, a second apart.
 const DELIVERIES: [(&str, &str); 12] = [
@@ -130,13 +131,14 @@ fn d1_tables_and_rows() {
     let now = at("2026-03-25T15:01:00Z");
     let mut statements = projection.statements(at("2026-03-25T15:00:20Z"), now);
     statements.push(announcement(&ledger.state().unwrap().unwrap()));
+    statements.push(secret::note("propexo", "a secret", now));
     for statement in statements {
         d1.run(&statement);
     }
     let mut text = d1
         .dump("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
         .join("\n");
-    for table in ["integrations", "records"] {
+    for table in ["integrations", "records", "secrets_used"] {
         text.push_str(&format!("\n\n-- {table}\n"));
         text.push_str(&d1.dump(&format!("SELECT * FROM {table}")).join("\n"));
     }

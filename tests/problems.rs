@@ -106,6 +106,20 @@ fn table() -> Vec<Row> {
             r#"{"type":"urn:leasewire:problem:token-not-configured","title":"Token not configured","status":503,"detail":"Set the secret API_TOKEN to open the API: `wrangler secret put API_TOKEN`."}"#,
         ),
         (
+            Problem::SourceUnusable("source `a`: the secret A is missing".to_owned()),
+            503,
+            "source_not_ready",
+            Some(("retry-after", "30")),
+            r#"{"type":"urn:leasewire:problem:source-not-ready","title":"Source not ready","status":503,"detail":"source `a`: the secret A is missing."}"#,
+        ),
+        (
+            Problem::UnknownField("events".to_owned(), "`event` and `payload`"),
+            400,
+            "bad_parameter",
+            None,
+            r#"{"type":"urn:leasewire:problem:bad-parameter","title":"Bad parameter","status":400,"detail":"`events` is unknown; there are `event` and `payload`."}"#,
+        ),
+        (
             Problem::BadBody("The body must be a JSON object.".to_owned()),
             400,
             "bad_body",
@@ -132,14 +146,16 @@ fn place(problem: &Problem) -> usize {
         Problem::BadParameter(..) => 10,
         Problem::BadToken => 11,
         Problem::TokenNotConfigured => 12,
-        Problem::BadBody(_) => 13,
+        Problem::SourceUnusable(_) => 13,
+        Problem::UnknownField(..) => 14,
+        Problem::BadBody(_) => 15,
     }
 }
 
 #[test]
 fn every_refusal_is_in_the_table() {
     let places: Vec<usize> = table().iter().map(|row| place(&row.0)).collect();
-    assert_eq!(places, (0..=13).collect::<Vec<_>>());
+    assert_eq!(places, (0..=15).collect::<Vec<_>>());
 }
 
 #[test]

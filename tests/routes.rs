@@ -57,6 +57,12 @@ fn webhook(source: &str) -> Route {
     }
 }
 
+fn test_of(source: &str) -> Route {
+    Route::Test {
+        source: source.to_owned(),
+    }
+}
+
 #[test]
 fn paths_and_their_methods() {
     let table = [
@@ -82,7 +88,11 @@ fn paths_and_their_methods() {
         ),
         ("GET", "/v1/integrations/s/i/events", events(None, 100)),
         ("GET", "/v1/integrations/s/i/events/17", event(17)),
+        ("GET", "/v1/sources", Route::Api(Query::Sources)),
+        ("POST", "/v1/sources/propexo/test", test_of("propexo")),
+        ("POST", "/v1/sources/no%20such/test", test_of("no such")),
         // Words of the path as names.
+        ("POST", "/v1/sources/test/test", test_of("test")),
         ("POST", "/webhooks/webhooks", webhook("webhooks")),
         (
             "GET",
@@ -159,6 +169,12 @@ fn paths_that_there_are_not() {
         "/v1/integrations/s/i/Records/leases",
         "/v1/integrations/s/i/records/leases/1/2",
         "/v1/integrations/s/i/events/1/2",
+        "/v1/source",
+        "/v1/sources/propexo",
+        "/v1/sources/test",
+        "/v1/sources/propexo/tests",
+        "/v1/sources/propexo/test/1",
+        "/v1/integrations/propexo/test/test",
         "/favicon.ico",
         "/.env",
         // An encoded slash doesn't separate.
@@ -187,6 +203,9 @@ fn a_slash_at_the_end_makes_another_path() {
         "/v1/",
         "/v1/integrations/",
         "/v1/integrations/s/",
+        "/v1/sources/",
+        "/v1/sources//test",
+        "/v1/sources/propexo/test/",
         "/v1/integrations/s/i/",
         "/v1/integrations/s/i/records/",
         "/v1/integrations/s/i/records/leases/",

@@ -8,7 +8,8 @@ use leasewire::signature::Unauthorized::{
     TimestampMissing, TooOld,
 };
 use leasewire::signature::{
-    DedupeKey, Presented, Scheme, Unauthorized, check_age, hmac, token_matches, verify,
+    DedupeKey, Presented, Scheme, Unauthorized, check_age, hmac, sign as sign_headers,
+    token_matches, verify,
 };
 use leasewire::time::Timestamp;
 use proptest::prelude::*;
@@ -405,6 +406,55 @@ fn every_secret_of_a_rotation_counts() {
             Err(SignatureWrong),
             "{other:?}"
         );
+    }
+}
+
+#[test]
+fn it_is_told_which_secret_matched() {
+    let position = |secrets: &[&str]| {
+        let presented = Presented {
+            signature: Some(SIGNATURE),
+            timestamp: None,
+        };
+        verify(
+            scheme("propexo"),
+            secrets,
+            presented,
+            BODY.to_vec(),
+            None,
+            NOW,
+        )
+        .map(|authentic| authentic.secret())
+    };
+    let table = [
+        (vec![SECRET], Ok(1)),
+        (vec![SECRET, "new"], Ok(1)),
+        (vec!["old", SECRET], Ok(2)),
+        (vec!["old", "older", SECRET, "new"], Ok(3)),
+        // The first of two that are the same.
+        (vec!["old", SECRET, SECRET], Ok(2)),
+        (vec!["", SECRET], Ok(2)),
+        (vec!["old", "new"], Err(SignatureWrong)),
+    ];
+    for (secrets, expected) in table {
+        assert_eq!(position(&secrets), expected, "{secrets:?}");
+    }
+}
+
+#[test]
+fn our_own_signature_is_what_a_provider_sends() {
+    for dialect in dialect::DIALECTS {
+        let scheme = dialect.scheme();
+        let headers = sign_headers(scheme, SECRET.as_bytes(), BODY, NOW);
+        let (digits, time) = match dialect.name() {
+            "real-estate" => (SIGNATURE_WITH_TIME, Some("1774450800")),
+            _ => (SIGNATURE, None),
+        };
+        let mut expected = vec![(scheme.header, format!("{}{digits}", scheme.prefix))];
+        if let Some((header, time)) = scheme.timestamp_header.zip(time) {
+            expected.insert(0, (header, time.to_owned()));
+        }
+        assert_eq!(headers, expected);
     }
 }
 

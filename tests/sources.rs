@@ -328,6 +328,20 @@ fn settings_are_a_table() {
 }
 
 #[test]
+fn the_integration_of_tests_is_nobodys_default() {
+    assert_eq!(
+        refusal(&with(
+            "propexo",
+            r#","default_integration":"leasewire-test""#
+        ))
+        .as_deref(),
+        Some(
+            "source `a`: `default_integration` can't be `leasewire-test`, which is for test events"
+        )
+    );
+}
+
+#[test]
 fn refusals_of_spans() {
     let window = "accepted age and 300 s of clock difference, or a request could be replayed";
     let history = "the history is what duplicates are recognised by";

@@ -9,8 +9,10 @@
 use std::borrow::Cow;
 
 use super::{Dialect, Identity, Meaning, Reading};
-use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
-use crate::json::Object;
+use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
+use crate::json::{self, Object};
+use crate::problem::Problem;
+use crate::sample::Wanted;
 use crate::signature::Scheme;
 use crate::time::Timestamp;
 
@@ -55,6 +57,28 @@ impl Dialect for MeterBase {
                 name => Meaning::from(event(body, name, time)),
             },
         }
+    }
+
+    fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
+        let name = wanted.event_or("data.new");
+        let (unique, test) = (wanted.unique, TEST_INTEGRATION);
+        let rest = match name {
+            "test.ping" => format!(r#""data":{}"#, wanted.fields_or("{}")),
+            "sync.complete" => format!(
+                r#""connection_id":"{test}","sync_id":"sync_{unique}","stats":{}"#,
+                wanted.fields_or(r#"{"units_synced":1,"errors":0}"#)
+            ),
+            // A time alone could be another one's.
+            _ => format!(
+                r#""connection_id":"{test}","test":"{unique}","resource_type":"unit","data":{}"#,
+                wanted.record_or(r#"{"unit_number":"305","status":"vacant"}"#)
+            ),
+        };
+        Ok(format!(
+            r#"{{"event":{},"timestamp":"{}",{rest}}}"#,
+            json::to_json(&name),
+            wanted.now,
+        ))
     }
 }
 

@@ -14,9 +14,11 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, Identity, Meaning, Reading, diff_or_payload};
-use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
-use crate::json::Object;
+use super::{Dialect, Identity, Meaning, Reading, diff_or_payload, sample_change};
+use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
+use crate::json::{self, Object};
+use crate::problem::Problem;
+use crate::sample::Wanted;
 use crate::signature::Scheme;
 
 /// The dialect `propexo`.
@@ -50,6 +52,57 @@ impl Dialect for Propexo {
             meaning: Meaning::from(envelope.event()),
         }
     }
+
+    fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
+        let name = wanted.event_or("DATA_NEW");
+        Ok(match control(name) {
+            Some(kind) => sample_notice(wanted, name, kind),
+            None => sample_record(wanted, name),
+        })
+    }
+}
+
+/// Envelope C, whose job makes it one event for ever.
+fn sample_record(wanted: &Wanted, name: &str) -> String {
+    format!(
+        concat!(
+            r#"{{"trigger":{name},"data":{{"job_id":"job_{unique}","root_job_id":"job_{unique}","#,
+            r#""integration_id":"{test}","job_type":"READ_LEASES","vendor":"LEASEWIRE","#,
+            r#""event":{name},"record_id":{id},"object":"leases",{change}}},"#,
+            r#""meta":{{"object":"leases","integration_id":"{test}"}}}}"#
+        ),
+        name = json::to_json(&name),
+        unique = wanted.unique,
+        test = TEST_INTEGRATION,
+        id = json::to_json(&wanted.record_id()),
+        change = sample_change(wanted, name == "DATA_UPDATE"),
+    )
+}
+
+/// Envelope E, flat. Its own fields come last, where no payload hides them.
+fn sample_notice(wanted: &Wanted, name: &str, kind: Kind) -> String {
+    let (unique, usual) = match kind {
+        Kind::FirstSyncCompleted | Kind::SyncCompleted => (
+            "job_schedule_id",
+            r#"{"successful_job_count":1,"failed_job_count":0,"is_sync_finished":true}"#,
+        ),
+        Kind::WriteFailed => (
+            "root_job_id",
+            r#"{"write_status":"FAILURE","errors":["This is a test"]}"#,
+        ),
+        _ => ("job_id", r#"{"job_type":"READ_LEASES"}"#),
+    };
+    let fields = wanted.fields_or(usual);
+    let own = format!(
+        r#"{{"event":{},"integration_id":"{TEST_INTEGRATION}","vendor":"LEASEWIRE","{unique}":"test_{}"}}"#,
+        json::to_json(&name),
+        wanted.unique,
+    );
+    let mut body = Object::parse(&fields).unwrap_or_default();
+    for (name, value) in Object::parse(&own).unwrap_or_default().iter() {
+        body.set(name, value);
+    }
+    body.to_json()
 }
 
 /// Any of the envelopes, opened.

@@ -2,9 +2,11 @@
 //! `{meta:{object,integration_id}, record_id, diff:{previous,new}}`, from the
 //! sample in its webhook guide. It signs the raw body and no time.
 
-use super::{Dialect, Identity, Meaning, Reading, diff_or_payload};
-use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
-use crate::json::Object;
+use super::{Dialect, Identity, Meaning, Reading, diff_or_payload, sample_change};
+use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
+use crate::json::{self, Object};
+use crate::problem::Problem;
+use crate::sample::Wanted;
 use crate::signature::Scheme;
 
 /// The dialect `propify`.
@@ -37,6 +39,25 @@ impl Dialect for Propify {
             signed_at: None,
             meaning: Meaning::from(event(body, &meta)),
         }
+    }
+
+    /// No body names its event: there are a new record and a change. Nor has
+    /// one an id, so it gets something of its own in `meta`.
+    fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
+        let is_update = match wanted.event_or("DATA_NEW") {
+            "DATA_NEW" => false,
+            "DATA_UPDATE" => true,
+            _ => {
+                let these = "`DATA_NEW` or `DATA_UPDATE` for this source";
+                return Err(Problem::BadParameter("event", these));
+            }
+        };
+        Ok(format!(
+            r#"{{"meta":{{"object":"leases","integration_id":"{TEST_INTEGRATION}","test":"{}"}},"record_id":{},{}}}"#,
+            wanted.unique,
+            json::to_json(&wanted.record_id()),
+            sample_change(wanted, is_update),
+        ))
     }
 }
 

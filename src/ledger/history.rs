@@ -8,6 +8,7 @@ use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::FORWARDED;
 use super::{Ledger, first};
+use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
 use crate::json;
 use crate::record::CloudEvent;
@@ -60,6 +61,9 @@ struct Entry<'a> {
     replay: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// True for a test event, and left out for any other.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    test: bool,
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
@@ -250,6 +254,10 @@ impl<S: Sql> Ledger<S> {
             bytes: row.number(7)?,
             replay: replay.is_some(),
             reason,
+            test: self
+                .name
+                .as_ref()
+                .is_some_and(|name| name.integration == TEST_INTEGRATION),
         })
     }
 

@@ -3,7 +3,8 @@
 use wasm_bindgen::JsValue;
 use worker::js_sys::{Array, Uint8Array};
 
-use super::{error_text, glue, property};
+use super::log::{Level, Line};
+use super::{error_text, glue, property, tasks};
 use crate::projection::Statement;
 use crate::sql::Value;
 
@@ -13,6 +14,19 @@ pub async fn run(env: &JsValue, statements: &[Statement]) -> Result<(), String> 
     glue::batch(&property(env, "DB"), statements)
         .await
         .map_err(|error| error_text(&error))
+}
+
+/// Runs `statement` behind the answer to a request, whose `ctx` keeps the
+/// Worker up for it. A failure is only logged, as `message`.
+pub fn run_behind(env: &JsValue, ctx: &JsValue, statement: Statement, message: &'static str) {
+    let env = env.clone();
+    tasks::start_behind(ctx, async move {
+        if let Err(why) = run(&env, &[statement]).await {
+            let mut line = Line::new(Level::Warn, message);
+            line.reason = Some(why);
+            line.write();
+        }
+    });
 }
 
 /// The rows of `query` as JSON, each as an array of its columns.

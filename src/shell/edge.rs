@@ -9,53 +9,93 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{glue, ledgers, now, operate, read};
+use super::{database, glue, ledgers, now, operate, read, sources};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
 use crate::problem::Problem;
+use crate::secret;
 use crate::signature::Presented;
 
-/// Answers a request and logs it.
-pub async fn fetch(request: Request, env: JsValue) -> Response {
-    let started = now();
-    let mut line = Line::default();
-    let answer = route(&request, &env, &mut line).await;
-    let response = match answer {
-        Ok(json) => {
-            let status = line.status.unwrap_or(200);
-            line.status = Some(status);
-            glue::respond(status, "application/json", &json, None, None)
-        }
-        Err(problem) => {
-            line.refused(&problem);
-            refuse(&problem)
-        }
-    };
-    line.write_since(started);
-    response
+/// Who sends a request. No request can say so itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody out there.
+    Outside,
+    /// This Worker: a test event.
+    Test,
 }
 
-async fn route(request: &Request, env: &JsValue, line: &mut Line) -> Result<String, Problem> {
+/// Answers a request from outside.
+pub async fn fetch(request: Request, env: JsValue, ctx: JsValue) -> Response {
+    match handle(&request, &env, &ctx, Origin::Outside).await {
+        Ok((status, json)) => glue::respond(status, "application/json", &json, None, None),
+        Err(problem) => refuse(&problem),
+    }
+}
+
+/// What a request is answered with, status and JSON; it is logged.
+pub async fn handle(
+    request: &Request,
+    env: &JsValue,
+    ctx: &JsValue,
+    origin: Origin,
+) -> Result<(u16, String), Problem> {
+    let started = now();
+    let mut line = Line {
+        test: origin == Origin::Test,
+        ..Line::default()
+    };
+    let answer = route(request, env, ctx, origin, &mut line).await;
+    let status = *line.status.get_or_insert(200);
+    if let Err(problem) = &answer {
+        line.refused(problem);
+    }
+    line.write_since(started);
+    answer.map(|json| (status, json))
+}
+
+async fn route(
+    request: &Request,
+    env: &JsValue,
+    ctx: &JsValue,
+    origin: Origin,
+    line: &mut Line,
+) -> Result<String, Problem> {
     let url = request.url();
     let (path, query) = split(&url);
     let method = request.method();
     line.message = format!("{method} {path}");
     let route = Route::parse(&method, path, query);
     // Who has no token learns nothing of the API, not even what is a path.
-    if is_api(path) || matches!(route, Ok(Route::Api(_) | Route::Command(_))) {
+    let wants_token = matches!(
+        route,
+        Ok(Route::Api(_) | Route::Command(_) | Route::Test { .. })
+    );
+    if is_api(path) || wants_token {
         let headers = request.headers();
         let authorization = headers.get("authorization").ok().flatten();
         read::authorize(env, authorization.as_deref())?;
     }
     match route? {
-        Route::Webhook { source } => webhook(request, env, source, line).await,
+        Route::Webhook { source } => webhook(request, env, ctx, source, origin, line).await,
         Route::Health => Ok(format!(
             r#"{{"status":"ok","version":"{}"}}"#,
             env!("CARGO_PKG_VERSION")
         )),
         Route::Api(query) => read::answer(env, query, line).await,
         Route::Command(command) => operate::obey(request, env, command, line).await,
+        Route::Test { source } => {
+            line.outcome = Some("tested");
+            line.source = Some(source.clone());
+            let asked = body(request, BODY_BYTES_MAX)
+                .await
+                .map_err(|problem| match problem {
+                    Problem::TooLarge => problem,
+                    _ => Problem::BadParameter("body", "a JSON object"),
+                })?;
+            sources::test(env, ctx, &source, &asked).await
+        }
     }
 }
 
@@ -69,7 +109,9 @@ fn split(url: &str) -> (&str, &str) {
 async fn webhook(
     request: &Request,
     env: &JsValue,
+    ctx: &JsValue,
     name: String,
+    origin: Origin,
     line: &mut Line,
 ) -> Result<String, Problem> {
     let ready = environment::source(env, &name).map_err(|not_ready| match not_ready {
@@ -82,17 +124,36 @@ async fn webhook(
     line.source = Some(name);
     let body = body(request, BODY_BYTES_MAX).await?;
     line.bytes = Some(body.len());
-    match verify(request, &ready, body, line)? {
-        Admitted::Ping(label) => {
-            line.label(label);
+    let (label, delivery) = match verify(request, &ready, body, line)? {
+        Admitted::Ping(label) => (label, None),
+        Admitted::Delivery(delivery, label) => (label, Some(delivery)),
+    };
+    if origin == Origin::Outside {
+        note_use(env, ctx, &ready, label.secret);
+    }
+    line.label(label);
+    match delivery {
+        None => {
             line.outcome = Some("pong");
             Ok(r#"{"status":"pong"}"#.to_owned())
         }
-        Admitted::Delivery(delivery, label) => {
-            line.label(label);
+        Some(mut delivery) => {
+            if origin == Origin::Test {
+                delivery = delivery.into_test();
+            }
             line.integration = Some(delivery.integration.clone());
             hand_over(env, delivery, line).await
         }
+    }
+}
+
+/// Writes down, behind the answer and seldom, that a secret was used. Our own
+/// test events don't count: they would keep an old secret looking alive.
+fn note_use(env: &JsValue, ctx: &JsValue, ready: &Ready, position: u32) {
+    let now = now();
+    if let Some(secret) = ready.to_note(position, now) {
+        let note = secret::note(&ready.source.name, secret, now);
+        database::run_behind(env, ctx, note, "use of a secret not noted");
     }
 }
 

@@ -55,9 +55,9 @@ function call(work) {
 }
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     try {
-      return await call((done) => wasm.fetch(request, env, done));
+      return await call((done) => wasm.fetch(request, env, ctx, done));
     } catch (error) {
       console.error(JSON.stringify({ level: "error", message: "request failed", error: String(error) }));
       const problem = {

@@ -10,13 +10,26 @@ use worker::js_sys::JSON;
 use super::property;
 use crate::dialect::Dialect;
 use crate::filter::Filter;
+use crate::secret::{self, Binding, Listed, Noted};
 use crate::source::{Source, Sources};
+use crate::time::Timestamp;
 
 /// A source that can be used.
 pub struct Ready {
     pub source: Source,
     /// Values of its secrets; none is empty.
     pub secrets: Vec<String>,
+    noted: RefCell<Noted>,
+}
+
+impl Ready {
+    /// The secret at `position`, if its use `now` is to be written down.
+    pub fn to_note(&self, position: u32, now: Timestamp) -> Option<&str> {
+        let index = usize::try_from(position).ok()?.checked_sub(1)?;
+        let secret = self.secrets.get(index)?;
+        let due = self.noted.borrow_mut().is_due(position, now);
+        due.then_some(secret)
+    }
 }
 
 /// Why a source can't be used.
@@ -48,7 +61,11 @@ pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
         Some(Ok(source)) => source.clone(),
     };
     let secrets = secrets(env, &source).map_err(NotReady::Misconfigured)?;
-    let ready = Rc::new(Ready { source, secrets });
+    let ready = Rc::new(Ready {
+        source,
+        secrets,
+        noted: RefCell::default(),
+    });
     READY.with_borrow_mut(|all| all.insert(name.to_owned(), ready.clone()));
     Ok(ready)
 }
@@ -76,6 +93,30 @@ fn with_source<T>(env: &JsValue, name: &str, work: impl FnOnce(&Source) -> T) ->
     source.as_ref().ok().map(work)
 }
 
+/// What `give` makes of all configured sources, usable or not; and if the
+/// configuration is none at all, why.
+pub fn with_all<T>(env: &JsValue, give: impl FnOnce(&[Listed], Option<&str>) -> T) -> T {
+    let sources = sources(env);
+    let sources = match sources.as_ref() {
+        Ok(sources) => sources,
+        Err(why) => return give(&[], Some(why)),
+    };
+    let listed = sources.iter().map(|(name, source)| {
+        let (source, refused) = match source {
+            Ok(source) => (Some(source), None),
+            Err(why) => (None, Some(why.to_string())),
+        };
+        let bindings = source.map_or_else(Vec::new, |source| bindings(env, source));
+        Listed {
+            name,
+            source,
+            problem: refused.or_else(|| secret::missing(name, &bindings)),
+            bindings,
+        }
+    });
+    give(&listed.collect::<Vec<_>>(), None)
+}
+
 /// The API's token; `None` if none is configured.
 pub fn api_token(env: &JsValue) -> Option<String> {
     property(env, "API_TOKEN")
@@ -98,18 +139,20 @@ fn sources(env: &JsValue) -> Rc<Result<Sources, String>> {
 /// The values of a source's secrets. A binding may hold several, separated by
 /// white space; one that holds none makes the source unusable.
 fn secrets(env: &JsValue, source: &Source) -> Result<Vec<String>, String> {
-    let mut secrets = Vec::new();
-    for name in &source.secrets {
-        let value = property(env, name).as_string().unwrap_or_default();
-        let before = secrets.len();
-        secrets.extend(value.split_whitespace().map(str::to_owned));
-        if secrets.len() == before {
-            return Err(format!(
-                "source `{}`: the secret {name} is missing or empty; set it with \
-                 `wrangler secret put {name}`, locally in .dev.vars",
-                source.name
-            ));
-        }
+    let bindings = bindings(env, source);
+    match secret::missing(&source.name, &bindings) {
+        Some(why) => Err(why),
+        None => Ok(bindings
+            .into_iter()
+            .flat_map(|binding| binding.values)
+            .collect()),
     }
-    Ok(secrets)
+}
+
+fn bindings(env: &JsValue, source: &Source) -> Vec<Binding> {
+    let read = |name: &String| {
+        let text = property(env, name).as_string().unwrap_or_default();
+        Binding::new(name, &text)
+    };
+    source.secrets.iter().map(read).collect()
 }

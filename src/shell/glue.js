@@ -53,6 +53,18 @@ export function respond(status, type, body, name, value) {
   return new Response(body, { status, headers });
 }
 
+/** A POST of our own, that never leaves the Worker; `headers` are pairs of name and value. */
+export function newRequest(path, headers, body) {
+  return new Request(`http://localhost${path}`, { method: "POST", headers, body });
+}
+
+/** Keeps the Worker up behind its answer, until what is returned is called. */
+export function keepUp(ctx) {
+  let done;
+  ctx.waitUntil(new Promise((resolve) => (done = resolve)));
+  return done;
+}
+
 /** Hands `bytes` to the ledger `name` and gives its answer. Throws if there is none within `ms`. */
 export async function callLedger(namespace, name, bytes, ms) {
   const deadline = Date.now() + ms;

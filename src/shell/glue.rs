@@ -1,7 +1,7 @@
 //! The platform's calls, as `glue.js` has them.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Array, Uint8Array};
+use worker::js_sys::{Array, Function, Uint8Array};
 use worker::web_sys::{Request, Response};
 
 use super::tasks::wait;
@@ -21,6 +21,12 @@ extern "C" {
         header: Option<&str>,
         value: Option<&str>,
     ) -> Response;
+
+    #[wasm_bindgen(js_name = newRequest)]
+    fn new_post(path: &str, headers: Array, body: &str) -> Request;
+
+    #[wasm_bindgen(js_name = keepUp, catch)]
+    pub fn keep_up(ctx: &JsValue) -> Result<Function, JsValue>;
 
     #[wasm_bindgen(js_name = callLedger, catch)]
     fn ledger_promise(
@@ -59,6 +65,12 @@ extern "C" {
 
     #[wasm_bindgen(js_name = sleep, catch)]
     fn sleep_promise(ms: u32) -> Result<JsValue, JsValue>;
+}
+
+/// A POST of our own.
+pub fn new_request(path: &str, headers: &[(&str, String)], body: &str) -> Request {
+    let pair = |(name, value): &(&str, String)| Array::of2(&(*name).into(), &value.into());
+    new_post(path, headers.iter().map(pair).collect(), body)
 }
 
 pub async fn read_body(request: &Request, max: u32) -> Result<JsValue, JsValue> {

@@ -24,6 +24,11 @@ pub struct Line {
     pub outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// Which of the source's secrets a webhook is signed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,11 +78,12 @@ impl Line {
         };
     }
 
-    /// What the delivery says of itself.
+    /// What is known of the delivery.
     pub fn label(&mut self, label: Label) {
         self.event = label.event;
         self.model = label.model;
         self.record_id = label.record_id;
+        self.secret = Some(label.secret);
     }
 
     /// Writes the line for a request that came in at `started`.

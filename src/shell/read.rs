@@ -6,7 +6,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
 use super::log::Line;
-use super::{database, environment, ledgers};
+use super::{database, environment, ledgers, sources};
 use crate::api::{self, Of, Query};
 use crate::ledger::Call;
 use crate::problem::Problem;
@@ -30,6 +30,7 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
     let unavailable = Problem::DatabaseUnavailable;
     let no_event = Problem::Unknown("event");
     match query {
+        Query::Sources => sources::list(env, line).await,
         Query::Integrations(page) => {
             let rows = select(env, &api::select_integrations(&page), line).await?;
             api::integrations_page(&rows, page.limit).ok_or(unavailable)

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use wasm_bindgen::prelude::*;
 
-use super::glue;
+use super::{give, glue};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -43,6 +43,18 @@ pub fn start(task: impl Future<Output = ()> + 'static) {
         tasks.last
     });
     proceed(number, Box::pin(task));
+}
+
+/// The same, with the Worker kept up until the task ends. `ctx` is that of the
+/// request; without it, what waits when the answer is given may be dropped.
+pub fn start_behind(ctx: &JsValue, task: impl Future<Output = ()> + 'static) {
+    let done = glue::keep_up(ctx);
+    start(async move {
+        task.await;
+        if let Ok(done) = done {
+            give(&done, &JsValue::UNDEFINED);
+        }
+    });
 }
 
 /// Waits until `promise` settles.

@@ -76,7 +76,8 @@ impl Database {
     pub fn migrate(&self) {
         let tables = concat!(
             include_str!("../../migrations/0001_records.sql"),
-            include_str!("../../migrations/0002_replay.sql")
+            include_str!("../../migrations/0002_replay.sql"),
+            include_str!("../../migrations/0003_secrets.sql"),
         );
         self.connection.execute_batch(tables).unwrap();
     }

@@ -112,6 +112,12 @@ class Leasewire {
     return request(this.url + path + query, { headers });
   }
 
+  /** Calls the API with its token; `path` is what stands behind /v1/. */
+  api(method, path, body) {
+    const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
+    return request(`${this.url}/v1/${path}`, { method, headers, body });
+  }
+
   /** The ledger's own state; null where there is no such integration. */
   async state(source, integration) {
     const answer = await this.get(source, integration);

@@ -30,6 +30,11 @@ pub fn check(input: &[u8]) {
             assert_eq!(method, "POST");
         }
         Ok(Route::Health) => assert_eq!(method, "GET"),
+        Ok(Route::Test { source }) => {
+            assert_eq!(method, "POST");
+            let path = format!("/v1/sources/{}/test", segment(&source));
+            assert_eq!(Route::parse("POST", &path, ""), Ok(Route::Test { source }));
+        }
         Ok(Route::Command(Command::Replay(of))) => check_command(&method, &of, "replay"),
         Ok(Route::Command(Command::Redrive(of))) => check_command(&method, &of, "redrive"),
         Ok(Route::Api(asked)) => {
@@ -63,6 +68,7 @@ fn check_command(method: &str, of: &Of, name: &str) {
 fn check_query(query: &Query) {
     let limit = |limit: u64| assert!((1..=LIMIT_MAX).contains(&limit), "a limit of {limit}");
     match query {
+        Query::Sources => {}
         Query::Integrations(page) => {
             limit(page.limit);
             check_statement(&api::select_integrations(page));
@@ -98,6 +104,7 @@ fn base(of: &Of) -> String {
 fn write(query: &Query) -> (String, String) {
     let none = String::new;
     match query {
+        Query::Sources => ("/v1/sources".to_owned(), none()),
         Query::Integrations(page) => {
             let cursor = |(source, integration): &(String, String)| {
                 format!("{}/{}", segment(source), segment(integration))

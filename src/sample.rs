@@ -1,0 +1,138 @@
+//! Test events: what is asked for, and what is told of it.
+//!
+//! A dialect writes the sample, the gateway signs it, and it comes in through
+//! the front door like any webhook. All of them go to the integration
+//! [`TEST_INTEGRATION`](crate::event::TEST_INTEGRATION): their bodies name it,
+//! so that one sent again from outside is a duplicate there and touches no
+//! real record.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::json::{self, Object};
+use crate::problem::Problem;
+use crate::time::Timestamp;
+
+/// Longest name of an event: far beyond any provider's.
+const EVENT_BYTES_MAX: usize = 256;
+
+/// A test event that is wanted.
+pub struct Wanted<'a> {
+    event: Option<Cow<'a, str>>,
+    /// The fields it is to carry.
+    pub payload: Option<Object<'a>>,
+    /// Letters and digits that no other test event has, so that none is taken
+    /// for a repetition.
+    pub unique: &'a str,
+    /// When it happens.
+    pub now: Timestamp,
+}
+
+impl<'a> Wanted<'a> {
+    /// Reads the body of a request, `{"event": …, "payload": …}`.
+    pub fn parse(body: &'a [u8], unique: &'a str, now: Timestamp) -> Result<Self, Problem> {
+        let body = std::str::from_utf8(body).ok().and_then(Object::parse);
+        let body = body.ok_or(Problem::BadParameter("body", "a JSON object"))?;
+        if let Some((name, _)) = body
+            .iter()
+            .find(|(name, _)| !matches!(*name, "event" | "payload"))
+        {
+            let there_are = "`event` and `payload`";
+            return Err(Problem::UnknownField(name.to_owned(), there_are));
+        }
+        let event = body.value("event").map(event).transpose()?;
+        let payload = body
+            .value("payload")
+            .map(|value| Object::parse(value.get()))
+            .map(|object| object.ok_or(Problem::BadParameter("payload", "a JSON object")))
+            .transpose()?;
+        Ok(Self {
+            event,
+            payload,
+            unique,
+            now,
+        })
+    }
+
+    /// The name of the event: the one asked for, or the `usual` one.
+    pub fn event_or<'b>(&'b self, usual: &'b str) -> &'b str {
+        self.event.as_deref().unwrap_or(usual)
+    }
+
+    /// The id of the record that it is about: the payload's, or a new one.
+    pub fn record_id(&self) -> String {
+        let id = self.payload.as_ref().and_then(|payload| payload.id("id"));
+        id.filter(|id| !id.is_empty())
+            .map_or_else(|| format!("test_{}", self.unique), Cow::into_owned)
+    }
+
+    /// The payload, or the `usual` fields.
+    pub fn fields_or(&self, usual: &str) -> String {
+        let payload = self.payload.as_ref().map(Object::to_json);
+        payload.unwrap_or_else(|| usual.to_owned())
+    }
+
+    /// The same as a whole record, with its id among the fields.
+    pub fn record_or(&self, usual: &str) -> String {
+        let id = RawValue::from_string(json::to_json(&self.record_id())).ok();
+        let fields = self.fields_or(usual);
+        let mut fields = Object::parse(&fields).unwrap_or_default();
+        let has_id = fields.id("id").is_some_and(|id| !id.is_empty());
+        if let Some(id) = id.as_deref().filter(|_| !has_id) {
+            fields.set("id", id);
+        }
+        fields.to_json()
+    }
+}
+
+fn event(value: &json::Value) -> Result<Cow<'_, str>, Problem> {
+    json::text(value)
+        .filter(|name| (1..=EVENT_BYTES_MAX).contains(&name.len()))
+        .ok_or(Problem::BadParameter("event", "a string of 1 to 256 bytes"))
+}
+
+/// What was sent and what came back, as the API's answer.
+pub fn report(
+    path: &str,
+    headers: &[(&'static str, String)],
+    body: &str,
+    answer: &Result<String, Problem>,
+) -> Option<String> {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        request: Request<'a>,
+        response: Response,
+    }
+    #[derive(Serialize)]
+    struct Request<'a> {
+        method: &'static str,
+        path: &'a str,
+        headers: BTreeMap<&'a str, &'a str>,
+        body: &'a str,
+    }
+    #[derive(Serialize)]
+    struct Response {
+        status: u16,
+        body: Box<RawValue>,
+    }
+    let (status, json) = match answer {
+        Ok(json) => (200, json.clone()),
+        Err(problem) => (problem.status(), problem.to_json()),
+    };
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    Some(json::to_json(&Report {
+        request: Request {
+            method: "POST",
+            path,
+            headers: headers.collect(),
+            body,
+        },
+        response: Response {
+            status,
+            body: RawValue::from_string(json).ok()?,
+        },
+    }))
+}

@@ -1,0 +1,57 @@
+//! The API on sources: what is configured, and test events.
+
+use wasm_bindgen::JsValue;
+
+use super::edge::{self, Origin};
+use super::environment::{self, NotReady};
+use super::log::Line;
+use super::{database, glue, now, random};
+use crate::problem::Problem;
+use crate::record::segment;
+use crate::sample::{Wanted, report};
+use crate::secret;
+use crate::signature::sign;
+
+/// Answers `GET /v1/sources`.
+pub async fn list(env: &JsValue, line: &mut Line) -> Result<String, Problem> {
+    let rows = database::select(env, &secret::select_uses()).await;
+    let rows = rows.map_err(|why| {
+        line.reason = Some(why);
+        Problem::DatabaseUnavailable
+    })?;
+    environment::with_all(env, |listed, problem| secret::page(listed, problem, &rows))
+        .ok_or(Problem::DatabaseUnavailable)
+}
+
+/// Answers `POST /v1/sources/{source}/test`, whose body is `asked`: makes a
+/// webhook as the source's provider would, and lets it in by the front door.
+pub async fn test(
+    env: &JsValue,
+    ctx: &JsValue,
+    name: &str,
+    asked: &[u8],
+) -> Result<String, Problem> {
+    let ready = environment::source(env, name).map_err(|not_ready| match not_ready {
+        NotReady::Unknown => Problem::UnknownSource,
+        NotReady::Misconfigured(why) => Problem::SourceUnusable(why),
+    })?;
+    let now = now();
+    let unique = format!("{:x}{:08x}", now.ms(), random());
+    let wanted = Wanted::parse(asked, &unique, now)?;
+    let dialect = ready.source.dialect;
+    let body = dialect.sample(&wanted)?;
+    let secret = ready.secrets.first().map(String::as_bytes);
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    headers.extend(sign(
+        dialect.scheme(),
+        secret.unwrap_or_default(),
+        body.as_bytes(),
+        now,
+    ));
+    let path = format!("/webhooks/{}", segment(name));
+    let request = glue::new_request(&path, &headers, &body);
+    // Boxed, since the front door leads here, too.
+    let answer = Box::pin(edge::handle(&request, env, ctx, Origin::Test)).await;
+    let answer = answer.map(|(_, json)| json);
+    report(&path, &headers, &body, &answer).ok_or(Problem::LedgerUnavailable)
+}
