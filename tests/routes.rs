@@ -47,6 +47,14 @@ fn events(after: Option<u64>, limit: u64) -> Route {
     Route::Api(Query::Events(of("s", "i"), page(after, limit)))
 }
 
+fn quarantine(after: Option<u64>, limit: u64) -> Route {
+    Route::Api(Query::Quarantine(of("s", "i"), page(after, limit)))
+}
+
+fn dead(after: Option<u64>, limit: u64) -> Route {
+    Route::Api(Query::Dead(of("s", "i"), page(after, limit)))
+}
+
 fn event(seq: u64) -> Route {
     Route::Api(Query::Event(of("s", "i"), seq))
 }
@@ -82,6 +90,12 @@ fn paths_and_their_methods() {
         ),
         ("GET", "/v1/integrations/s/i/events", events(None, 100)),
         ("GET", "/v1/integrations/s/i/events/17", event(17)),
+        (
+            "GET",
+            "/v1/integrations/s/i/quarantine",
+            quarantine(None, 100),
+        ),
+        ("GET", "/v1/integrations/s/i/dead", dead(None, 100)),
         // Words of the path as names.
         ("POST", "/webhooks/webhooks", webhook("webhooks")),
         (
@@ -159,6 +173,8 @@ fn paths_that_there_are_not() {
         "/v1/integrations/s/i/Records/leases",
         "/v1/integrations/s/i/records/leases/1/2",
         "/v1/integrations/s/i/events/1/2",
+        "/v1/integrations/s/i/quarantine/1",
+        "/v1/integrations/s/i/dead/1",
         "/favicon.ico",
         "/.env",
         // An encoded slash doesn't separate.
@@ -312,6 +328,10 @@ fn limits() {
             ("/v1/integrations/s/i/events", |_, limit| {
                 events(None, limit)
             }),
+            ("/v1/integrations/s/i/quarantine", |_, limit| {
+                quarantine(None, limit)
+            }),
+            ("/v1/integrations/s/i/dead", |_, limit| dead(None, limit)),
         ];
         for (path, route) in lists {
             let expected = expected.clone().map(|limit| route(None, limit));
@@ -380,13 +400,23 @@ fn events_after_a_number() {
         ("%FF", Err(())),
     ];
     for (text, expected) in table {
-        assert_eq!(
-            get("/v1/integrations/s/i/events", &format!("after={text}")),
-            expected
-                .map(|seq| events(Some(seq), 100))
-                .map_err(|()| AFTER_NUMBER),
-            "{text}"
-        );
+        let lists = [
+            ("events", events as fn(_, _) -> _),
+            ("quarantine", quarantine),
+            ("dead", dead),
+        ];
+        for (list, route) in lists {
+            assert_eq!(
+                get(
+                    &format!("/v1/integrations/s/i/{list}"),
+                    &format!("after={text}")
+                ),
+                expected
+                    .map(|seq| route(Some(seq), 100))
+                    .map_err(|()| AFTER_NUMBER),
+                "{list} {text}"
+            );
+        }
         if !text.is_empty() {
             let bad = if text == "%FF" {
                 Problem::NotFound
