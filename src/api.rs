@@ -57,6 +57,10 @@ pub enum Query {
     Event(Of, u64),
     /// `GET …/unlinked`.
     Unlinked(Of, Page<String>),
+    /// `GET …/quarantine`.
+    Quarantine(Of, Page<u64>),
+    /// `GET …/dead`.
+    Dead(Of, Page<u64>),
 }
 
 /// The integration a question is about.
@@ -159,8 +163,13 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
             Query::Unlinked(of(source, integration), page)
         }
         [source, integration, "events"] => {
-            let page = page(query, |after| number("after", after))?;
-            Query::Events(of(source, integration), page)
+            Query::Events(of(source, integration), page(query, seq_cursor)?)
+        }
+        [source, integration, "quarantine"] => {
+            Query::Quarantine(of(source, integration), page(query, seq_cursor)?)
+        }
+        [source, integration, "dead"] => {
+            Query::Dead(of(source, integration), page(query, seq_cursor)?)
         }
         [source, integration, "events", seq] => {
             Query::Event(of(source, integration), number("seq", seq)?)
@@ -185,6 +194,11 @@ fn number(name: &'static str, text: &str) -> Result<u64, Problem> {
 fn whole(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
+}
+
+/// The cursor of lists in the order of numbers.
+fn seq_cursor(after: &str) -> Result<u64, Problem> {
+    number("after", after)
 }
 
 /// The cursor of the list of integrations: both names, percent-encoded.

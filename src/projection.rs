@@ -1,15 +1,21 @@
 //! Records into D1.
 //!
 //! A pack becomes one batch of statements, which is one transaction. Only a
-//! newer version overwrites a row, so packs may come twice, late or in any
-//! order. Of several events about one record only the newest is written.
+//! newer version overwrites a row, so packs may come twice, late, in parts or
+//! in any order. Of several events about one record only the newest is
+//! written.
+
+mod halves;
+mod pack;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
+
+pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
+pub use pack::Pack;
 
 use crate::json;
 use crate::ledger::State;
@@ -65,6 +71,12 @@ const UPSERT_INTEGRATION: &str = "
        OR rtrim(excluded.first_synced_at, 'Z') < rtrim(first_synced_at, 'Z')
        OR rtrim(excluded.last_synced_at, 'Z') > rtrim(last_synced_at, 'Z')";
 
+/// What a probe has written goes again in the same batch. No model has an
+/// empty name.
+const DELETE_PROBE: &str = "
+    DELETE FROM records
+    WHERE source = ?1 AND integration = ?2 AND model = '' AND record_id = ''";
+
 /// A statement for D1, with its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
@@ -74,7 +86,8 @@ pub struct Statement {
     pub params: Vec<Value>,
 }
 
-/// A message that is not a pack: why, for the log.
+/// A message that is not a pack, or an event in it that can't be read: why,
+/// for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable(String);
 
@@ -117,20 +130,6 @@ struct Row {
 }
 
 #[derive(Deserialize)]
-struct Event<'a> {
-    id: Cow<'a, str>,
-    source: Cow<'a, str>,
-    #[serde(rename = "type")]
-    kind: Cow<'a, str>,
-    time: Cow<'a, str>,
-    dataref: Option<Cow<'a, str>>,
-    #[serde(default)]
-    generation: u64,
-    #[serde(borrow)]
-    data: &'a json::Value,
-}
-
-#[derive(Deserialize)]
 struct Data<'a> {
     model: Cow<'a, str>,
     record_id: Cow<'a, str>,
@@ -145,56 +144,10 @@ struct Data<'a> {
 }
 
 impl Projection {
-    /// Reads a pack: a JSON array of CloudEvents of one integration.
+    /// Reads a pack of which every event can be read.
     pub fn read(text: &str) -> Result<Self, Unreadable> {
-        let refuse = |error: serde_json::Error| Unreadable(error.to_string());
-        let events: Vec<Event> = serde_json::from_str(text).map_err(refuse)?;
-        let (Some(head), Some(tail)) = (events.first(), events.last()) else {
-            return Err(Unreadable("an empty pack".to_owned()));
-        };
-        let (source, integration) = origin(&head.source)
-            .ok_or_else(|| Unreadable("a source that names no integration".to_owned()))?;
-        let mut projection = Self {
-            source,
-            integration,
-            first: number(&head.id)?,
-            last: number(&tail.id)?,
-            replay: events
-                .iter()
-                .map(|event| event.generation)
-                .min()
-                .unwrap_or(0),
-            records: BTreeMap::new(),
-            missing: BTreeMap::new(),
-            synced_at: None,
-        };
-        for event in &events {
-            if event.source != head.source {
-                return Err(Unreadable("events of two integrations".to_owned()));
-            }
-            projection.add(event)?;
-        }
-        Ok(projection)
-    }
-
-    fn add(&mut self, event: &Event) -> Result<(), Unreadable> {
-        let time = Timestamp::parse(&event.time)
-            .ok_or_else(|| Unreadable("a time that is none".to_owned()))?;
-        if event.kind.starts_with("leasewire.record.") {
-            if event.dataref.is_some() {
-                self.missing.insert(number(&event.id)?, time);
-                return Ok(());
-            }
-            return self.add_record(event.data.get(), time, false);
-        }
-        if event.kind.starts_with("leasewire.sync.") {
-            let fields = json::Object::parse(event.data.get()).unwrap_or_default();
-            if fields.flag("is_sync_finished") != Some(false) {
-                let (first, last) = self.synced_at.unwrap_or((time, time));
-                self.synced_at = Some((first.min(time), last.max(time)));
-            }
-        }
-        Ok(())
+        let pack = Pack::read(text)?;
+        pack.part(&pack.all())
     }
 
     fn add_record(&mut self, data: &str, time: Timestamp, large: bool) -> Result<(), Unreadable> {
@@ -252,6 +205,28 @@ impl Projection {
             statements.push(self.one(key, row, now));
         }
         statements
+    }
+
+    /// The integration's row, and a record's that comes and goes.
+    fn probe(&self, sent_at: Timestamp, now: Timestamp) -> Vec<Statement> {
+        let name = (String::new(), String::new());
+        let row = Row {
+            generation: 0,
+            version: 0,
+            fields: "{}".to_owned(),
+            partial: true,
+            drift: false,
+            occurred_at: now,
+            large: false,
+        };
+        vec![
+            self.integration_row(sent_at),
+            self.many(&[(&name, &row)], now),
+            Statement {
+                sql: DELETE_PROBE,
+                params: vec![text(&self.source), text(&self.integration)],
+            },
+        ]
     }
 
     fn many(&self, rows: &[(&(String, String), &Row)], now: Timestamp) -> Statement {
@@ -335,21 +310,6 @@ pub fn announcement(state: &State) -> Statement {
             maybe_text(state.last_event_at),
         ],
     }
-}
-
-/// Source and integration in a CloudEvent's `source`: `/propexo/int_1`.
-fn origin(path: &str) -> Option<(String, String)> {
-    let (source, integration) = path.strip_prefix('/')?.split_once('/')?;
-    let decode = |part| percent_decode_str(part).decode_utf8().ok();
-    Some((
-        decode(source)?.into_owned(),
-        decode(integration)?.into_owned(),
-    ))
-}
-
-fn number(id: &str) -> Result<u64, Unreadable> {
-    id.parse()
-        .map_err(|_| Unreadable("an id that is no number".to_owned()))
 }
 
 fn text(value: impl fmt::Display) -> Value {

@@ -7,8 +7,8 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Database, at, delivery};
-use leasewire::ledger::{Effects, Ledger, Outcome, Pack, RECENT_MAX};
-use leasewire::projection::Projection;
+use leasewire::ledger::{Effects, Ledger, NOT_APPLIED, Outcome, Pack, RECENT_MAX};
+use leasewire::projection::{Pack as Message, Projection};
 use leasewire::signature::DedupeKey;
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
@@ -216,6 +216,8 @@ enum Fate {
     AppliedNotConfirmed,
     Lost,
     Dead,
+    /// One event of it can't be applied: which. The rest is applied.
+    Guilty(u8),
 }
 
 /// Everything but the outside world's memory of it is behind the ledger.
@@ -227,6 +229,8 @@ struct World<'a> {
     now: Timestamp,
     model: Model,
     dead: BTreeSet<u64>,
+    /// Reported as impossible to apply, before anybody confirmed them.
+    guilty: BTreeSet<u64>,
 }
 
 impl<'a> World<'a> {
@@ -240,6 +244,7 @@ impl<'a> World<'a> {
             now: at("2026-02-01T00:00:00Z"),
             model: Model::default(),
             dead: BTreeSet::new(),
+            guilty: BTreeSet::new(),
         }
     }
 
@@ -286,7 +291,8 @@ impl<'a> World<'a> {
                 .dead_ranges()
                 .iter()
                 .any(|(first, last)| (first..=last).contains(&seq));
-            assert!(!junk && !dead, "{seq} had to stay");
+            let held = junk || dead || self.guilty.contains(seq);
+            assert!(!held, "{seq} had to stay");
         }
     }
 
@@ -354,6 +360,44 @@ impl<'a> World<'a> {
                 self.apply(pack, true);
                 self.apply(pack, true);
             }
+            Fate::Guilty(which) => self.apply_around(pack, usize::from(which)),
+        }
+    }
+
+    /// What the consumer does with a pack that has an event which can't be
+    /// applied.
+    fn apply_around(&mut self, pack: &Pack, which: usize) {
+        let read = Message::read(&pack.text).unwrap();
+        let events = read.all().len();
+        let guilty = which % events;
+        let (seq, _) = read.range(&(guilty..guilty + 1)).unwrap();
+        for part in [0..guilty, guilty + 1..events] {
+            if let Some((first, last)) = read.range(&part) {
+                let projection = read.part(&part).unwrap();
+                for statement in projection.statements(self.now, self.now) {
+                    self.d1.run(&statement);
+                }
+                self.ledger.confirm(first, last, 0, self.now).unwrap();
+            }
+        }
+        let status = |world: &Self| {
+            let event = world.ledger.event(seq).unwrap().unwrap_or_default();
+            let status = event.split_once(r#""status":""#).map(|(_, rest)| rest);
+            status.and_then(|rest| rest.split('"').next().map(str::to_owned))
+        };
+        let before = status(self);
+        for _ in 0..2 {
+            self.ledger
+                .quarantine(seq, 0, NOT_APPLIED, self.now)
+                .unwrap();
+        }
+        // What was applied stays so.
+        match before.as_deref() {
+            Some("confirmed") | None => assert_eq!(status(self), before),
+            _ => {
+                assert_eq!(status(self).as_deref(), Some("quarantined"));
+                self.guilty.insert(seq);
+            }
         }
     }
 
@@ -389,8 +433,15 @@ impl<'a> World<'a> {
             assert_eq!(state.unconfirmed, 0, "{state:?}");
             assert_eq!(state.confirmed_seq, state.last_seq, "{state:?}");
             assert_eq!(state.last_seq, self.model.log.len() as u64);
-            let junk = self.model.log.iter().filter(|event| event.3).count();
-            assert_eq!(state.quarantined, junk as u64);
+            let log = (1..).zip(&self.model.log);
+            let quarantined = log.filter(|(seq, event)| event.3 || self.guilty.contains(seq));
+            let quarantined: Vec<u64> = quarantined.map(|(seq, _)| seq).collect();
+            assert_eq!(state.quarantined, quarantined.len() as u64);
+            let listed = self.ledger.quarantined(0, u64::MAX >> 1).unwrap();
+            assert_eq!(numbers(&listed, "seq"), quarantined);
+            let listed = self.ledger.dead(0, 500).unwrap();
+            let dead: u64 = numbers(&listed, "events").iter().sum();
+            assert_eq!(dead, state.dead);
         }
         self.ledger.announced(u64::MAX);
         let idle = self.ledger.wake(self.now, 0).unwrap();
@@ -453,7 +504,7 @@ impl<'a> World<'a> {
             .map(|row| row.split_once('|').unwrap())
             .collect();
         for (id, record) in &self.model.records {
-            if self.dead.contains(&record.version) {
+            if self.dead.contains(&record.version) || self.guilty.contains(&record.version) {
                 continue;
             }
             let row = rows
@@ -465,6 +516,14 @@ impl<'a> World<'a> {
             assert_eq!(sorted(fields), record.fields);
         }
     }
+}
+
+/// The numbers called `name` in an answer.
+fn numbers(json: &str, name: &str) -> Vec<u64> {
+    let name = format!(r#""{name}":"#);
+    let parts = json.split(&name).skip(1);
+    let digits = parts.map(|rest| rest.split([',', '}']).next().unwrap_or_default());
+    digits.map(|digits| digits.parse().unwrap()).collect()
 }
 
 fn sorted(fields: &str) -> BTreeMap<String, String> {
@@ -504,6 +563,7 @@ fn steps(sent: BoxedStrategy<Sent>) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Fate::AppliedNotConfirmed),
         1 => Just(Fate::Lost),
         1 => Just(Fate::Dead),
+        1 => any::<u8>().prop_map(Fate::Guilty),
     ];
     let step = prop_oneof![
         10 => sent.clone().prop_map(Step::Deliver),
@@ -698,6 +758,9 @@ fn every_statement_uses_an_index() {
     ledger.events(0, 10).unwrap();
     ledger.event(2).unwrap();
     ledger.data(2).unwrap();
+    ledger.quarantined(0, 10).unwrap();
+    ledger.dead(0, 10).unwrap();
+    ledger.quarantine(1, 0, NOT_APPLIED, now).unwrap();
     ledger.confirm(1, 1, 0, now).unwrap();
     while ledger.expire(now.plus_s(u64::MAX), 1).unwrap().is_some() {}
     Ledger::open(&database).unwrap();
@@ -732,11 +795,17 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
         ledger.events(0, 10).unwrap(),
         r#"{"events":[],"next":null}"#
     );
+    assert_eq!(
+        ledger.quarantined(0, 10).unwrap(),
+        r#"{"events":[],"next":null}"#
+    );
+    assert_eq!(ledger.dead(0, 10).unwrap(), r#"{"packs":[],"next":null}"#);
     assert!(ledger.next_batch().unwrap().packs.is_empty());
     let now = at("2026-02-01T00:00:00Z");
     assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
     assert_eq!(ledger.follow_up(now, 7), Effects::default());
-    assert!(ledger.confirm(1, 1, 0, at("2026-02-01T00:00:00Z")).is_err());
+    assert!(ledger.confirm(1, 1, 0, now).is_err());
+    assert!(ledger.quarantine(1, 0, NOT_APPLIED, now).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }
 
@@ -805,4 +874,147 @@ fn a_confirmation_that_fails_half_way_is_not_lost() {
         database.dump("SELECT confirmed_seq FROM ledger"),
         ["1".to_owned()]
     );
+}
+
+/// A ledger with `count` jobs, all handed to the queue.
+fn with_jobs(database: &Database, count: u8, now: Timestamp) -> Ledger<&Database> {
+    let mut ledger = Ledger::open(database).unwrap();
+    for id in 0..count {
+        let delivery = delivery("propexo", "i", &Sent::Job { id }.body());
+        ledger.intake(&delivery, now).unwrap();
+    }
+    ledger.sent(u64::from(count), now);
+    ledger
+}
+
+/// The event that makes its pack fail is settled by being quarantined: it is
+/// listed, never sent again, and stays when its segment goes.
+#[test]
+fn an_event_that_can_not_be_applied_is_quarantined_alone() {
+    let database = Database::default();
+    let now = at("2026-02-01T00:00:00Z");
+    let mut ledger = with_jobs(&database, 9, now);
+    ledger.confirm(1, 4, 0, now).unwrap();
+    ledger.confirm(6, 8, 0, now).unwrap();
+    ledger.quarantine(5, 0, NOT_APPLIED, now).unwrap();
+    let check = |ledger: &Ledger<&Database>| {
+        let state = ledger.state().unwrap().unwrap();
+        assert_eq!(
+            (state.confirmed_seq, state.quarantined, state.dead),
+            (8, 1, 0)
+        );
+        let page = ledger.quarantined(0, 10).unwrap();
+        assert_eq!(numbers(&page, "seq"), [5]);
+        assert!(page.contains(r#""status":"quarantined","event":"JOB_SUCCESS""#));
+        assert!(page.contains(r#""reason":"not_applied""#), "{page}");
+        let event = ledger.event(5).unwrap().unwrap();
+        assert!(
+            event.contains(r#""body":"{\"event\":\"JOB_SUCCESS\""#),
+            "{event}"
+        );
+    };
+    check(&ledger);
+    // What was applied stays so, whoever says otherwise.
+    for seq in [5, 4, 7] {
+        ledger.quarantine(seq, 0, NOT_APPLIED, now).unwrap();
+    }
+    check(&ledger);
+    ledger.wake(now.plus_s(3_600), 0).unwrap();
+    let packs = ledger.next_batch().unwrap().packs;
+    let ranges: Vec<_> = packs.iter().map(|pack| (pack.first, pack.last)).collect();
+    assert_eq!(ranges, [(9, 9)]);
+    let mut ledger = Ledger::open(&database).unwrap();
+    check(&ledger);
+    ledger.confirm(9, 9, 0, now).unwrap();
+    let mut now = now;
+    for _ in 0..3 {
+        now = now.plus_s(RETENTION_S);
+        while ledger.expire(now, RETENTION_S).unwrap().is_some() {}
+    }
+    assert_eq!(database.events("seq"), ["5"]);
+    assert_eq!(numbers(&ledger.quarantined(0, 10).unwrap(), "seq"), [5]);
+}
+
+/// Its pack died in another copy of the message, and has outlived its segment
+/// or is about to.
+#[test]
+fn a_dead_event_can_be_quarantined_whenever() {
+    let now = at("2026-02-01T00:00:00Z");
+    // Before its segment goes, between two steps of that, and after.
+    for steps in [0, 1, 9] {
+        let database = Database::default();
+        let mut ledger = Ledger::open(&database).unwrap();
+        for n in 0..1_100 {
+            let body = format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{n}"}}"#);
+            let delivery = delivery("propexo", "i", &body);
+            ledger.intake(&delivery, now).unwrap();
+        }
+        ledger.sent(1_100, now);
+        ledger.bury(1, 1_100, 0, "test", now).unwrap();
+        let mut later = now;
+        let mut step = 0;
+        while step < steps {
+            later = later.plus_s(RETENTION_S);
+            while step < steps && ledger.expire(later, RETENTION_S).unwrap().is_some() {
+                step += 1;
+            }
+            step += 1;
+        }
+        ledger.quarantine(7, 0, NOT_APPLIED, later).unwrap();
+        for _ in 0..3 {
+            later = later.plus_s(RETENTION_S);
+            while ledger.expire(later, RETENTION_S).unwrap().is_some() {}
+        }
+        let listed = ledger.quarantined(0, 10).unwrap();
+        assert_eq!(numbers(&listed, "seq"), [7], "after {steps} steps");
+        let listed = ledger.dead(0, 10).unwrap();
+        assert_eq!(numbers(&listed, "first_seq"), [1, 8]);
+        assert_eq!(numbers(&listed, "events"), [6, 1_093]);
+        assert_eq!(database.events("seq").len(), 1_100);
+    }
+}
+
+/// A pack of which parts were applied dies: only what wasn't is dead.
+#[test]
+fn what_was_applied_does_not_die_with_the_rest() {
+    let database = Database::default();
+    let now = at("2026-02-01T00:00:00Z");
+    let mut ledger = with_jobs(&database, 9, now);
+    ledger.confirm(3, 4, 0, now).unwrap();
+    ledger.confirm(6, 6, 0, now).unwrap();
+    ledger.quarantine(5, 0, NOT_APPLIED, now).unwrap();
+    ledger.bury(2, 8, 0, "test", now).unwrap();
+    let page = ledger.dead(0, 10).unwrap();
+    assert_eq!(
+        page,
+        r#"{"packs":[{"first_seq":2,"last_seq":2,"events":1,"reason":"test","died_at":"2026-02-01T00:00:00Z"},{"first_seq":7,"last_seq":8,"events":2,"reason":"test","died_at":"2026-02-01T00:00:00Z"}],"next":null}"#
+    );
+    assert_eq!(ledger.state().unwrap().unwrap().dead, 3);
+    let first = ledger.dead(0, 1).unwrap();
+    assert!(first.ends_with(r#""next":2}"#), "{first}");
+    assert_eq!(numbers(&ledger.dead(2, 1).unwrap(), "first_seq"), [7]);
+    assert!(ledger.dead(2, 1).unwrap().ends_with(r#""next":null}"#));
+    // All of it was in flight twice, and the other copy comes through.
+    ledger.confirm(2, 8, 0, now).unwrap();
+    assert_eq!(ledger.dead(0, 10).unwrap(), r#"{"packs":[],"next":null}"#);
+    assert_eq!(numbers(&ledger.quarantined(0, 10).unwrap(), "seq"), [5]);
+}
+
+#[test]
+fn pages_of_the_quarantine() {
+    let database = Database::default();
+    let now = at("2026-02-01T00:00:00Z");
+    let mut ledger = with_jobs(&database, 6, now);
+    for seq in [2, 4, 5] {
+        ledger.quarantine(seq, 0, NOT_APPLIED, now).unwrap();
+    }
+    let page = |after, limit| {
+        let page = ledger.quarantined(after, limit).unwrap();
+        let (_, next) = page.rsplit_once(r#""next":"#).unwrap();
+        (numbers(&page, "seq"), next.trim_end_matches('}').to_owned())
+    };
+    assert_eq!(page(0, 2), (vec![2, 4], "4".to_owned()));
+    assert_eq!(page(4, 2), (vec![5], "null".to_owned()));
+    assert_eq!(page(0, 3), (vec![2, 4, 5], "null".to_owned()));
+    assert_eq!(page(5, 3), (vec![], "null".to_owned()));
 }

@@ -249,6 +249,13 @@ fn calls_cross_as_they_are() {
             replay: 0,
             reason: "line\nbreak".to_owned(),
         },
+        Call::Quarantine {
+            seq: 3,
+            replay: 2,
+            reason: "not_applied".to_owned(),
+        },
+        Call::Quarantined { after: 7, limit: 5 },
+        Call::Dead { after: 7, limit: 5 },
         Call::State,
         Call::Events { after: 0, limit: 5 },
         Call::Event { seq: 3 },

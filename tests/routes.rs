@@ -47,6 +47,14 @@ fn events(after: Option<u64>, limit: u64) -> Route {
     Route::Api(Query::Events(of("s", "i"), page(after, limit)))
 }
 
+fn quarantine(after: Option<u64>, limit: u64) -> Route {
+    Route::Api(Query::Quarantine(of("s", "i"), page(after, limit)))
+}
+
+fn dead(after: Option<u64>, limit: u64) -> Route {
+    Route::Api(Query::Dead(of("s", "i"), page(after, limit)))
+}
+
 fn event(seq: u64) -> Route {
     Route::Api(Query::Event(of("s", "i"), seq))
 }
@@ -91,6 +99,12 @@ fn paths_and_their_methods() {
         ("GET", "/v1/sources", Route::Api(Query::Sources)),
         ("POST", "/v1/sources/propexo/test", test_of("propexo")),
         ("POST", "/v1/sources/no%20such/test", test_of("no such")),
+        (
+            "GET",
+            "/v1/integrations/s/i/quarantine",
+            quarantine(None, 100),
+        ),
+        ("GET", "/v1/integrations/s/i/dead", dead(None, 100)),
         // Words of the path as names.
         ("POST", "/v1/sources/test/test", test_of("test")),
         ("POST", "/webhooks/webhooks", webhook("webhooks")),
@@ -175,6 +189,8 @@ fn paths_that_there_are_not() {
         "/v1/sources/propexo/tests",
         "/v1/sources/propexo/test/1",
         "/v1/integrations/propexo/test/test",
+        "/v1/integrations/s/i/quarantine/1",
+        "/v1/integrations/s/i/dead/1",
         "/favicon.ico",
         "/.env",
         // An encoded slash doesn't separate.
@@ -331,6 +347,10 @@ fn limits() {
             ("/v1/integrations/s/i/events", |_, limit| {
                 events(None, limit)
             }),
+            ("/v1/integrations/s/i/quarantine", |_, limit| {
+                quarantine(None, limit)
+            }),
+            ("/v1/integrations/s/i/dead", |_, limit| dead(None, limit)),
         ];
         for (path, route) in lists {
             let expected = expected.clone().map(|limit| route(None, limit));
@@ -399,13 +419,23 @@ fn events_after_a_number() {
         ("%FF", Err(())),
     ];
     for (text, expected) in table {
-        assert_eq!(
-            get("/v1/integrations/s/i/events", &format!("after={text}")),
-            expected
-                .map(|seq| events(Some(seq), 100))
-                .map_err(|()| AFTER_NUMBER),
-            "{text}"
-        );
+        let lists = [
+            ("events", events as fn(_, _) -> _),
+            ("quarantine", quarantine),
+            ("dead", dead),
+        ];
+        for (list, route) in lists {
+            assert_eq!(
+                get(
+                    &format!("/v1/integrations/s/i/{list}"),
+                    &format!("after={text}")
+                ),
+                expected
+                    .map(|seq| route(Some(seq), 100))
+                    .map_err(|()| AFTER_NUMBER),
+                "{list} {text}"
+            );
+        }
         if !text.is_empty() {
             let bad = if text == "%FF" {
                 Problem::NotFound

@@ -98,6 +98,19 @@ impl Again {
         self.waiting.iter().any(waits)
     }
 
+    /// What of such a pack is waited for.
+    pub fn waiting_within(
+        &self,
+        first: u64,
+        last: u64,
+        replay: u64,
+    ) -> impl Iterator<Item = (u64, u64)> {
+        self.waiting
+            .iter()
+            .filter(move |one| one.touches(first, last) && one.replay <= replay)
+            .map(move |one| (one.first.max(first), one.last.min(last)))
+    }
+
     /// Whether the event `seq`, last written by `replay`, was sent; `None` if
     /// it isn't to be sent again.
     pub fn was_sent(&self, seq: u64, replay: u64) -> Option<bool> {

@@ -41,11 +41,34 @@ pub enum Call {
         /// Why.
         reason: String,
     },
+    /// No consumer can apply this event, whatever it is packed with.
+    Quarantine {
+        /// Its number.
+        seq: u64,
+        /// The replay that wrote it; 0 if it was never replayed.
+        replay: u64,
+        /// Why.
+        reason: String,
+    },
     /// How are things?
     State,
     /// A page of the history.
     Events {
         /// Behind this number.
+        after: u64,
+        /// At most this many.
+        limit: u64,
+    },
+    /// A page of the quarantined events.
+    Quarantined {
+        /// Behind this number.
+        after: u64,
+        /// At most this many.
+        limit: u64,
+    },
+    /// A page of the dead packs.
+    Dead {
+        /// Behind the pack that begins with this number.
         after: u64,
         /// At most this many.
         limit: u64,
@@ -152,8 +175,18 @@ impl<S: Sql> Ledger<S> {
                 self.bury(first, last, replay, &reason, now)?;
                 Reply::Done
             }
+            Call::Quarantine {
+                seq,
+                replay,
+                reason,
+            } => {
+                self.quarantine(seq, replay, &reason, now)?;
+                Reply::Done
+            }
             Call::State => json(self.state()?.map(|state| json::to_json(&state))),
             Call::Events { after, limit } => Reply::Json(self.events(after, limit)?),
+            Call::Quarantined { after, limit } => Reply::Json(self.quarantined(after, limit)?),
+            Call::Dead { after, limit } => Reply::Json(self.dead(after, limit)?),
             Call::Event { seq } => json(self.event(seq)?),
             Call::Data { seq } => json(self.data(seq)?),
             Call::Replay(request) => {

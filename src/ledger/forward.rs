@@ -5,9 +5,9 @@
 //! or reported dead. The watermark lives in memory and is written along with
 //! the next event, or by the alarm: losing it only makes events go out again.
 
-use super::Ledger;
 use super::packs::{BATCH_BYTES_MAX, EVENT_BYTES_MAX, Pack, Packs};
 use super::segments::FORWARDED;
+use super::{Ledger, Ranges};
 use crate::event::Kind;
 use crate::record::{CloudEvent, slim_data};
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -153,33 +153,43 @@ impl<S: Sql> Ledger<S> {
         if first == 0 || first > last || last > self.mark.last_seq {
             return Err(SqlError("no such pack".to_owned()));
         }
-        // What is settled stays as it is: this may be a repetition of a pack
-        // that was applied after all, or is dead already.
-        let goes_again = self.again.waits(first, last, replay);
-        let beyond = first.max(self.mark.confirmed_seq.saturating_add(1));
-        let first = if goes_again { first } else { beyond };
-        let applied = self.mark.ahead.end_of(first).is_some_and(|end| end >= last);
-        if first > last || applied && !goes_again {
-            return Ok(());
+        for (first, last) in self.unsettled_within(first, last, replay).iter() {
+            if self.count(FORWARDED, (first, last))? == 0 {
+                continue;
+            }
+            self.sql.execute(
+                "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
+                &[
+                    first.into(),
+                    last.into(),
+                    Param::Text(reason),
+                    now.us().into(),
+                ],
+            )?;
+            self.mark.dead.insert(first, last);
         }
-        self.sql.execute(
-            "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
-            &[
-                first.into(),
-                last.into(),
-                Param::Text(reason),
-                now.us().into(),
-            ],
-        )?;
-        self.mark.dead.insert(first, last);
         self.confirm_again(first, last, replay)?;
         self.settle(now)
     }
 
+    /// What of a pack nobody has settled: parts of it may have been applied,
+    /// or all of it by a repetition, or it is dead already.
+    fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
+        let mut unsettled = Ranges::default();
+        let beyond = first.max(self.mark.confirmed_seq.saturating_add(1));
+        for (first, last) in self.mark.ahead.gaps(beyond, last) {
+            unsettled.insert(first, last);
+        }
+        for (first, last) in self.again.waiting_within(first, last, replay) {
+            unsettled.insert(first, last);
+        }
+        unsettled
+    }
+
     /// Takes `first..=last` out of the dead packs, whole or in part: first what
     /// is behind it gets a row of its own, then what is before it ends there.
-    fn revive(&self, first: u64, last: u64) -> Result<(), SqlError> {
+    pub(super) fn revive(&self, first: u64, last: u64) -> Result<(), SqlError> {
         self.sql.transaction(|| {
             self.sql.execute(
                 "INSERT INTO dead (first_seq, last_seq, reason, died_at)

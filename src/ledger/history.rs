@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::forward::{kind, time};
 use super::replay::Progress;
-use super::segments::FORWARDED;
+use super::segments::{FORWARDED, QUARANTINED};
 use super::{Ledger, first};
 use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
@@ -32,7 +32,7 @@ pub struct State {
     pub unconfirmed: u64,
     /// Events in packs that could not be applied.
     pub dead: u64,
-    /// Events not understood.
+    /// Events not understood, or that can't be applied.
     pub quarantined: u64,
     /// When the first synchronisation ended.
     pub first_synced_at: Option<Timestamp>,
@@ -64,6 +64,24 @@ struct Entry<'a> {
     /// True for a test event, and left out for any other.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     test: bool,
+}
+
+/// A page of the history.
+#[derive(Serialize)]
+struct Page<'a> {
+    events: Vec<Entry<'a>>,
+    next: Option<u64>,
+}
+
+/// A dead pack.
+#[derive(Serialize)]
+struct Dead<'a> {
+    first_seq: u64,
+    last_seq: u64,
+    /// How many events it has.
+    events: u64,
+    reason: &'a str,
+    died_at: Timestamp,
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
@@ -109,7 +127,7 @@ impl<S: Sql> Ledger<S> {
             pending: unsent.saturating_add(again_unsent),
             unconfirmed: unconfirmed.saturating_add(again_sent),
             dead,
-            quarantined: self.count("AND quarantine IS NOT NULL", all)?,
+            quarantined: self.count(QUARANTINED, all)?,
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
             replay: self.last_replay()?,
@@ -120,22 +138,60 @@ impl<S: Sql> Ledger<S> {
     /// Up to `limit` entries of the history after number `after`, as the
     /// API's answer.
     pub fn events(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        #[derive(Serialize)]
-        struct Page<'a> {
-            events: Vec<Entry<'a>>,
-            next: Option<u64>,
-        }
         let from = after.saturating_add(1);
         let rows = self.scan(ENTRY, "", (from, self.mark.last_seq), limit)?;
-        let events = rows
-            .iter()
-            .map(|row| self.entry(row))
-            .collect::<Result<Vec<_>, _>>()?;
+        let events = self.entries(&rows)?;
         let next = events
             .last()
             .map(|entry| entry.seq)
             .filter(|seq| *seq < self.mark.last_seq);
         Ok(json::to_json(&Page { events, next }))
+    }
+
+    /// Up to `limit` quarantined events after number `after`, as the API's
+    /// answer.
+    pub fn quarantined(&self, after: u64, limit: u64) -> Result<String, SqlError> {
+        let (from, last) = (after.saturating_add(1), self.mark.last_seq);
+        // One more than asked for tells whether there is a next page.
+        let mut rows = self.scan(ENTRY, QUARANTINED, (from, last), limit.saturating_add(1))?;
+        let has_next = cut(&mut rows, limit);
+        let events = self.entries(&rows)?;
+        let next = events.last().map(|entry| entry.seq).filter(|_| has_next);
+        Ok(json::to_json(&Page { events, next }))
+    }
+
+    /// Up to `limit` dead packs that begin after number `after`, as the API's
+    /// answer.
+    pub fn dead(&self, after: u64, limit: u64) -> Result<String, SqlError> {
+        #[derive(Serialize)]
+        struct Page<'a> {
+            packs: Vec<Dead<'a>>,
+            next: Option<u64>,
+        }
+        if self.name.is_none() {
+            let (packs, next) = (Vec::new(), None);
+            return Ok(json::to_json(&Page { packs, next }));
+        }
+        let mut rows = self.sql.query(
+            "SELECT first_seq, last_seq, reason, died_at FROM dead
+             WHERE first_seq > ?1 ORDER BY first_seq LIMIT ?2",
+            &[after.into(), limit.saturating_add(1).into()],
+        )?;
+        let has_next = cut(&mut rows, limit);
+        let mut packs = Vec::new();
+        for row in &rows {
+            let (first_seq, last_seq) = (row.number(0)?, row.number(1)?);
+            packs.push(Dead {
+                first_seq,
+                last_seq,
+                events: self.forwarded_within(first_seq, last_seq)?,
+                reason: row.text(2)?,
+                died_at: Timestamp::from_us(row.integer(3)?),
+            });
+        }
+        let next = packs.last().map(|pack| pack.first_seq);
+        let next = next.filter(|_| has_next);
+        Ok(json::to_json(&Page { packs, next }))
     }
 
     /// One entry with its raw body and the forwarded CloudEvent, as the API's
@@ -234,6 +290,10 @@ impl<S: Sql> Ledger<S> {
             .map_err(|_| SqlError("stored data is not JSON".to_owned()))
     }
 
+    fn entries<'a>(&self, rows: &'a [Row]) -> Result<Vec<Entry<'a>>, SqlError> {
+        rows.iter().map(|row| self.entry(row)).collect()
+    }
+
     fn entry<'a>(&self, row: &'a Row) -> Result<Entry<'a>, SqlError> {
         let seq = row.number(0)?;
         let reason = row.maybe_text(8)?;
@@ -284,4 +344,12 @@ impl<S: Sql> Ledger<S> {
     fn forwarded_within(&self, from: u64, to: u64) -> Result<u64, SqlError> {
         self.count(FORWARDED, (from, to))
     }
+}
+
+/// Cuts the rows beyond `limit`; true if there were any.
+fn cut(rows: &mut Vec<Row>, limit: u64) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let is_more = rows.len() > limit;
+    rows.truncate(limit);
+    is_more
 }

@@ -34,6 +34,24 @@ impl Ranges {
         (*last >= seq).then_some(*last)
     }
 
+    /// What of `first..=last` is not in the set, in order.
+    pub fn gaps(&self, mut first: u64, last: u64) -> Vec<(u64, u64)> {
+        let mut gaps = Vec::new();
+        for (from, to) in self.iter() {
+            if from > last {
+                break;
+            }
+            if from > first {
+                gaps.push((first, from.saturating_sub(1)));
+            }
+            first = first.max(to.saturating_add(1));
+        }
+        if first <= last {
+            gaps.push((first, last));
+        }
+        gaps
+    }
+
     /// Takes out the ranges that end at `seq` or before.
     pub fn forget_through(&mut self, seq: u64) {
         self.0.retain(|_, last| *last > seq);

@@ -10,6 +10,8 @@ const INTAKE: &str = include_str!("intake.sql");
 
 /// Condition of the events that are forwarded.
 pub(super) const FORWARDED: &str = "AND quarantine IS NULL AND ignored IS NULL";
+/// Condition of the quarantined ones: few, and in an index.
+pub(super) const QUARANTINED: &str = "AND quarantine IS NOT NULL";
 
 /// A stretch of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub(super) struct Segments {
 
 impl Segment {
     /// Segment 0.
-    const KEPT: Self = Self {
+    pub const KEPT: Self = Self {
         number: 0,
         first_seq: 1,
         began_at: Timestamp::from_us(0),

@@ -1,17 +1,22 @@
 //! The consumers of both queues.
 //!
 //! Each message is read, applied, confirmed and acknowledged by itself, so
-//! that none can hurt its neighbours. What fails is retried by the queue, and
-//! ends in the dead-letter queue, whose consumer reports it to the ledger.
+//! that none can hurt its neighbours. A pack that fails is taken apart, so
+//! that an event can't hurt its neighbours either. What fails is retried by
+//! the queue, and ends in the dead-letter queue, whose consumer reports it to
+//! the ledger.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use wasm_bindgen::JsValue;
 use worker::js_sys::Date;
 use worker::worker_sys::Message;
 
 use super::log::{Level, Line};
-use super::{database, error_text, ledgers, now};
-use crate::ledger::Call;
-use crate::projection::Projection;
+use super::{database, error_text, glue, ledgers, now, property};
+use crate::ledger::{Call, NOT_APPLIED};
+use crate::projection::{Halves, Pack, Task, Unreadable};
 use crate::time::Timestamp;
 
 /// The dead-letter queue's name, as `wrangler.toml` has it.
@@ -66,36 +71,125 @@ pub async fn message(message: Message, queue: &str, env: &JsValue) {
 }
 
 async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'static str, Failure> {
-    let mut pack = read(message, line)?;
-    let ledger = ledgers::name(&pack.source, &pack.integration);
-    for seq in pack.missing() {
-        let call = Call::Data { seq };
-        let data = ledgers::ask(env, &ledger, &call)
-            .await
-            .map_err(Failure::Again)?;
-        pack.supply(seq, &data.unwrap_or_default())
-            .map_err(|why| Failure::Unreadable(why.to_string()))?;
-    }
-    database::run(env, &pack.statements(sent_at(message), now()))
-        .await
-        .map_err(Failure::Again)?;
-    let call = Call::Confirm {
-        first: pack.first,
-        last: pack.last,
-        replay: pack.replay,
+    let text = text(message, line)?;
+    let pack = read(&text, line)?;
+    let hand = Hand {
+        env,
+        ledger: ledgers::name(&pack.source, &pack.integration),
+        sent_at: sent_at(message),
+        pack,
     };
-    ledgers::ask(env, &ledger, &call)
-        .await
-        .map_err(Failure::Again)?;
-    Ok("applied")
+    let mut halves = Halves::new(hand.pack.all().len(), attempt(message));
+    // Why each event failed, and why the last thing did.
+    let (mut reasons, mut last) = (BTreeMap::new(), String::new());
+    loop {
+        let outcome = match halves.task() {
+            Task::Apply(part) => {
+                let outcome = hand.apply(&part).await;
+                match &outcome {
+                    Ok(()) => hand.confirm(&part).await.map_err(Failure::Again)?,
+                    Err(why) => drop(reasons.insert(part.start, why.clone())),
+                }
+                outcome
+            }
+            Task::Probe => hand.probe().await,
+            Task::Wait(ms) => {
+                glue::sleep(ms).await;
+                continue;
+            }
+            Task::Quarantine(at) => {
+                let why = reasons.remove(&at).unwrap_or_default();
+                hand.quarantine(at, why).await.map_err(Failure::Again)?;
+                continue;
+            }
+            Task::GiveUp => return Err(Failure::Again(last)),
+            Task::Done => return Ok("applied"),
+        };
+        match outcome {
+            Ok(()) => halves.worked(),
+            Err(why) => {
+                last = why;
+                halves.failed();
+            }
+        }
+    }
+}
+
+/// A pack in the consumer's hands.
+struct Hand<'a> {
+    env: &'a JsValue,
+    ledger: String,
+    sent_at: Timestamp,
+    pack: Pack<'a>,
+}
+
+impl Hand<'_> {
+    /// Applies a part of it; or why that isn't possible.
+    async fn apply(&self, part: &Range<usize>) -> Result<(), String> {
+        let unreadable = |why: Unreadable| why.to_string();
+        let mut projection = self.pack.part(part).map_err(unreadable)?;
+        for seq in projection.missing() {
+            let data = self.ask(&Call::Data { seq }).await?;
+            let supplied = projection.supply(seq, &data.unwrap_or_default());
+            supplied.map_err(unreadable)?;
+        }
+        database::run(self.env, &projection.statements(self.sent_at, now())).await
+    }
+
+    /// Whether the database and the ledger do anything at all.
+    async fn probe(&self) -> Result<(), String> {
+        let statements = self.pack.probe(self.sent_at, now());
+        database::run(self.env, &statements.map_err(|why| why.to_string())?).await?;
+        self.ask(&Call::Data { seq: 0 }).await.map(drop)
+    }
+
+    async fn confirm(&self, part: &Range<usize>) -> Result<(), String> {
+        let Some((first, last)) = self.pack.range(part) else {
+            return Ok(());
+        };
+        let call = Call::Confirm {
+            first,
+            last,
+            replay: self.pack.replay(part),
+        };
+        self.ask(&call).await.map(drop)
+    }
+
+    async fn quarantine(&self, at: usize, why: String) -> Result<(), String> {
+        let part = at..at.saturating_add(1);
+        let Some((seq, _)) = self.pack.range(&part) else {
+            return Ok(());
+        };
+        let call = Call::Quarantine {
+            seq,
+            replay: self.pack.replay(&part),
+            reason: NOT_APPLIED.to_owned(),
+        };
+        self.ask(&call).await?;
+        let mut line = Line::new(Level::Error, "event can't be applied");
+        line.source = Some(self.pack.source.clone());
+        line.integration = Some(self.pack.integration.clone());
+        line.seq = Some(seq);
+        line.outcome = Some("quarantined");
+        line.reason = Some(why);
+        line.write();
+        Ok(())
+    }
+
+    async fn ask(&self, call: &Call) -> Result<Option<String>, String> {
+        ledgers::ask(self.env, &self.ledger, call).await
+    }
 }
 
 async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'static str, Failure> {
-    let pack = read(message, line)?;
+    let text = text(message, line)?;
+    let pack = read(&text, line)?;
+    let all = pack.all();
+    let (first, last) = pack.range(&all).unwrap_or_default();
     let call = Call::Bury {
-        first: pack.first,
-        last: pack.last,
-        replay: pack.replay,
+        first,
+        last,
+        replay: pack.replay(&all),
         reason: DEAD_REASON.to_owned(),
     };
     let ledger = ledgers::name(&pack.source, &pack.integration);
@@ -105,16 +199,26 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'sta
     Ok("dead")
 }
 
-fn read(message: &Message, line: &mut Line) -> Result<Projection, Failure> {
+fn text(message: &Message, line: &mut Line) -> Result<String, Failure> {
     let unreadable = |why: &str| Failure::Unreadable(why.to_owned());
     let body = message.body().map_err(|_| unreadable("no body"))?;
     let text = body.as_string().ok_or_else(|| unreadable("not text"))?;
     line.bytes = Some(text.len());
-    let pack = Projection::read(&text).map_err(|why| unreadable(&why.to_string()))?;
+    Ok(text)
+}
+
+fn read<'a>(text: &'a str, line: &mut Line) -> Result<Pack<'a>, Failure> {
+    let pack = Pack::read(text).map_err(|why| Failure::Unreadable(why.to_string()))?;
     line.source = Some(pack.source.clone());
     line.integration = Some(pack.integration.clone());
-    line.seq = Some(pack.last);
+    line.seq = pack.range(&pack.all()).map(|(_, last)| last);
     Ok(pack)
+}
+
+/// How often the queue has tried the message, this time included.
+fn attempt(message: &Message) -> u32 {
+    let attempts = property(message, "attempts").as_f64();
+    attempts.map_or(1, |attempts| attempts as u32)
 }
 
 fn sent_at(message: &Message) -> Timestamp {

@@ -61,6 +61,21 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
             ledger(env, &of, &call, no_event, line).await
         }
         Query::Event(of, seq) => ledger(env, &of, &Call::Event { seq }, no_event, line).await,
+        Query::Quarantine(of, page) => {
+            let (after, limit) = (page.after.unwrap_or(0), page.limit);
+            ledger(
+                env,
+                &of,
+                &Call::Quarantined { after, limit },
+                no_event,
+                line,
+            )
+            .await
+        }
+        Query::Dead(of, page) => {
+            let (after, limit) = (page.after.unwrap_or(0), page.limit);
+            ledger(env, &of, &Call::Dead { after, limit }, no_event, line).await
+        }
     }
 }
 

@@ -69,6 +69,10 @@ impl Database {
                 .iter()
                 .any(|name| step.starts_with(&format!("SCAN {name}")));
             assert!(!scans, "{step}: {sql}");
+            // Among the many in the log, few are quarantined.
+            let looks = sql.starts_with("SELECT") && sql.contains("AND quarantine IS NOT NULL");
+            let uses_index = step.contains("_quarantined ");
+            assert!(!looks || uses_index, "{step}: {sql}");
         }
     }
 

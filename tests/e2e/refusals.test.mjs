@@ -245,7 +245,8 @@ test("503: a source whose secret is empty, blank or missing", async () => {
 });
 
 describe("the API", () => {
-  const PATHS = ["", "/propexo/int_1", "/propexo/int_1/events", "/propexo/int_1/records/leases/lease_1"];
+  const BY_NUMBER = ["events", "quarantine", "dead"].map((list) => `/propexo/int_1/${list}`);
+  const PATHS = ["", "/propexo/int_1", ...BY_NUMBER, "/propexo/int_1/records/leases/lease_1"];
   const get = (on, path, authorization) =>
     request(`${on.url}/v1/integrations${path}`, { headers: authorization ? { authorization } : {} });
   const { API_TOKEN: token } = SECRETS;
@@ -289,19 +290,21 @@ describe("the API", () => {
   test("400 for a limit or cursor that is none", async () => {
     const limits = ["0", "501", "-1", "1.5", "ten", "", "1e2", "99999999999999999999"];
     for (const limit of limits) {
-      for (const path of ["", "/propexo/int_1/events", "/propexo/int_1/records/leases"]) {
+      for (const path of ["", ...BY_NUMBER, "/propexo/int_1/records/leases"]) {
         problem(await get(worker, `${path}?limit=${limit}`, `Bearer ${token}`), 400);
       }
     }
     for (const after of ["-1", "x", "1.5", "", "9007199254740992"]) {
-      problem(await get(worker, `/propexo/int_1/events?after=${after}`, `Bearer ${token}`), 400);
+      for (const path of BY_NUMBER) {
+        problem(await get(worker, `${path}?after=${after}`, `Bearer ${token}`), 400);
+      }
     }
     problem(await get(worker, "?after=propexo", `Bearer ${token}`), 400);
     problem(await get(worker, "/propexo/int_1/events/last", `Bearer ${token}`), 400);
   });
 
   test("404 for what nobody has sent, which makes no ledger", async () => {
-    const paths = ["/propexo/int_1", "/propexo/int_1/events", "/propexo/int_1/events/1", "/nobody/int_1"];
+    const paths = ["/propexo/int_1", ...BY_NUMBER, "/propexo/int_1/events/1", "/nobody/int_1"];
     paths.push("/propexo/int_1/records/leases/lease_1", "/propexo/int_1/nothing", "/propexo");
     for (const path of paths) problem(await get(worker, path, `Bearer ${token}`), 404);
     await nothingKept();

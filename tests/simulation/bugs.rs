@@ -25,6 +25,9 @@ pub enum Bug {
     JunkNotKept,
     HistoryTooShort,
     HeldGoesToo,
+    NeighbourQuarantined,
+    OutageQuarantines,
+    ConfirmTooWide,
 }
 
 impl Bug {
@@ -134,6 +137,21 @@ impl Bug {
             Self::HeldGoesToo,
             "held-goes-too",
             "what is dead or quarantined goes with the rest of its segment",
+        ),
+        (
+            Self::NeighbourQuarantined,
+            "neighbour-quarantined",
+            "not the event that can't be applied is quarantined, but the one before it",
+        ),
+        (
+            Self::OutageQuarantines,
+            "outage-quarantines",
+            "while D1 is down, events count as guilty",
+        ),
+        (
+            Self::ConfirmTooWide,
+            "confirm-too-wide",
+            "a part of a pack that was applied confirms all of it",
         ),
     ];
 

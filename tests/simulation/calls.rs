@@ -160,6 +160,9 @@ impl World {
     }
 
     fn note_settled(&mut self, ledger: usize, call: &Call, uncertain: bool) {
+        if let Call::Quarantine { seq, .. } = call {
+            self.say(|| format!("ledger {ledger}: quarantines {seq}, failed: {uncertain}"));
+        }
         let (first, last, applied) = match *call {
             Call::Confirm { first, last, .. } => (first, last, true),
             Call::Bury { first, last, .. } => (first, last, false),

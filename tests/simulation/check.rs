@@ -38,10 +38,11 @@ fn check_ledger(world: &mut World, at: usize) -> Result<Reference, String> {
     // What isn't in the tables is lost with the object.
     world.hosts[at].die();
     let reopened = ledger::check_rest(world, at, &reference);
-    let dead = reopened.map_err(|why| format!("reopened: {why}"))?;
-    ledger::check_dead(world, at, &reference, &dead)?;
+    let held = reopened.map_err(|why| format!("reopened: {why}"))?;
+    ledger::check_dead(world, at, &reference, &held)?;
+    ledger::check_not_applied(world, at, &held)?;
     records::check_ledger(world, at, &reference)?;
-    records::check_d1(world, at, &reference, &dead)?;
+    records::check_d1(world, at, &reference, &held)?;
     records::check_integration(world, at, &reference)?;
     Ok(reference)
 }

@@ -1,5 +1,5 @@
 //! Batches of D1, which fail before they have their effect, or after, or are
-//! not answered.
+//! not answered; and those with a poisoned event, which always fail.
 
 use leasewire::projection::Statement;
 
@@ -7,19 +7,26 @@ use crate::clock::{MINUTE, SECOND};
 use crate::faults::is_down;
 use crate::world::{Step, World};
 
+/// Makes D1 refuse the record's state after the events with these numbers.
+pub const POISON: &str = "
+    CREATE TABLE poison (version INTEGER PRIMARY KEY);
+    CREATE TRIGGER poisoned BEFORE INSERT ON records
+      WHEN new.version IN (SELECT version FROM poison)
+      BEGIN SELECT RAISE(ABORT, 'poisoned'); END";
+
 impl World {
     /// One batch of D1: whether it is heard to have worked, and after how
     /// many milliseconds.
     pub fn run_in_d1(&mut self, statements: Vec<Statement>) -> (bool, u64) {
         let down = is_down(self.faults.d1_down, self.clock.now_ms);
         if !down && !self.random.chance(self.faults.d1) {
-            self.d1.batch(&statements);
-            return (true, self.random.between(5, 100));
+            let worked = self.d1.batch(&statements).is_ok();
+            return (worked, self.random.between(5, 100));
         }
         match self.random.below(4) {
             // It worked, and nobody hears of it.
             0 if !down => {
-                self.d1.batch(&statements);
+                let _ = self.d1.batch(&statements);
                 (false, 50)
             }
             // It works when nobody waits for it any more.

@@ -21,12 +21,14 @@ const DEAD_RETRIES: (u32, u64) = (100, 60 * SECOND);
 pub struct Message {
     pub text: String,
     pub sent_at: Timestamp,
-    attempts: u32,
+    pub attempts: u32,
     /// It is in the dead-letter queue.
     pub dead: bool,
     /// The queue has repeated it. It does so once: else a message that fails
     /// all day would end as millions of copies of copies.
     repeated: bool,
+    /// It was sent when the faults were over.
+    in_peace: bool,
 }
 
 impl World {
@@ -59,6 +61,7 @@ impl World {
                 attempts: 0,
                 dead: false,
                 repeated: false,
+                in_peace: self.is_healed,
             };
             self.enqueue(message, 0);
         }
@@ -104,6 +107,12 @@ impl World {
             return;
         }
         self.say(|| format!("queue: dead {}", head(&message.text)));
+        if message.in_peace {
+            self.complain(format!(
+                "everything works, and a pack died: {}",
+                head(&message.text)
+            ));
+        }
         message.dead = true;
         message.attempts = 0;
         self.enqueue(message, 0);

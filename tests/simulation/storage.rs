@@ -34,7 +34,8 @@ pub struct Database {
 }
 
 /// What is looked at of an event.
-const EVENT: &str = "seq, body, received_at, quarantine IS NOT NULL";
+const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied', 0),
+                     coalesce(quarantine = 'not_applied', 0)";
 
 /// The core owns its storage; the world keeps it when the core is lost.
 #[derive(Clone)]
@@ -62,8 +63,9 @@ impl Database {
         self.select(sql, &[]).unwrap()
     }
 
-    /// Number, body, time of receipt and quarantine of the events that are
-    /// there, in order; `condition` begins with WHERE.
+    /// Number, body, time of receipt, and whether it is quarantined as not
+    /// understood, or as not to be applied, of the events that are there, in
+    /// order; `condition` begins with WHERE.
     pub fn events(&self, condition: &str) -> Vec<Row> {
         let segments = self.rows(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'events!_%' ESCAPE '!'
@@ -79,9 +81,9 @@ impl Database {
     }
 
     /// One batch of D1, which is one transaction.
-    pub fn batch(&self, statements: &[Statement]) {
+    pub fn batch(&self, statements: &[Statement]) -> Result<(), SqlError> {
         self.run("BEGIN");
-        for statement in statements {
+        let done = statements.iter().try_for_each(|statement| {
             let params = statement.params.iter().map(|value| match value {
                 Value::Null => Param::Null,
                 Value::Integer(number) => Param::Integer(*number),
@@ -89,9 +91,10 @@ impl Database {
                 Value::Blob(bytes) => Param::Blob(bytes),
             });
             let params: Vec<Param> = params.collect();
-            self.change(&self.text(statement.sql), &params).unwrap();
-        }
-        self.run("COMMIT");
+            self.change(&self.text(statement.sql), &params)
+        });
+        self.run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        done
     }
 
     fn failure(&self) -> Option<Failure> {

@@ -1,6 +1,6 @@
 //! One world: its parts, and the steps in which time goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::ledger::{Reach, State};
 use leasewire::projection::Statement;
@@ -11,6 +11,7 @@ use crate::bugs::Bug;
 use crate::calls::Request;
 use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
 use crate::consumer::Consumption;
+use crate::d1::POISON;
 use crate::fact::Fact;
 use crate::faults::Faults;
 use crate::host::Host;
@@ -45,6 +46,9 @@ pub enum Step {
     Sent(usize, u32, Option<(Reach, bool)>),
     Deliver(Box<Message>),
     Applied(Box<Consumption>, bool),
+    Probed(Box<Consumption>, bool),
+    /// The consumer goes on after a pause.
+    Proceed(Box<Consumption>),
     /// A batch of D1 that its sender has given up on.
     Write(Vec<Statement>),
     Die,
@@ -59,8 +63,12 @@ pub enum Asked {
         dispatch: usize,
     },
     Data(Box<Consumption>),
-    /// A pack is confirmed or buried.
+    /// A pack, or a part of it, is confirmed or buried.
     Settled(Box<Consumption>),
+    /// An event that can't be applied is reported.
+    Reported(Box<Consumption>),
+    /// Nothing but whether there is an answer.
+    Probed(Box<Consumption>),
 }
 
 pub struct World {
@@ -76,6 +84,11 @@ pub struct World {
     pub answers: Vec<Answer>,
     pub hosts: Vec<Host>,
     pub d1: Database,
+    /// Numbers of events, in any ledger, that make D1 fail for ever.
+    pub poison: BTreeSet<u64>,
+    /// How often an event failed alone while nothing was down.
+    pub refused: BTreeMap<(usize, u64), u32>,
+    pub is_healed: bool,
     /// What must not be, as soon as it is seen.
     pub complaints: Vec<String>,
     is_told: bool,
@@ -96,6 +109,9 @@ impl World {
             answers: Vec::new(),
             hosts: Vec::new(),
             d1: Database::new(bug),
+            poison: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            is_healed: false,
             complaints: Vec::new(),
             is_told,
         };
@@ -103,6 +119,7 @@ impl World {
             include_str!("../../migrations/0001_records.sql"),
             include_str!("../../migrations/0002_replay.sql")
         ));
+        world.d1.run(POISON);
         world.plan();
         let mut steps = 0;
         while let Some(step) = world.clock.next() {
@@ -160,6 +177,13 @@ impl World {
             self.clock.after(at_ms, Step::Die);
         }
         self.clock.after(heal_ms, Step::Heal);
+        for _ in 0..self.random.pick(&[0, 0, 1, 3]) {
+            let seq = self.random.between(1, events);
+            self.poison.insert(seq);
+            self.d1
+                .run(&format!("INSERT OR IGNORE INTO poison VALUES ({seq})"));
+        }
+        self.say(|| format!("poisoned: {:?}", self.poison));
     }
 
     fn step(&mut self, step: Step) {
@@ -170,6 +194,10 @@ impl World {
             Step::Answer(Asked::Taken { dispatch }, reply) => self.taken(dispatch, reply),
             Step::Answer(Asked::Data(consumption), reply) => self.supplied(consumption, reply),
             Step::Answer(Asked::Settled(consumption), reply) => self.settled(consumption, reply),
+            Step::Answer(Asked::Reported(consumption), reply) => self.reported(consumption, reply),
+            Step::Answer(Asked::Probed(consumption), reply) => {
+                self.probed_ledger(consumption, reply);
+            }
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
             Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
             Step::Announce(ledger, life, state) if self.is_alive(ledger, life) => {
@@ -190,12 +218,16 @@ impl World {
             | Step::Sent(..) => {}
             Step::Deliver(message) => self.deliver(*message),
             Step::Applied(consumption, applied) => self.applied(consumption, applied),
-            Step::Write(statements) => self.d1.batch(&statements),
+            Step::Probed(consumption, worked) => self.probed(consumption, worked),
+            Step::Proceed(consumption) => self.proceed(consumption),
+            // Nobody hears how that ends.
+            Step::Write(statements) => drop(self.d1.batch(&statements)),
             Step::Die => self.die(),
             Step::Jump => self.jump(),
             Step::Heal => {
                 self.say(|| "everything works".to_owned());
                 self.faults = Faults::default();
+                self.is_healed = true;
             }
         }
     }

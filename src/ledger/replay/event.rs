@@ -6,7 +6,7 @@ use crate::event::{Content, Event, Kind, Subject, Unclear};
 use crate::filter::{self, Ignored};
 use crate::json::Object;
 use crate::ledger::intake::{ROW_BYTES_MAX, is_end_of_sync};
-use crate::ledger::{Ledger, first};
+use crate::ledger::{Ledger, NOT_APPLIED, first};
 use crate::record::notice_data;
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
@@ -40,9 +40,13 @@ impl<'a> Anew<'a> {
 impl<S: Sql> Ledger<S> {
     /// Reads the event `seq` again, and folds again what it changes.
     pub(super) fn read_again(&self, step: &mut Step, seq: u64) -> Result<(), SqlError> {
-        let columns = "body, model, record_id, quarantine IS NULL AND ignored IS NULL, \
-                       coalesce(replay, 0)";
-        let Some(row) = self.one(columns, seq)? else {
+        // One that couldn't be applied is part of its record all the same.
+        let columns = format!(
+            "body, model, record_id,
+             coalesce(quarantine, '{NOT_APPLIED}') = '{NOT_APPLIED}' AND ignored IS NULL,
+             coalesce(replay, 0)"
+        );
+        let Some(row) = self.one(&columns, seq)? else {
             return Ok(());
         };
         // A record that was folded again has taken it along.

@@ -79,7 +79,7 @@ fn check_query(query: &Query) {
             check_statement(&api::select_records(of, model, page));
         }
         Query::Record(of, model, id) => check_statement(&api::select_record(of, model, id)),
-        Query::Events(_, page) => {
+        Query::Events(_, page) | Query::Quarantine(_, page) | Query::Dead(_, page) => {
             limit(page.limit);
             assert!(page.after.unwrap_or(0) <= NUMBER_MAX);
         }
@@ -122,6 +122,14 @@ fn write(query: &Query) -> (String, String) {
         }
         Query::Events(of, page) => (
             format!("{}/events", base(of)),
+            write_page(page, u64::to_string),
+        ),
+        Query::Quarantine(of, page) => (
+            format!("{}/quarantine", base(of)),
+            write_page(page, u64::to_string),
+        ),
+        Query::Dead(of, page) => (
+            format!("{}/dead", base(of)),
             write_page(page, u64::to_string),
         ),
         Query::Unlinked(of, page) => (

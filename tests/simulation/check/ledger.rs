@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leasewire::ledger::State;
+use leasewire::ledger::{NOT_APPLIED, State};
+use leasewire::projection::ROUNDS;
 use leasewire::sql::Row;
 use leasewire::time::Timestamp;
 
@@ -11,6 +12,18 @@ use crate::fact::{Change, Content, Fact};
 use crate::host::{RETENTION_S, Settled};
 use crate::reference::{Logged, RecordName, Reference};
 use crate::world::World;
+
+/// Events that a ledger lists as such.
+pub struct Held {
+    pub dead: BTreeSet<u64>,
+    pub not_applied: BTreeSet<u64>,
+}
+
+impl Held {
+    pub fn has(&self, seq: u64) -> bool {
+        self.dead.contains(&seq) || self.not_applied.contains(&seq)
+    }
+}
 
 /// The log holds what was accepted: numbered from 1 without gaps, in the
 /// order of acceptance, each with its raw body, and nothing else. What has
@@ -31,7 +44,8 @@ pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict
         check_event(world, ledger, row, logged).map_err(|why| format!("number {seq}: {why}"))?;
         let oldest = dropped_at.map(|at| at.minus_s(RETENTION_S));
         let may_go = oldest.is_none_or(|oldest| logged.received_at <= oldest);
-        if !may_go || dropped_at.is_some() && logged.quarantined {
+        let had_to_stay = logged.quarantined || row.flag(4) != Ok(false);
+        if !may_go || dropped_at.is_some() && had_to_stay {
             return Err(format!("number {seq} is gone, and had to stay"));
         }
     }
@@ -99,12 +113,8 @@ pub fn check_any_order(world: &World, reference: &Reference) -> Verdict {
 }
 
 /// Nothing is pending or unconfirmed, and nothing will wake the ledger. Gives
-/// the numbers that it lists as dead.
-pub fn check_rest(
-    world: &mut World,
-    ledger: usize,
-    reference: &Reference,
-) -> Result<BTreeSet<u64>, String> {
+/// what it lists as dead and as impossible to apply.
+pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Result<Held, String> {
     let host = &mut world.hosts[ledger];
     let alarm = host.alarm;
     let core = host.core().map_err(|why| why.to_string())?;
@@ -113,21 +123,27 @@ pub fn check_rest(
         .map_err(|why| why.to_string())?
         .ok_or("no state")?;
     let last_seq = reference.log.len() as u64;
-    let quarantined = reference
-        .log
-        .iter()
-        .filter(|logged| logged.quarantined)
-        .count() as u64;
     let listed = core.events(0, last_seq).map_err(|why| why.to_string())?;
-    let (mut dead, mut others) = (BTreeSet::new(), BTreeMap::new());
-    for (seq, status) in statuses(&listed) {
-        if status == "dead" {
-            dead.insert(seq);
-        } else {
-            *others.entry(status).or_insert(0) += 1;
+    let page = core
+        .quarantined(0, last_seq)
+        .map_err(|why| why.to_string())?;
+    let (mut dead, mut not_applied) = (BTreeSet::new(), BTreeSet::new());
+    let (mut quarantined, mut others) = (Vec::new(), 0);
+    for (seq, status, reason) in statuses(&listed) {
+        match status {
+            "dead" => drop(dead.insert(seq)),
+            "quarantined" => quarantined.push((seq, status, reason)),
+            "confirmed" => {}
+            _ => others += 1,
+        }
+        if reason == Some(NOT_APPLIED) {
+            not_applied.insert(seq);
         }
     }
     expect("dead", state.dead, dead.len() as u64)?;
+    expect("the quarantine", statuses(&page), quarantined)?;
+    let unclear = reference.log.iter().filter(|logged| logged.quarantined);
+    let unclear = unclear.count() + not_applied.len();
     let last = reference.log.last();
     let (first_synced_us, last_synced_us) = reference.synced_us.unzip();
     let expected = State {
@@ -135,26 +151,21 @@ pub fn check_rest(
         confirmed_seq: last_seq,
         pending: 0,
         unconfirmed: 0,
-        quarantined,
+        quarantined: unclear as u64,
         first_synced_at: first_synced_us.map(Timestamp::from_us),
         last_synced_at: last_synced_us.map(Timestamp::from_us),
         last_event_at: last.map(|logged| logged.received_at),
         ..state.clone()
     };
     expect("the state", &state, &expected)?;
-    expect(
-        "quarantined",
-        others.remove("quarantined").unwrap_or(0),
-        quarantined,
-    )?;
-    others.remove("confirmed");
-    expect("neither confirmed nor dead", others.len(), 0)?;
+    expect("quarantined", statuses(&page).len(), unclear)?;
+    expect("neither confirmed, dead nor quarantined", others, 0)?;
     expect("the alarm", alarm, None)?;
-    Ok(dead)
+    Ok(Held { dead, not_applied })
 }
 
-/// The numbers and statuses of a page of the history.
-fn statuses(page: &str) -> Vec<(u64, &str)> {
+/// The numbers, statuses and reasons of a page of the history.
+fn statuses(page: &str) -> Vec<(u64, &str, Option<&str>)> {
     let entries = page.split(r#"{"seq":"#).skip(1);
     let entry = |text: &str| -> Option<(u64, usize)> {
         let (seq, _) = text.split_once(',')?;
@@ -163,31 +174,41 @@ fn statuses(page: &str) -> Vec<(u64, &str)> {
     entries
         .filter_map(|text| {
             let (seq, at) = entry(text)?;
-            Some((seq, text[at..].split('"').next()?))
+            let reason = text.split_once(r#""reason":""#);
+            let reason = reason.and_then(|(_, rest)| rest.split('"').next());
+            Some((seq, text[at..].split('"').next()?, reason))
         })
         .collect()
 }
 
 /// What was buried and never applied is listed as dead; what was applied
 /// since isn't; nothing else is.
-pub fn check_dead(
-    world: &World,
-    ledger: usize,
-    reference: &Reference,
-    dead: &BTreeSet<u64>,
-) -> Verdict {
+pub fn check_dead(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
     for (logged, seq) in reference.log.iter().zip(1..) {
         let packs = world.hosts[ledger].settled.iter();
         let news: Vec<&Settled> = packs.filter(|pack| pack.holds(seq)).collect();
         let applied = |pack: &&Settled| pack.applied && !pack.uncertain;
         let since = news.iter().rposition(applied).map_or(0, |at| at + 1);
-        let may_be = !logged.quarantined && news[since..].iter().any(|pack| !pack.applied);
-        let must_be = !logged.quarantined
+        let quarantined = logged.quarantined || held.not_applied.contains(&seq);
+        let may_be = !quarantined && news[since..].iter().any(|pack| !pack.applied);
+        let must_be = !quarantined
             && news.iter().all(|pack| !pack.applied)
             && news.iter().any(|pack| !pack.uncertain);
-        let is_dead = dead.contains(&seq);
+        let is_dead = held.dead.contains(&seq);
         if is_dead && !may_be || must_be && !is_dead {
             return Err(format!("number {seq} is dead: {is_dead}"));
+        }
+    }
+    Ok(())
+}
+
+/// What is quarantined as impossible to apply is that, or failed alone so
+/// often, with nothing else wrong, that nobody could tell.
+pub fn check_not_applied(world: &World, ledger: usize, held: &Held) -> Verdict {
+    for seq in &held.not_applied {
+        let refused = world.refused.get(&(ledger, *seq)).copied();
+        if !world.poison.contains(seq) && refused.unwrap_or(0) <= ROUNDS {
+            return Err(format!("number {seq} is quarantined, and can be applied"));
         }
     }
     Ok(())

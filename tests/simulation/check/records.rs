@@ -1,11 +1,12 @@
 //! What the ledgers and D1 must know of records and integrations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use leasewire::sql::Row;
 use leasewire::time::Timestamp;
 use serde_json::value::RawValue;
 
+use super::ledger::Held;
 use super::{Verdict, expect};
 use crate::fact::{Fields, object};
 use crate::reference::{RecordName, Reference, State};
@@ -24,14 +25,9 @@ pub fn check_ledger(world: &World, ledger: usize, reference: &Reference) -> Verd
 }
 
 /// D1 holds every record as the reference has it, but for what died on the
-/// way: of such a record it holds an earlier state, not older than the last
+/// way or couldn't be applied: of such a record it holds an earlier state, not older than the last
 /// one that lives.
-pub fn check_d1(
-    world: &World,
-    ledger: usize,
-    reference: &Reference,
-    dead: &BTreeSet<u64>,
-) -> Verdict {
+pub fn check_d1(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
     let rows = d1_rows(world, ledger);
     let rows = records(&rows);
     for (name, record) in &reference.records {
@@ -40,7 +36,7 @@ pub fn check_d1(
         let mut alive = record
             .states
             .iter()
-            .filter(|state| !dead.contains(&state.version));
+            .filter(|state| !held.has(state.version));
         let newest_alive = alive.next_back().map_or(0, |state| state.version);
         if version < newest_alive {
             return Err(format!(

@@ -1,0 +1,162 @@
+//! A message of the queue, event by event.
+//!
+//! A pack is taken apart where it can't be applied as a whole, so an event
+//! that can't be read doesn't make its pack unreadable: only its number must
+//! be known.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+use super::{Projection, Statement, Unreadable};
+use crate::json::{self, Value};
+use crate::time::Timestamp;
+
+/// Events of one integration, in order: a JSON array of CloudEvents.
+pub struct Pack<'a> {
+    /// The source.
+    pub source: String,
+    /// The integration.
+    pub integration: String,
+    numbers: Vec<u64>,
+    events: Vec<Event<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    id: Cow<'a, str>,
+    source: Cow<'a, str>,
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<&'a Value>,
+    #[serde(borrow, default)]
+    time: Option<&'a Value>,
+    #[serde(borrow, default)]
+    dataref: Option<&'a Value>,
+    /// The replay that wrote it; 0 if it was never replayed.
+    #[serde(default)]
+    generation: u64,
+    #[serde(borrow, default)]
+    data: Option<&'a Value>,
+}
+
+impl<'a> Pack<'a> {
+    /// Reads a message. What it says of its events is read by [`Pack::part`].
+    pub fn read(text: &'a str) -> Result<Self, Unreadable> {
+        let refuse = |error: serde_json::Error| Unreadable(error.to_string());
+        let events: Vec<Event> = serde_json::from_str(text).map_err(refuse)?;
+        let Some(head) = events.first() else {
+            return Err(Unreadable("an empty pack".to_owned()));
+        };
+        let (source, integration) = origin(&head.source)
+            .ok_or_else(|| Unreadable("a source that names no integration".to_owned()))?;
+        if events.iter().any(|event| event.source != head.source) {
+            return Err(Unreadable("events of two integrations".to_owned()));
+        }
+        let numbers: Vec<u64> = events.iter().map(number).collect::<Result<_, _>>()?;
+        if !numbers.is_sorted_by(|a, b| a < b) {
+            return Err(Unreadable("events out of order".to_owned()));
+        }
+        Ok(Self {
+            source,
+            integration,
+            numbers,
+            events,
+        })
+    }
+
+    /// First and last number of the events at `part`.
+    pub fn range(&self, part: &Range<usize>) -> Option<(u64, u64)> {
+        let numbers = self.numbers.get(part.clone())?;
+        Some((*numbers.first()?, *numbers.last()?))
+    }
+
+    /// The oldest replay among the events at `part`.
+    pub fn replay(&self, part: &Range<usize>) -> u64 {
+        let events = self.events.get(part.clone()).unwrap_or_default();
+        let oldest = events.iter().map(|event| event.generation).min();
+        oldest.unwrap_or(0)
+    }
+
+    /// Where all events are.
+    pub fn all(&self) -> Range<usize> {
+        0..self.events.len()
+    }
+
+    /// What the events at `part` do to D1.
+    pub fn part(&self, part: &Range<usize>) -> Result<Projection, Unreadable> {
+        let mut projection = self.empty(part)?;
+        for at in part.clone() {
+            if let (Some(seq), Some(event)) = (self.numbers.get(at), self.events.get(at)) {
+                add(&mut projection, *seq, event)?;
+            }
+        }
+        Ok(projection)
+    }
+
+    /// What works if D1 works, whatever is wrong with the events: it writes
+    /// into the same tables, and leaves nothing but the integration's row.
+    pub fn probe(&self, sent_at: Timestamp, now: Timestamp) -> Result<Vec<Statement>, Unreadable> {
+        Ok(self.empty(&self.all())?.probe(sent_at, now))
+    }
+
+    fn empty(&self, part: &Range<usize>) -> Result<Projection, Unreadable> {
+        let nothing = || Unreadable("a part without events".to_owned());
+        let (first, last) = self.range(part).ok_or_else(nothing)?;
+        Ok(Projection {
+            source: self.source.clone(),
+            integration: self.integration.clone(),
+            first,
+            last,
+            replay: self.replay(part),
+            records: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            synced_at: None,
+        })
+    }
+}
+
+fn add(projection: &mut Projection, seq: u64, event: &Event) -> Result<(), Unreadable> {
+    let time = event.time.and_then(json::text);
+    let time = time
+        .and_then(|time| Timestamp::parse(&time))
+        .ok_or_else(|| Unreadable("a time that is none".to_owned()))?;
+    let kind = event.kind.and_then(json::text);
+    let kind = kind.ok_or_else(|| Unreadable("an event without a type".to_owned()))?;
+    let data = event.data.map(Value::get);
+    let data = data.ok_or_else(|| Unreadable("an event without data".to_owned()))?;
+    if kind.starts_with("leasewire.record.") {
+        if event.dataref.is_some() {
+            projection.missing.insert(seq, time);
+            return Ok(());
+        }
+        return projection.add_record(data, time, false);
+    }
+    if kind.starts_with("leasewire.sync.") {
+        let fields = json::Object::parse(data).unwrap_or_default();
+        if fields.flag("is_sync_finished") != Some(false) {
+            let (first, last) = projection.synced_at.unwrap_or((time, time));
+            projection.synced_at = Some((first.min(time), last.max(time)));
+        }
+    }
+    Ok(())
+}
+
+/// Source and integration in a CloudEvent's `source`: `/propexo/int_1`.
+fn origin(path: &str) -> Option<(String, String)> {
+    let (source, integration) = path.strip_prefix('/')?.split_once('/')?;
+    let decode = |part| percent_decode_str(part).decode_utf8().ok();
+    Some((
+        decode(source)?.into_owned(),
+        decode(integration)?.into_owned(),
+    ))
+}
+
+fn number(event: &Event) -> Result<u64, Unreadable> {
+    event
+        .id
+        .parse()
+        .map_err(|_| Unreadable("an id that is no number".to_owned()))
+}
