@@ -184,6 +184,9 @@ impl<S: Sql> Ledger<S> {
         for (first, last) in self.again.waiting_within(first, last, replay) {
             unsettled.insert(first, last);
         }
+        for (first, last) in self.mark.dead.iter() {
+            unsettled.remove(first, last);
+        }
         unsettled
     }
 
