@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 
 import { bindgen } from "./bindgen.mjs";
 import { run, step, Stop } from "./command.mjs";
+import { keepExports } from "./exports.mjs";
 import { content, fingerprint } from "./fingerprint.mjs";
 import { modernNode } from "./node.mjs";
 import { cargoTarget, inRoot, installed } from "./paths.mjs";
@@ -44,8 +45,9 @@ export async function buildWorker() {
     mkdirSync(folder, { recursive: true });
     try {
       await bind(join(folder, "bound"));
-      await shrink(join(folder, "bound", "index_bg.wasm"), folder);
       await bundle(join(folder, "bound", "index.js"), join(folder, "index.js"));
+      dropUnused(join(folder, "bound", "index_bg.wasm"), join(folder, "index.js"));
+      await shrink(join(folder, "bound", "index_bg.wasm"), folder);
       rmSync(join(folder, "bound"), { recursive: true });
       writeFileSync(join(folder, "inputs.sha256"), wanted);
       const wasm = readFileSync(join(folder, "index_bg.wasm"));
@@ -67,7 +69,16 @@ async function bind(folder) {
   // object of the dead instance, whose pointers mean nothing in the new one. So it must not:
   // entry.js does it, between requests, and until then every call into the dead instance throws.
   text = replaceOnce(text, "__wbg_reinit_scheduled = true;", "");
+  // Nothing here is disposed of, and without these a class that is never made can go.
+  text = text.replace(/^if \(Symbol\.dispose\) .*$/gm, "");
+  text = text.replaceAll(": new FinalizationRegistry(", ": /* @__PURE__ */ new FinalizationRegistry(");
   writeFileSync(file, text);
+}
+
+/** Takes those exports out of the wasm whose name the bundled JavaScript doesn't have. */
+function dropUnused(wasm, bundled) {
+  const names = new Set(readFileSync(bundled, "utf8").match(/(?<=\.)[\w$]+/g));
+  writeFileSync(wasm, keepExports(readFileSync(wasm), (name) => names.has(name)));
 }
 
 function replaceOnce(text, from, to) {

@@ -41,7 +41,7 @@ describe("a record that D1 refuses", () => {
   let worker;
   const start = () => serve({ folder, queues: QUEUES });
   const bodies = Array.from({ length: EVENTS }, (_item, n) =>
-    diff("int_1", `lease_${n + 1}`, {}, { secret: `s${n + 1}` }),
+    diff("int_1", `lease_${n + 1}`, {}, { diary: `s${n + 1}` }),
   );
   before(async () => {
     worker = await start();
@@ -90,7 +90,7 @@ describe("a record that D1 refuses", () => {
       ["error", "propexo", "int_1", BAD, "quarantined"],
     );
     assert.match(reason, /poisoned/);
-    for (const line of worker.log) assert.doesNotMatch(line, /secret/);
+    for (const line of worker.log) assert.doesNotMatch(line, /diary/);
   });
 
   test("is still quarantined after a restart, and a repetition is a duplicate", async () => {
@@ -108,7 +108,7 @@ describe("a record that D1 refuses", () => {
     await worker.confirmed("propexo", "int_1", EVENTS + 1);
     const rows = await worker.records("propexo", "int_1");
     const row = rows.find((row) => row.record_id === `lease_${BAD}`);
-    assert.deepEqual([row.version, row.fields], [EVENTS + 1, `{"secret":"s${BAD}","more":1}`]);
+    assert.deepEqual([row.version, row.fields], [EVENTS + 1, `{"diary":"s${BAD}","more":1}`]);
     const { events } = await list(worker, "quarantine", "int_1");
     assert.deepEqual(events.map((event) => event.seq), [BAD], "what was quarantined stays visible");
   });

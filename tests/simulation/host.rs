@@ -153,7 +153,7 @@ impl World {
     pub fn break_a_statement(&mut self, ledger: usize) {
         if self.random.chance(self.faults.statement) {
             let failure = self.random.pick(&[Failure::Before, Failure::After]);
-            let fails = (self.random.below(8), failure);
+            let fails = (self.random.below(5), failure);
             self.hosts[ledger].database.fails.set(Some(fails));
         }
     }

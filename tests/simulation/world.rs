@@ -177,7 +177,7 @@ impl World {
             self.clock.after(at_ms, Step::Die);
         }
         self.clock.after(heal_ms, Step::Heal);
-        for _ in 0..self.random.pick(&[0, 0, 1, 3]) {
+        for _ in 0..self.random.pick(&[0, 0, 1, 3, 12]) {
             let seq = self.random.between(1, events);
             self.poison.insert(seq);
             self.d1

@@ -1,6 +1,7 @@
 //! What is tried, a file each. Its first lines say how bytes become its input.
 
 mod calls;
+mod commands;
 mod dialects;
 mod ledgers;
 mod packs;
@@ -19,6 +20,10 @@ pub static TARGETS: &[Target] = &[
     Target {
         name: "calls",
         check: calls::check,
+    },
+    Target {
+        name: "commands",
+        check: commands::check,
     },
     Target {
         name: "dialects",
