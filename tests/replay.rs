@@ -250,3 +250,52 @@ proptest! {
         }
     }
 }
+
+/// Propexo's documents have the model under `object` first; Propify's know
+/// `meta.object` alone.
+#[test]
+fn what_was_not_understood_comes_in() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("propexo", &database, &d1);
+    let odd = |record: &str, previous: &str, new: &str| {
+        format!(
+            r#"{{"object":"","meta":{{"object":"leases"}},"record_id":"{record}","diff":{{"previous":{previous},"new":{new}}}}}"#
+        )
+    };
+    let open = Filter::default();
+    for (body, status) in [
+        (
+            odd("r1", "{}", r#"{"a":1}"#).replace(r#""object":"","#, ""),
+            "accepted",
+        ),
+        (odd("r1", r#"{"a":1}"#, r#"{"a":2,"b":1}"#), "quarantined"),
+        (odd("r2", "{}", r#"{"c":1}"#), "quarantined"),
+        (
+            odd("r1", r#"{"b":1}"#, r#"{"b":3}"#).replace(r#""object":"","#, ""),
+            "accepted",
+        ),
+    ] {
+        assert_eq!(world.take(&body, &open).0, status);
+    }
+    // What is on its way while it is replayed arrives as it was before.
+    let batch = world.ledger.next_batch().unwrap();
+    world.dialect = "propify";
+    world.ask(&all(4));
+    world.step(&open);
+    world.ledger.sent(batch.through, world.now);
+    for pack in batch.packs {
+        let read = Projection::read(&pack.text).unwrap();
+        for statement in read.statements(world.now, world.now) {
+            d1.run(&statement);
+        }
+        world
+            .ledger
+            .confirm(read.first, read.last, read.replay, world.now)
+            .unwrap();
+    }
+    world.forward();
+    let progress = world.ledger.state().unwrap().unwrap().replay.unwrap();
+    assert_eq!((progress.count, progress.done), (4, 4));
+    let fields = d1.dump("SELECT record_id, fields FROM records ORDER BY 1");
+    assert_eq!(fields, [r#"r1|{"a":2,"b":3}"#, r#"r2|{"c":1}"#]);
+}

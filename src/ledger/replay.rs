@@ -313,8 +313,9 @@ impl<S: Sql> Ledger<S> {
         )
     }
 
-    /// Notes what was written anew and was sent before: all within the step is
-    /// one stretch, anything else one of its own.
+    /// Notes what was written anew: all within the step is one stretch, anything
+    /// else one of its own. Also what wasn't sent yet, for it may be on its way
+    /// as it was before.
     fn keep_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
         let replay = step.job.number;
         let single = |seq: u64| Stretch {
@@ -323,12 +324,11 @@ impl<S: Sql> Ledger<S> {
             replay,
         };
         // What a later step will pass is that one's.
-        let sent = step.touched.range(..=self.mark.sent_seq);
-        let outside = sent.filter(|seq| **seq < step.job.next || **seq > step.job.to);
+        let touched = step.touched.iter();
+        let outside = touched.filter(|seq| **seq < step.job.next || **seq > step.job.to);
         let mut stretches: Vec<_> = outside.map(|seq| single(*seq)).collect();
-        let to = last.min(self.mark.sent_seq);
         let written = format!("{FORWARDED} AND replay = {replay}");
-        let within = self.scan("seq", &written, (step.job.next, to), STEP_EVENTS_MAX)?;
+        let within = self.scan("seq", &written, (step.job.next, last), STEP_EVENTS_MAX)?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
             stretches.push(Stretch {
                 first: start.number(0)?,
