@@ -60,7 +60,10 @@ impl Halves {
     /// The attempt numbered `attempt`, from 1, at a pack of so many events.
     pub fn new(events: usize, attempt: u32) -> Self {
         Self {
-            todo: vec![0..events],
+            todo: Vec::from([Range {
+                start: 0,
+                end: events,
+            }]),
             suspects: Vec::new(),
             rounds: (attempt >= GUILTY_ATTEMPT).then_some(ROUNDS),
             failures: 0,
