@@ -47,6 +47,7 @@ pub mod api;
 pub mod command;
 pub mod delivery;
 pub mod dialect;
+mod encoding;
 pub mod event;
 pub mod filter;
 pub mod json;

@@ -4,19 +4,16 @@
 //! body can be read or reach a ledger. Everything fails closed: without a
 //! usable secret nothing verifies.
 
-use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use crate::encoding;
 use crate::time::Timestamp;
 
 /// How far a signed time may lie ahead of our clock: 5 minutes (decision 4).
 pub const FUTURE_S: u64 = 5 * 60;
-
-/// Length of an HMAC-SHA256 in hexadecimal digits.
-const HEX_LENGTH: usize = 64;
 
 /// How a dialect signs: HMAC-SHA256 over the raw body, in hexadecimal digits.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +158,7 @@ pub fn sign(
     let time = scheme.timestamp_header.map(|header| (header, timestamp));
     let signed_text = time.as_ref().map_or("", |(_, text)| text);
     let digits = hmac(secret, &[signed_text.as_bytes(), body])
-        .map(|digest| HEXLOWER_PERMISSIVE.encode(&digest))
+        .map(|digest| encoding::hex(&digest))
         .unwrap_or_default();
     let signature = (scheme.header, format!("{}{digits}", scheme.prefix));
     time.into_iter().chain([signature]).collect()
@@ -172,7 +169,7 @@ pub fn sign(
 /// to find it by. Two sources with the same secret show nothing of it.
 pub fn fingerprint(source: &str, secret: &[u8]) -> String {
     let digest = hmac(secret, &[b"leasewire secret id\0", source.as_bytes()]);
-    let hex = digest.map(|digest| HEXLOWER_PERMISSIVE.encode(&digest));
+    let hex = digest.map(|digest| encoding::hex(&digest));
     hex.unwrap_or_default().chars().take(8).collect()
 }
 
@@ -202,9 +199,7 @@ fn digits(prefix: &str, text: &str) -> Result<[u8; 32], Unauthorized> {
         return Err(Unauthorized::SignatureMissing);
     }
     text.strip_prefix(prefix)
-        .filter(|hex| hex.len() == HEX_LENGTH)
-        .and_then(|hex| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())
-        .and_then(|bytes| bytes.try_into().ok())
+        .and_then(encoding::from_hex)
         .ok_or(Unauthorized::SignatureMalformed)
 }
 

@@ -1,6 +1,5 @@
 //! What a ledger tells of itself: its state, and every delivery it has kept.
 
-use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -8,6 +7,7 @@ use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::{FORWARDED, QUARANTINED};
 use super::{Ledger, first};
+use crate::encoding;
 use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
 use crate::json;
@@ -211,7 +211,7 @@ impl<S: Sql> Ledger<S> {
         let body = row.blob(11)?;
         let (body, body_encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), "utf-8"),
-            Err(_) => (BASE64.encode(body), "base64"),
+            Err(_) => (encoding::base64(body), "base64"),
         };
         Ok(Some(json::to_json(&Whole {
             entry: self.entry(&row)?,
