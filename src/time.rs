@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
 /// Microseconds since 1970-01-01T00:00:00Z. Microseconds, because providers
 /// state fractions and two events must not become simultaneous by rounding;
@@ -11,6 +11,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    const YEAR_0: Self = Self::from_s(-62_167_219_200);
+    const YEAR_10000: Self = Self::from_s(253_402_300_800);
+
     /// From microseconds since 1970.
     pub const fn from_us(us: i64) -> Self {
         Self(us)
@@ -53,13 +56,14 @@ impl Timestamp {
 
     /// Reads ISO 8601 date and time as RFC 3339 has it, with any offset.
     /// Without an offset the time is taken as UTC: it's what a sender means
-    /// who formats its UTC clock and forgets the `Z`.
+    /// who formats its UTC clock and forgets the `Z`. `None` also where the
+    /// offset leads out of the years 0 to 9999: nobody could read it back.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         DateTime::parse_from_rfc3339(text)
             .or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z")))
             .ok()
-            .map(|time| Self(time.timestamp_micros()))
+            .and_then(Self::readable)
     }
 
     /// Reads a signed timestamp header (decision 4 of the dialects): Unix
@@ -78,7 +82,15 @@ impl Timestamp {
             };
         }
         let time = DateTime::parse_from_rfc3339(text).ok()?;
-        (time.offset().local_minus_utc() == 0).then(|| Self(time.timestamp_micros()))
+        Self::readable(time).filter(|_| time.offset().local_minus_utc() == 0)
+    }
+
+    /// Only the years 0 to 9999 can be written so that they can be read.
+    fn readable(time: DateTime<FixedOffset>) -> Option<Self> {
+        let time = Self(time.timestamp_micros());
+        (Self::YEAR_0..Self::YEAR_10000)
+            .contains(&time)
+            .then_some(time)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// A question or a message to a ledger.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Call {
     /// Take this in.
     Intake(Delivery),

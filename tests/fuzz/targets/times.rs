@@ -8,7 +8,7 @@ pub fn check(input: &[u8]) {
     let in_body = Timestamp::parse(&text);
     let in_header = Timestamp::parse_header(&text);
     let times = [in_body, in_header].into_iter().flatten();
-    for time in times.filter(|time| has_text(*time)) {
+    for time in times {
         let written = time.to_string();
         assert_eq!(Timestamp::parse(&written), Some(time), "{written}");
         assert_eq!(Timestamp::parse_header(&written), Some(time), "{written}");
@@ -22,14 +22,6 @@ pub fn check(input: &[u8]) {
     );
     let header = digits(&text).or_else(|| naive_utc(&text));
     assert_eq!(in_header.map(Timestamp::us), header, "in a header");
-}
-
-/// True within the years 0 to 9999, which are all that RFC 3339 can write. An
-/// offset may lead out of them.
-pub fn has_text(time: Timestamp) -> bool {
-    const FROM: Timestamp = Timestamp::from_s(-62_167_219_200);
-    const TO: Timestamp = Timestamp::from_s(253_402_300_800);
-    FROM <= time && time < TO
 }
 
 /// Unix seconds of up to 11 digits, milliseconds of up to 14.
@@ -93,6 +85,11 @@ fn naive(text: &str) -> Option<(i64, i64)> {
     // From the year 0 to 1970.
     let days = years + before + day - 1 - 719_528;
     let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset_s;
+    // An offset or a leap second may lead out of the years 0 to 9999, which are
+    // all that can be written.
+    if !(-62_167_219_200..253_402_300_800).contains(&seconds) {
+        return None;
+    }
     Some((seconds * 1_000_000 + fraction_us, offset_s))
 }
 
