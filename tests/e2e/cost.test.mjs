@@ -157,10 +157,9 @@ describe("the goals", { concurrency: true }, () => {
     assert.deepEqual(changes({ ...cases[401].counts, cpu_ms: 0 }), { requests: 100, log_lines: 100 });
   });
 
-  // A ledger that lost its memory doesn't know that it is in the list of integrations, says so again
-  // and sets its alarm to repeat that, by when it has lost its memory again.
-  const todo = "an alarm that finds a ledger asleep sets the next one, for ever";
-  test("of a silent one: it costs nothing", { todo }, async () => {
+  // A ledger that lost its memory must know that it is in the list of integrations: else it would say so
+  // again, and set its alarm to repeat that, by when it has lost its memory again.
+  test("of a silent one: it costs nothing", async () => {
     const url = `http://127.0.0.1:${subjects.silent.port}`;
     await post(subjects.silent, 0, { expected: "accepted" });
     const settled = async () => {
