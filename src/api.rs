@@ -179,7 +179,7 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
 }
 
 /// Largest number that every JSON reader gets right.
-const NUMBER_MAX: u64 = (1 << 53) - 1;
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 fn number(name: &'static str, text: &str) -> Result<u64, Problem> {
     whole(text)

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::api::Of;
+use crate::api::{NUMBER_MAX, Of};
 use crate::filter;
 use crate::json::Object;
 use crate::ledger::replay::Request;
@@ -12,8 +12,6 @@ use crate::problem::Problem;
 pub const BODY_BYTES_MAX: usize = 64 * 1_024;
 /// Events of one replay.
 pub const REPLAY_EVENTS_MAX: u64 = 1_000_000;
-/// Largest number that every JSON reader gets right.
-const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// A command to an integration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,11 +65,6 @@ impl Filter {
         }
     }
 
-    /// True if everything gets through.
-    pub fn is_open(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// True if the property `id` is linked.
     pub fn has_linked(&self, id: &str) -> bool {
         self.properties

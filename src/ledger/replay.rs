@@ -194,7 +194,8 @@ impl<S: Sql> Ledger<S> {
                 self.redrive(seq, seq)?;
             }
         }
-        if last >= job.to {
+        self.mark.has_replay = self.job()?.is_some();
+        if !self.mark.has_replay {
             return Ok(None);
         }
         Ok(Some(self.arm_at(now.plus_s(STEP_S))))

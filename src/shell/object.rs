@@ -82,6 +82,9 @@ impl Object {
     async fn call(self: &Rc<Self>, call: Vec<u8>) -> Result<Option<String>, String> {
         let mut call = Call::decode(call).ok_or("not a call")?;
         call.set_filter(|source| environment::filter(&self.env, source));
+        // The first step is taken at once, the others by the alarm: no webhook
+        // is to wait for one.
+        let begins_replay = matches!(call, Call::Replay(_));
         self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.
@@ -92,7 +95,9 @@ impl Object {
             })
             .map_err(|error| error.to_string())?;
         self.perform(effects);
-        self.replay();
+        if begins_replay {
+            self.replay();
+        }
         Ok(match reply {
             Reply::Taken(taken) => {
                 if let Outcome::Quarantined(why) = taken.outcome {

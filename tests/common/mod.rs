@@ -51,7 +51,8 @@ impl Database {
 
     fn explain(&self, sql: &str) {
         // The last row alone is no scan, though it is called one.
-        if !self.explained.get() || sql.contains("ORDER BY seq DESC LIMIT 1") {
+        let is_last_row = !sql.contains("WHERE") && sql.ends_with("DESC LIMIT 1");
+        if !self.explained.get() || is_last_row {
             return;
         }
         let mut plan = self
