@@ -6,6 +6,7 @@
 //! written.
 
 mod halves;
+mod notices;
 mod pack;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
+use notices::{Notices, Said};
 pub use pack::Pack;
 
 use crate::json;
@@ -116,6 +118,7 @@ pub struct Projection {
     /// has it.
     missing: BTreeMap<u64, Timestamp>,
     synced_at: Option<(Timestamp, Timestamp)>,
+    notices: Notices,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -141,6 +144,12 @@ struct Data<'a> {
     late: bool,
     #[serde(default)]
     generation: u64,
+    #[serde(borrow, default)]
+    notices: Option<&'a json::Value>,
+    #[serde(borrow, default)]
+    notices_at: Option<&'a json::Value>,
+    #[serde(borrow, default)]
+    noticed: Option<&'a json::Value>,
 }
 
 impl Projection {
@@ -150,9 +159,22 @@ impl Projection {
         pack.part(&pack.all())
     }
 
-    fn add_record(&mut self, data: &str, time: Timestamp, large: bool) -> Result<(), Unreadable> {
+    fn add_record(
+        &mut self,
+        seq: u64,
+        data: &str,
+        time: Timestamp,
+        large: bool,
+    ) -> Result<(), Unreadable> {
         let data: Data =
             serde_json::from_str(data).map_err(|error| Unreadable(error.to_string()))?;
+        let said = Said {
+            notices: data.notices,
+            notices_at: data.notices_at,
+            noticed: data.noticed,
+        };
+        let names = (&*data.model, &*data.record_id);
+        self.notices.add(seq, names, data.generation, &said)?;
         // A late event changed nothing; what it carries is another event's.
         if data.late {
             return Ok(());
@@ -188,7 +210,7 @@ impl Projection {
     /// Adds the whole data of the event `seq`.
     pub fn supply(&mut self, seq: u64, data: &str) -> Result<(), Unreadable> {
         match self.missing.remove(&seq) {
-            Some(time) => self.add_record(data, time, true),
+            Some(time) => self.add_record(seq, data, time, true),
             None => Ok(()),
         }
     }
@@ -204,6 +226,7 @@ impl Projection {
         for (key, row) in self.records.iter().filter(|(_, row)| row.large) {
             statements.push(self.one(key, row, now));
         }
+        statements.extend(self.notices.statements(self));
         statements
     }
 
@@ -219,14 +242,16 @@ impl Projection {
             occurred_at: now,
             large: false,
         };
-        vec![
+        let mut statements = vec![
             self.integration_row(sent_at),
             self.many(&[(&name, &row)], now),
             Statement {
                 sql: DELETE_PROBE,
                 params: vec![text(&self.source), text(&self.integration)],
             },
-        ]
+        ];
+        statements.extend(notices::probe(self));
+        statements
     }
 
     fn many(&self, rows: &[(&(String, String), &Row)], now: Timestamp) -> Statement {

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::event::Kind;
 use crate::json::{self, Object};
+use crate::occupancy::{self, Noticed, Turn};
 use crate::time::Timestamp;
 
 /// What may stand unencoded in one segment of a path (RFC 3986, unreserved).
@@ -49,6 +50,10 @@ pub struct RecordData<'a> {
     /// of a record the one with the greater generation is the newer, then the
     /// one with the greater version.
     pub generation: u64,
+    /// Turns of a unit between vacant and occupied that this event reveals.
+    pub turns: &'a [Turn],
+    /// All of a unit's notices that still hold, where a replay made it anew.
+    pub noticed: Option<&'a Noticed>,
 }
 
 impl RecordData<'_> {
@@ -56,7 +61,7 @@ impl RecordData<'_> {
     pub fn to_json(&self) -> String {
         format!(
             concat!(
-                r#"{{"event":{},"model":{},"record_id":{},"changes":{},"record":{},"#,
+                r#"{{"event":{},"model":{},"record_id":{},"changes":{},"record":{}{}{},"#,
                 r#""version":{},"partial":{},"drift":{},"late":{},"ambiguous":{}{}}}"#
             ),
             json::to_json(&self.event),
@@ -64,6 +69,8 @@ impl RecordData<'_> {
             json::to_json(&self.record_id),
             self.changes,
             self.record,
+            occupancy::members(self.turns),
+            self.noticed.map(Noticed::member).unwrap_or_default(),
             self.version,
             self.partial,
             self.drift,

@@ -131,8 +131,14 @@ impl Row {
 
     /// Column `at` as bytes.
     pub fn blob(&self, at: usize) -> Result<&[u8], SqlError> {
+        self.maybe_blob(at)?.ok_or_else(|| unexpected(at))
+    }
+
+    /// Column `at` as bytes, or NULL.
+    pub fn maybe_blob(&self, at: usize) -> Result<Option<&[u8]>, SqlError> {
         match self.0.get(at) {
-            Some(Value::Blob(value)) => Ok(value),
+            Some(Value::Blob(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
             _ => Err(unexpected(at)),
         }
     }

@@ -106,14 +106,17 @@ impl<'a> World<'a> {
     /// What counts: records here and there, and what each event became.
     fn outcome(&self) -> BTreeMap<&'static str, Vec<String>> {
         let records = "SELECT model, record_id, last_seq, version, fields, partial, drift,
-                              occurred_at, version_key FROM records ORDER BY 1, 2";
+                              occurred_at, version_key, occupancy
+                       FROM records ORDER BY 1, 2";
         let in_d1 = "SELECT model, record_id, version, fields, partial, drift, occurred_at
                      FROM records ORDER BY 1, 2";
+        let notices = "SELECT seq, kind, model, record_id, at FROM notices ORDER BY 1, 2";
         let events = "seq, prev_seq, model, record_id, name, kind, occurred_at, quarantine,
                       ignored, data";
         BTreeMap::from([
             ("records", self.database.dump(records)),
             ("d1", self.d1.dump(in_d1)),
+            ("notices", self.d1.dump(notices)),
             (
                 "events",
                 self.database
@@ -126,8 +129,12 @@ impl<'a> World<'a> {
     }
 }
 
-/// A row without the number of the replay that wrote it.
+/// A row without what a replay adds: its number, and the list of all notices.
 fn timeless(row: &str) -> String {
+    let row = match row.split_once(r#","noticed":"#) {
+        Some((head, rest)) => &format!("{head}{}", rest.split_once("]}").unwrap().1),
+        None => row,
+    };
     match row.split_once(r#","generation":"#) {
         Some((head, rest)) => format!(
             "{head}{}",
@@ -147,15 +154,19 @@ fn all(to: u64) -> Request {
 }
 
 fn diff(record: u8, field: u8, from: u8, to: u8) -> String {
+    let vacant = |value: u8| value.is_multiple_of(2);
     format!(
-        r#"{{"meta":{{"object":"leases"}},"record_id":"r{record}","diff":{{"previous":{{"f{field}":{from}}},"new":{{"f{field}":{to},"property_id":"p{}"}}}}}}"#,
+        r#"{{"meta":{{"object":"units"}},"record_id":"r{record}","diff":{{"previous":{{"f{field}":{from},"is_vacant":{}}},"new":{{"f{field}":{to},"is_vacant":{},"property_id":"p{}"}}}}}}"#,
+        vacant(from),
+        vacant(to),
         record % 2
     )
 }
 
 fn whole(event: u8, record: u8, minute: u8) -> String {
     format!(
-        r#"{{"id":"evt_{record}_{event}","type":"lease.updated","created":"2026-01-01T00:{minute:02}:00Z","data":{{"lease":{{"id":"r{record}","f0":{event},"property_id":"p{}"}}}}}}"#,
+        r#"{{"id":"evt_{record}_{event}","type":"unit.updated","created":"2026-01-01T00:{minute:02}:00Z","data":{{"unit":{{"id":"r{record}","f0":{event},"is_vacant":{},"property_id":"p{}"}}}}}}"#,
+        event.is_multiple_of(2),
         record % 2
     )
 }
@@ -217,6 +228,7 @@ fn prop_assert_same(world: &mut World, expected: &mut World, last: u64, later: &
     expected.forward();
     assert_eq!(world.outcome()["records"], expected.outcome()["records"]);
     assert_eq!(world.outcome()["d1"], expected.outcome()["d1"]);
+    assert_eq!(world.outcome()["notices"], expected.outcome()["notices"]);
     assert_eq!(world.outcome()["events"], expected.outcome()["events"]);
 }
 

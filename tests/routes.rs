@@ -1,5 +1,5 @@
 //! The paths there are, what they mean, and the pages they answer with.
-use leasewire::api::{self, Of, Page, Query, Route};
+use leasewire::api::{self, Of, Page, Query, Route, lists};
 use leasewire::problem::Problem;
 use leasewire::record::segment;
 use proptest::prelude::*;
@@ -534,7 +534,7 @@ fn a_page_of_integrations() {
     ];
     for (rows, limit, expected) in table {
         assert_eq!(
-            api::integrations_page(&rows, limit),
+            lists::integrations_page(&rows, limit),
             expected,
             "{limit} of {rows}"
         );
@@ -574,12 +574,12 @@ fn one_record() {
     for fields in FIELDS {
         for (partial, drift) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let (row, answer) = stored("lease_9", 17, fields, partial, drift);
-            assert_eq!(api::record(&format!("[{row}]")), Some(Ok(answer)));
+            assert_eq!(lists::record(&format!("[{row}]")), Some(Ok(answer)));
         }
     }
     let (row, answer) = stored("a/b \"🏠\"", 9_007_199_254_740_991, "{}", 0, 0);
-    assert_eq!(api::record(&format!("[{row}]")), Some(Ok(answer)));
-    assert_eq!(api::record("[]"), Some(Err(Problem::Unknown("record"))));
+    assert_eq!(lists::record(&format!("[{row}]")), Some(Ok(answer)));
+    assert_eq!(lists::record("[]"), Some(Err(Problem::Unknown("record"))));
     let (row, _) = stored("lease_9", 17, "{", 0, 0);
     let broken = [
         String::new(),
@@ -589,7 +589,7 @@ fn one_record() {
         format!("[{row}]"),
     ];
     for rows in broken {
-        assert_eq!(api::record(&rows), None, "{rows}");
+        assert_eq!(lists::record(&rows), None, "{rows}");
     }
 }
 
@@ -632,7 +632,7 @@ fn a_page_of_records() {
     ];
     for (rows, limit, expected) in table {
         assert_eq!(
-            api::records_page(&rows, limit),
+            lists::records_page(&rows, limit),
             Some(expected),
             "{limit} of {rows}"
         );
@@ -644,15 +644,15 @@ fn a_page_of_records() {
         "[{}]".into(),
         format!("[{a},{broken}]"),
     ] {
-        assert_eq!(api::records_page(&rows, 5), None, "{rows}");
+        assert_eq!(lists::records_page(&rows, 5), None, "{rows}");
     }
 }
 
 #[test]
 fn no_rows() {
-    assert!(api::is_empty("[]"));
+    assert!(lists::is_empty("[]"));
     let (row, _) = stored("a", 1, "{}", 0, 0);
-    assert!(!api::is_empty(&format!("[{row}]")));
+    assert!(!lists::is_empty(&format!("[{row}]")));
 }
 
 /// Any name: there are no empty ones.
@@ -684,7 +684,7 @@ proptest! {
             r#"{{"source":{},"integration":{},"last_seq":1,"first_synced_at":null,"last_synced_at":null,"last_event_at":null}}"#,
             names[0], names[1]
         );
-        let answer = api::integrations_page(&format!("[{row},{row}]"), 1).unwrap();
+        let answer = lists::integrations_page(&format!("[{row},{row}]"), 1).unwrap();
         let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
         let next = answer.get("next").and_then(|next| next.as_str()).unwrap();
         let encoded: String = form_urlencoded::Serializer::new(String::new())

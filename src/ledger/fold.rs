@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::event::Change;
 use crate::json::{self, Object, Value, null, same};
+use crate::occupancy::{self, Occupancy, Sight, Timeline, Turn};
 use crate::signature::DedupeKey;
 use crate::time::Timestamp;
 
@@ -28,6 +29,8 @@ pub struct Known {
     pub occurred_at: Option<Timestamp>,
     /// The dedupe key of the event `version`.
     pub key: DedupeKey,
+    /// When it was vacant and occupied, if it is a unit.
+    pub timeline: Timeline,
 }
 
 /// What became of a record.
@@ -39,6 +42,8 @@ pub struct Folded {
     pub changes: String,
     /// The event is older than what the record reflects; it changed nothing.
     pub late: bool,
+    /// The turns between vacant and occupied that it reveals.
+    pub turns: Vec<Turn>,
 }
 
 /// An event on its way into a record.
@@ -49,16 +54,55 @@ pub struct Incoming<'a> {
     pub key: DedupeKey,
     /// The time it states.
     pub occurred_at: Option<Timestamp>,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The record's model.
+    pub model: &'a str,
     /// How it changes the record.
     pub change: &'a Change<'a>,
 }
 
 /// Folds `event` into what is `known` of its record.
 pub fn fold(known: Option<&Known>, event: &Incoming) -> Folded {
-    match event.change {
+    let mut folded = match event.change {
         Change::Whole { fields, changes } => whole(known, event, fields, *changes),
         Change::Diff { previous, new } => diff(known, event, previous, new),
         Change::Sparse(fields) => sparse(known, event, fields),
+    };
+    if event.model == occupancy::MODEL {
+        let (before, now) = occupancies(known, event, &folded.record.fields);
+        folded.turns = folded.record.timeline.add(&Sight {
+            before,
+            now,
+            occurred: event.occurred_at.map(|at| (at, event.key)),
+            received_at: event.received_at,
+        });
+    }
+    folded
+}
+
+/// What the event says of a unit: how it was before, where that is stated, and
+/// how it is. `folded` are the unit's fields with the event folded in.
+fn occupancies(
+    known: Option<&Known>,
+    event: &Incoming,
+    folded: &str,
+) -> (Option<Occupancy>, Option<Occupancy>) {
+    let after = || Occupancy::of(&Object::parse(folded)?);
+    match event.change {
+        Change::Whole { fields, changes } => {
+            let changes = changes.and_then(|changes| Object::parse(changes.get()));
+            let before = changes.and_then(|changes| Occupancy::before(fields, &changes));
+            (before, Occupancy::of(fields))
+        }
+        Change::Diff { previous, .. } => {
+            let mut before = known_fields(known);
+            previous
+                .iter()
+                .for_each(|(name, was)| before.set(name, was));
+            (Occupancy::of(&before), after())
+        }
+        Change::Sparse(_) => (None, after()),
     }
 }
 
@@ -94,6 +138,7 @@ fn whole(
             record: known.clone(),
             changes: stated.map_or("{}", Value::get).to_owned(),
             late: true,
+            turns: Vec::new(),
         };
     }
     let before = known.and_then(|known| Object::parse(&known.fields));
@@ -110,9 +155,11 @@ fn whole(
             drift: false,
             occurred_at: event.occurred_at,
             key: event.key,
+            timeline: timeline(known),
         },
         changes,
         late: false,
+        turns: Vec::new(),
     }
 }
 
@@ -162,6 +209,10 @@ fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
     )
 }
 
+fn timeline(known: Option<&Known>) -> Timeline {
+    known.map_or_else(Timeline::default, |known| known.timeline.clone())
+}
+
 fn known_fields(known: Option<&Known>) -> Object<'_> {
     known
         .and_then(|known| Object::parse(&known.fields))
@@ -183,9 +234,11 @@ fn partly(
             drift: contradicted || known.is_some_and(|known| known.drift),
             occurred_at: event.occurred_at,
             key: event.key,
+            timeline: timeline(known),
         },
         changes,
         late: false,
+        turns: Vec::new(),
     }
 }
 

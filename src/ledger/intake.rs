@@ -15,6 +15,7 @@ use crate::dialect::{self, Identity, Meaning};
 use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
 use crate::filter::{self, Ignored};
 use crate::json::Object;
+use crate::occupancy::Timeline;
 use crate::record::{RecordData, notice_data};
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -164,6 +165,8 @@ impl<S: Sql> Ledger<S> {
             seq: self.next_seq(),
             key: delivery.key,
             occurred_at: event.occurred_at,
+            received_at: self.received_at(now),
+            model: &subject.model,
             change,
         };
         let folded = fold(memory.as_ref().map(|memory| &memory.known), &incoming);
@@ -180,6 +183,8 @@ impl<S: Sql> Ledger<S> {
             late: folded.late,
             ambiguous,
             generation,
+            turns: &folded.turns,
+            noticed: None,
         }
         .to_json();
         if data.len() > ROW_BYTES_MAX {
@@ -283,7 +288,7 @@ impl<S: Sql> Ledger<S> {
         }
         let rows = self.sql.query(
             "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
-                    generation
+                    generation, occupancy
              FROM records WHERE model = ?1 AND record_id = ?2",
             &[Param::Text(model), Param::Text(record_id)],
         )?;
@@ -390,14 +395,16 @@ impl<S: Sql> Ledger<S> {
     ) -> Result<(), SqlError> {
         let record = entry.record.as_ref().map(|(record, _)| record);
         let recent = entry.record.as_ref().map(|(_, recent)| recent.to_bytes());
+        let occupancy = record.map(|record| record.timeline.to_bytes());
+        let occupancy = occupancy.filter(|bytes| !bytes.is_empty());
         let subject = entry.subject;
         self.sql.execute(
             "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
-                                 generation, recent, unlinked)
+                                 generation, recent, occupancy, unlinked)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
             &[
                 self.next_seq().into(),
                 Param::Blob(&delivery.key.0),
@@ -425,6 +432,7 @@ impl<S: Sql> Ledger<S> {
                 record.map(|record| record.key.0.as_slice()).into(),
                 entry.generation.into(),
                 recent.as_deref().into(),
+                occupancy.as_deref().into(),
                 entry.unlinked.as_deref().into(),
             ],
         )
@@ -471,6 +479,7 @@ fn memory(row: &Row) -> Result<Memory, SqlError> {
             drift: row.flag(3)?,
             occurred_at: row.maybe_integer(4)?.map(Timestamp::from_us),
             key: DedupeKey(key.map_err(|_| SqlError("a key has another length".to_owned()))?),
+            timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
         },
         last_seq: row.number(6)?,
         recent: Recent::parse(row.blob(7)?)?,

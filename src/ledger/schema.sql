@@ -41,6 +41,7 @@ CREATE TABLE records (
   version_key BLOB NOT NULL,      -- carry their own time
   generation INTEGER NOT NULL,    -- the last replay that made it anew, or 0
   recent BLOB NOT NULL,           -- its latest events, to know a repetition by
+  occupancy BLOB,                 -- of a unit: when it was vacant and occupied
   PRIMARY KEY (model, record_id)
 ) WITHOUT ROWID;
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::{Projection, Statement, Unreadable};
+use super::{Notices, Projection, Statement, Unreadable};
 use crate::json::{self, Value};
 use crate::time::Timestamp;
 
@@ -114,6 +114,7 @@ impl<'a> Pack<'a> {
             records: BTreeMap::new(),
             missing: BTreeMap::new(),
             synced_at: None,
+            notices: Notices::default(),
         })
     }
 }
@@ -132,7 +133,7 @@ fn add(projection: &mut Projection, seq: u64, event: &Event) -> Result<(), Unrea
             projection.missing.insert(seq, time);
             return Ok(());
         }
-        return projection.add_record(data, time, false);
+        return projection.add_record(seq, data, time, false);
     }
     if kind.starts_with("leasewire.sync.") {
         let fields = json::Object::parse(data).unwrap_or_default();

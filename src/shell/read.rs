@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 
 use super::log::Line;
 use super::{database, environment, ledgers, sources};
-use crate::api::{self, Of, Query};
+use crate::api::{Of, Query, lists};
 use crate::ledger::Call;
 use crate::problem::Problem;
 use crate::projection::Statement;
@@ -32,18 +32,21 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
     match query {
         Query::Sources => sources::list(env, line).await,
         Query::Integrations(page) => {
-            let rows = select(env, &api::select_integrations(&page), line).await?;
-            api::integrations_page(&rows, page.limit).ok_or(unavailable)
+            let rows = select(env, &lists::select_integrations(&page), line).await?;
+            lists::integrations_page(&rows, page.limit).ok_or(unavailable)
         }
         Query::Records(of, model, page) => {
-            name(line, &of);
-            let rows = select(env, &api::select_records(&of, &model, &page), line).await?;
-            api::records_page(&rows, page.limit).ok_or(unavailable)
+            let rows = list(env, &of, &lists::select_records(&of, &model, &page), line).await?;
+            lists::records_page(&rows, page.limit).ok_or(unavailable)
         }
         Query::Record(of, model, id) => {
             name(line, &of);
-            let rows = select(env, &api::select_record(&of, &model, &id), line).await?;
-            api::record(&rows).ok_or(unavailable)?
+            let rows = select(env, &lists::select_record(&of, &model, &id), line).await?;
+            lists::record(&rows).ok_or(unavailable)?
+        }
+        Query::Notices(of, page) => {
+            let rows = list(env, &of, &lists::select_notices(&of, &page), line).await?;
+            lists::notices_page(&rows, page.limit).ok_or(unavailable)
         }
         Query::Integration(of) => ledger(env, &of, &Call::State, no_event, line).await,
         Query::Events(of, page) => {
@@ -99,10 +102,7 @@ pub async fn ledger(
     line: &mut Line,
 ) -> Result<String, Problem> {
     name(line, of);
-    let known = select(env, &api::select_integration(of), line).await?;
-    if api::is_empty(&known) {
-        return Err(Problem::Unknown("integration"));
-    }
+    check_known(env, of, line).await?;
     match ledgers::ask(env, &ledgers::name(&of.source, &of.integration), call).await {
         Ok(answer) => answer.ok_or(missing),
         Err(why) => {
@@ -110,6 +110,30 @@ pub async fn ledger(
             Err(Problem::LedgerUnavailable)
         }
     }
+}
+
+/// A page of a list of an integration, which may be empty only if D1 knows the
+/// integration.
+async fn list(
+    env: &JsValue,
+    of: &Of,
+    page: &Statement,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    name(line, of);
+    let rows = select(env, page, line).await?;
+    if lists::is_empty(&rows) {
+        check_known(env, of, line).await?;
+    }
+    Ok(rows)
+}
+
+async fn check_known(env: &JsValue, of: &Of, line: &mut Line) -> Result<(), Problem> {
+    let known = select(env, &lists::select_integration(of), line).await?;
+    if lists::is_empty(&known) {
+        return Err(Problem::Unknown("integration"));
+    }
+    Ok(())
 }
 
 async fn select(env: &JsValue, query: &Statement, line: &mut Line) -> Result<String, Problem> {

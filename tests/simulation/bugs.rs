@@ -28,6 +28,9 @@ pub enum Bug {
     NeighbourQuarantined,
     OutageQuarantines,
     ConfirmTooWide,
+    LateTurnsUnnoticed,
+    ReplayOfTheLastAlone,
+    FilterForgotten,
 }
 
 impl Bug {
@@ -152,6 +155,21 @@ impl Bug {
             Self::ConfirmTooWide,
             "confirm-too-wide",
             "a part of a pack that was applied confirms all of it",
+        ),
+        (
+            Self::LateTurnsUnnoticed,
+            "late-turns-unnoticed",
+            "of a unit only what it was last is known",
+        ),
+        (
+            Self::ReplayOfTheLastAlone,
+            "replay-of-the-last-alone",
+            "a replay folds the last event of a record, and not those before",
+        ),
+        (
+            Self::FilterForgotten,
+            "filter-forgotten",
+            "a ledger takes in what its filter leaves out",
         ),
     ];
 

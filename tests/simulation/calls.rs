@@ -7,6 +7,7 @@ use crate::bugs::Bug;
 use crate::clock::SECOND;
 use crate::faults::is_down;
 use crate::host::{Intake, Settled};
+use crate::operator;
 use crate::world::{Asked, Step, World};
 
 /// How long a caller waits for a ledger.
@@ -66,7 +67,10 @@ impl World {
             fact,
             asked,
         } = request;
-        let call = Call::decode(call.encode()).unwrap();
+        let mut call = Call::decode(call.encode()).unwrap();
+        if self.bug != Some(Bug::FilterForgotten) {
+            call.set_filter(|source| self.sources[source].filter.clone());
+        }
         let alive = self.hosts[ledger].life == life;
         let reply = alive.then(|| self.answer(ledger, call, fact)).flatten();
         let Some(asked) = asked else {
@@ -88,13 +92,18 @@ impl World {
         }
         let is_set = self.hosts[ledger].alarm.is_some();
         let asked = call.clone();
+        let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
+        let begins_replay = matches!(call, Call::Replay(_));
         let ended = self.stretch(ledger, |core, now, random| {
             if core.asks_for_alarm() {
                 core.found_alarm(is_set);
             }
             let reply = core.answer(call, now)?;
             // The reply stands, whatever is the matter with the effects.
-            let effects = core.follow_up(now, random);
+            let mut effects = core.follow_up(now, random);
+            if begins_replay {
+                operator::step(core, &source, now, &mut effects);
+            }
             Ok((reply, effects))
         });
         if ended.durable {

@@ -43,6 +43,7 @@ fn check_ledger(world: &mut World, at: usize) -> Result<Reference, String> {
     ledger::check_not_applied(world, at, &held)?;
     records::check_ledger(world, at, &reference)?;
     records::check_d1(world, at, &reference, &held)?;
+    records::check_notices(world, at, &reference, &held)?;
     records::check_integration(world, at, &reference)?;
     Ok(reference)
 }
@@ -53,7 +54,7 @@ fn replay(world: &World, ledger: usize) -> Result<Reference, String> {
     let mut reference = Reference::default();
     for intake in &world.hosts[ledger].taken {
         let fact = &world.facts[intake.fact];
-        let expected = reference.take(intake.fact, fact, intake.window_s, intake.at);
+        let expected = reference.take(intake.fact, fact, world.models, intake.window_s, intake.at);
         if (intake.status, intake.seq) != expected {
             return Err(format!(
                 "fact {} became {} {}, not {expected:?}",

@@ -55,6 +55,8 @@ pub enum Change {
         fields: Fields,
         /// What the body says has changed, as its JSON text.
         stated: Option<String>,
+        /// What those fields were before, as it says.
+        before: Fields,
     },
 }
 

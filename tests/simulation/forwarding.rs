@@ -70,7 +70,7 @@ impl World {
         let settled = |seq: &u64| host.settled.iter().any(|pack| pack.holds(*seq));
         let unknown: Vec<u64> = unknown.filter(|seq| !settled(seq)).collect();
         for seq in unknown {
-            let condition = format!("WHERE seq = {seq} AND quarantine IS NULL");
+            let condition = format!("WHERE seq = {seq} AND quarantine IS NULL AND ignored IS NULL");
             if !self.hosts[ledger].database.events(&condition).is_empty() {
                 self.complain(format!("number {seq} counts as sent, and never was"));
             }

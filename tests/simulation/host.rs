@@ -11,6 +11,7 @@ use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
 
 use crate::bugs::Bug;
+use crate::operator;
 use crate::storage::{Database, Failure, Storage};
 use crate::world::{Step, World};
 
@@ -201,8 +202,10 @@ impl World {
             Some(Bug::HistoryTooShort) => 3_600,
             _ => RETENTION_S,
         };
+        let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
         let ended = self.stretch(ledger, |core, now, random| {
             let mut effects = core.wake(now, random)?;
+            operator::step(core, &source, now, &mut effects);
             effects.wake_at = effects.wake_at.filter(|_| !not_again);
             // If old history can't go, the alarm has done its work all the same.
             if let Ok(Some(at)) = core.expire(now, retention_s) {

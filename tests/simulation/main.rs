@@ -17,6 +17,8 @@ mod fact;
 mod faults;
 mod forwarding;
 mod host;
+mod occupancy;
+mod operator;
 mod provider;
 mod queue;
 mod random;

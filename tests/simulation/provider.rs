@@ -112,9 +112,14 @@ impl Provider {
         let (mut previous, mut new) = (Fields::new(), Fields::new());
         // Now and then nobody hears of a change.
         for unheard in 0..=u64::from(random.chance(40)) {
-            let names = ["status", "status", "status", "rent_in_cents", "note"];
-            let name = random.pick(&names).to_owned();
-            let value = self.value(&name, random);
+            let is_unit = self.records[at].model.1 == "units";
+            let names: &[&str] = if is_unit {
+                &["status", "status", "is_vacant", "current_lease", "note"]
+            } else {
+                &["status", "status", "status", "rent_in_cents", "note"]
+            };
+            let name = random.pick(names).to_owned();
+            let value = self.value(&name, is_unit, random);
             let fields = &mut self.records[at].fields;
             let was = fields.insert(name.clone(), value.clone());
             if unheard == 0 {
@@ -126,12 +131,20 @@ impl Provider {
         (at, previous, new)
     }
 
-    fn value(&mut self, name: &str, random: &mut Random) -> String {
+    fn value(&mut self, name: &str, is_unit: bool, random: &mut Random) -> String {
         let n = random.below(self.values);
+        let one_of = |values: [&str; 5]| values[n as usize].to_owned();
         match name {
-            "rent_in_cents" => {
-                ["750000.0", "18014398509481985", "null", "0", "1e3"][n as usize].into()
-            }
+            "status" if is_unit => one_of([
+                "\"vacant\"",
+                "\"occupied\"",
+                "\"down\"",
+                "\"Vacant-Ready\"",
+                "null",
+            ]),
+            "is_vacant" => one_of(["true", "false", "null", "\"yes\"", "0"]),
+            "current_lease" => one_of(["null", "\"l1\"", "{\"id\":\"l2\"}", "2", "[]"]),
+            "rent_in_cents" => one_of(["750000.0", "18014398509481985", "null", "0", "1e3"]),
             "note" if random.chance(self.large) => {
                 let bytes = if random.chance(self.huge) {
                     random.pick(HUGE_BYTES)
@@ -194,10 +207,15 @@ impl Provider {
         let Record { model, id, fields } = &self.records[at];
         let mut fields = fields.clone();
         fields.insert("id".to_owned(), format!("\"{id}\""));
+        let was = |name| previous.get(name).map_or("null", String::as_str);
+        let before: Fields = new
+            .keys()
+            .map(|name| (name.clone(), was(name).to_owned()))
+            .collect();
         let changes: BTreeMap<_, _> = new
             .iter()
             .map(|(name, new)| {
-                let old = previous.get(name).map_or("null", String::as_str);
+                let old = was(name);
                 (name.clone(), format!(r#"{{"old":{old},"new":{new}}}"#))
             })
             .collect();
@@ -214,7 +232,15 @@ impl Provider {
         let content = Content::Record {
             model: model.1,
             id: id.clone(),
-            change: Change::Whole { fields, stated },
+            change: Change::Whole {
+                fields,
+                before: if stated.is_some() {
+                    before
+                } else {
+                    Fields::new()
+                },
+                stated,
+            },
         };
         self.fact(body.clone(), Identity::body(&body), Some(now), content)
     }
@@ -237,6 +263,7 @@ impl Provider {
             change: Change::Whole {
                 fields,
                 stated: None,
+                before: Fields::new(),
             },
         };
         let identity = Identity::of("event", event.as_bytes());

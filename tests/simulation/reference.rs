@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use leasewire::time::Timestamp;
 
 use crate::fact::{Change, Content, Fact, Fields};
+use crate::occupancy::Unit;
 
 /// How far ahead of the receiver's clock an event may have happened.
 const FUTURE_S: u64 = 300;
@@ -31,6 +32,11 @@ pub struct Logged {
     pub received_at: Timestamp,
     pub record: Option<RecordName>,
     pub quarantined: bool,
+    /// Left out by the filter.
+    pub ignored: bool,
+    /// What it says of a unit's occupancy; nothing is known of one with a
+    /// longer history than is remembered.
+    pub notices: Option<Vec<&'static str>>,
     key: [u8; 16],
 }
 
@@ -40,6 +46,7 @@ pub struct Record {
     pub states: Vec<State>,
     /// Number of the last event about it, late ones included.
     last_seq: u64,
+    unit: Unit,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,6 +71,7 @@ impl Reference {
         &mut self,
         index: usize,
         fact: &Fact,
+        models: Option<&[&str]>,
         window_s: u64,
         now: Timestamp,
     ) -> (&'static str, u64) {
@@ -82,12 +90,21 @@ impl Reference {
             return ("duplicate", earlier);
         }
         let seq = self.log.len() as u64 + 1;
-        if let (Some(name), Content::Record { change, .. }) = (&record, &fact.content) {
+        let mut notices = Some(Vec::new());
+        let is_wanted = |(model, _): &RecordName| models.is_none_or(|some| some.contains(model));
+        let ignored = record.as_ref().is_some_and(|name| !is_wanted(name));
+        if let (Some(name), Content::Record { change, .. }) = (&record, &fact.content)
+            && !ignored
+        {
             let known = self.records.get(name).map(Record::now);
             let (next, bytes) = fold(known, seq, fact, change, received_at);
             if bytes <= DATA_BYTES_MAX {
                 let known = self.records.entry(name.clone()).or_default();
                 known.last_seq = seq;
+                if name.0 == "units" {
+                    let last = known.states.last();
+                    notices = known.unit.add(fact, change, last, next.as_ref());
+                }
                 known.states.extend(next);
             } else {
                 // It is kept as one that isn't understood, about no record.
@@ -108,16 +125,16 @@ impl Reference {
             received_at,
             record,
             quarantined,
+            ignored,
+            notices,
             key: fact.identity.key,
         });
-        (
-            if quarantined {
-                "quarantined"
-            } else {
-                "accepted"
-            },
-            seq,
-        )
+        let status = match (quarantined, ignored) {
+            (true, _) => "quarantined",
+            (_, true) => "ignored",
+            _ => "accepted",
+        };
+        (status, seq)
     }
 
     /// The number that the same delivery, about the same record, was given

@@ -147,6 +147,12 @@ impl Database {
                 "SELECT version, fields, partial, drift,",
                 "SELECT version, fields, partial, 0,",
             ),
+            Some(Bug::ReplayOfTheLastAlone) => ("SELECT prev_seq FROM", "SELECT NULL FROM"),
+            // The flag and the last of the points.
+            Some(Bug::LateTurnsUnnoticed) => (
+                "generation, occupancy\n",
+                "generation, CAST(substr(occupancy, 1, 1) || substr(occupancy, -13) AS BLOB)\n",
+            ),
             _ => return Cow::Borrowed(sql),
         };
         Cow::Owned(sql.replace(from, to))

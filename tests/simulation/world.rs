@@ -23,6 +23,13 @@ use crate::storage::Database;
 
 const DIALECTS: [&str; 4] = ["propexo", "propify", "meterbase", "real-estate"];
 
+/// What a filter lets through.
+const MODELS: &[&[&str]] = &[
+    &["units", "properties"],
+    &["leases", "service_requests", "appointments"],
+    &["residents_to_leases"],
+];
+
 /// When everything must be at rest: faults end within 6 days, a provider's
 /// last attempt comes 27 hours after its first, a replay within 4 days more,
 /// and alarms are at most 75 minutes apart.
@@ -53,6 +60,8 @@ pub enum Step {
     Write(Vec<Statement>),
     Die,
     Jump,
+    /// The operator has something done again.
+    Operate,
     /// From here on everything works.
     Heal,
 }
@@ -69,6 +78,8 @@ pub enum Asked {
     Reported(Box<Consumption>),
     /// Nothing but whether there is an answer.
     Probed(Box<Consumption>),
+    /// Nobody waits for it.
+    Operated,
 }
 
 pub struct World {
@@ -77,6 +88,8 @@ pub struct World {
     pub faults: Faults,
     pub bug: Option<Bug>,
     pub sources: BTreeMap<&'static str, Source>,
+    /// Models that are wanted, if not all.
+    pub models: Option<&'static [&'static str]>,
     pub providers: Vec<Provider>,
     pub facts: Vec<Fact>,
     pub dispatches: Vec<Dispatch>,
@@ -102,7 +115,10 @@ impl World {
             random: Random::new(seed),
             faults: Faults::default(),
             bug,
-            sources: DIALECTS.map(|dialect| (dialect, source(dialect))).into(),
+            sources: DIALECTS
+                .map(|dialect| (dialect, source(dialect, None)))
+                .into(),
+            models: None,
             providers: Vec::new(),
             facts: Vec::new(),
             dispatches: Vec::new(),
@@ -117,7 +133,8 @@ impl World {
         };
         world.d1.run(concat!(
             include_str!("../../migrations/0001_records.sql"),
-            include_str!("../../migrations/0002_replay.sql")
+            include_str!("../../migrations/0002_replay.sql"),
+            include_str!("../../migrations/0005_notices.sql")
         ));
         world.d1.run(POISON);
         world.plan();
@@ -161,7 +178,26 @@ impl World {
         let healing_ms = self.random.pick(&[0, MINUTE, HOUR, 2 * DAY]);
         let heal_ms = span_ms + healing_ms;
         self.faults = Faults::draw(&mut self.random, heal_ms);
+        // Beyond, old history goes, and a replay can't fold what it held.
+        let operates = span_ms <= DAY && self.random.chance(400);
+        if operates {
+            // An event that is ahead of the clock isn't any more when replayed.
+            self.faults.jumps = 0;
+            for _ in 0..self.random.between(1, 6) {
+                let at_ms = self.random.below(heal_ms.min(2 * DAY));
+                self.clock.after(at_ms, Step::Operate);
+            }
+        }
+        if self.random.chance(150) {
+            self.models = Some(self.random.pick(MODELS));
+            let models = self.models;
+            self.sources = DIALECTS
+                .map(|dialect| (dialect, source(dialect, models)))
+                .into();
+        }
         let faults = self.faults.clone();
+        let models = self.models;
+        self.say(|| format!("wanted: {models:?}"));
         self.say(|| format!("{faults:?}, until {heal_ms} ms"));
         for _ in 0..events {
             let at_ms = self.random.below(span_ms);
@@ -198,6 +234,7 @@ impl World {
             Step::Answer(Asked::Probed(consumption), reply) => {
                 self.probed_ledger(consumption, reply);
             }
+            Step::Answer(Asked::Operated, _) => {}
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
             Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
             Step::Announce(ledger, life, state) if self.is_alive(ledger, life) => {
@@ -224,6 +261,7 @@ impl World {
             Step::Write(statements) => drop(self.d1.batch(&statements)),
             Step::Die => self.die(),
             Step::Jump => self.jump(),
+            Step::Operate => self.operate(),
             Step::Heal => {
                 self.say(|| "everything works".to_owned());
                 self.faults = Faults::default();
@@ -283,8 +321,9 @@ impl World {
     }
 }
 
-fn source(dialect: &str) -> Source {
-    let json = format!(r#"{{"{dialect}":{{"dialect":"{dialect}","secret":"SECRET"}}}}"#);
+fn source(dialect: &str, models: Option<&[&str]>) -> Source {
+    let filter = models.map_or(String::new(), |models| format!(r#","models":{models:?}"#));
+    let json = format!(r#"{{"{dialect}":{{"dialect":"{dialect}","secret":"SECRET"{filter}}}}}"#);
     let sources = Sources::parse(&json).unwrap();
     sources.named(dialect).unwrap().clone().unwrap()
 }

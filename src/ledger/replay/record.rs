@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::ledger::fold::{Folded, Incoming, Known, fold};
 use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
 use crate::ledger::recent::Recent;
+use crate::occupancy::{self, Noticed};
 use crate::record::RecordData;
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -28,11 +29,16 @@ struct Folding<'a> {
     known: Option<Known>,
     /// The last event of the chain so far.
     last_seq: Option<u64>,
-    /// The generation before, which all but the last version keep: so nobody
-    /// takes an older state for a newer one.
-    generation: u64,
-    /// The data of the last version, and whether it was written.
+    /// What is written anew gets this generation; nothing if each event keeps
+    /// its own. Along a record's events it never goes down, so that nobody
+    /// takes an older state for a newer one, wherever D1 stops.
+    generation: Option<u64>,
+    /// The last event's generation.
+    last_generation: u64,
+    /// The last version, and whether it was written.
     version: Option<Version>,
+    /// The notices of all its events.
+    noticed: Noticed,
 }
 
 struct Version {
@@ -41,13 +47,15 @@ struct Version {
     folded: Folded,
     ambiguous: bool,
     prev_seq: Option<u64>,
+    /// It was written as it is to be.
+    is_written: bool,
 }
 
-/// Bytes at the end of an event's data that say whether it is ambiguous: the
-/// record stands before them.
+/// Bytes at the end of an event's data that say whether it is ambiguous, and
+/// its generation: the record stands before them.
 const TAIL_BYTES: usize = 60;
 
-const MEMBER: &str = "body, key, prev_seq, substr(data, -60)";
+const MEMBER: &str = "body, key, prev_seq, substr(data, -60), received_at";
 
 impl<S: Sql> Ledger<S> {
     /// Folds the record called `names` again, with `added` among its events.
@@ -72,13 +80,38 @@ impl<S: Sql> Ledger<S> {
             names,
             known: ground,
             last_seq: None,
-            generation: memory.as_ref().map_or(0, |memory| memory.generation),
+            generation: self.generation(step, &chain)?,
+            last_generation: 0,
             version: None,
+            noticed: Noticed::none_of(&chain),
         };
         for seq in chain {
             self.fold_member(step, &mut folding, seq)?;
         }
         self.finish(step, folding, memory)
+    }
+
+    /// The generation of what is written anew: the replay's if it goes to the
+    /// record's end, else that of what stays as it was. Where not all events in
+    /// between are asked for, each keeps its own.
+    fn generation(&self, step: &Step, chain: &[u64]) -> Result<Option<u64>, SqlError> {
+        if step.job.events.is_some() {
+            return Ok(None);
+        }
+        match chain.iter().find(|seq| **seq > step.job.to) {
+            None => Ok(Some(step.job.number)),
+            Some(beyond) => self.tail(*beyond).map(|tail| Some(generation_in(&tail))),
+        }
+    }
+
+    /// The end of the data of the event `seq`.
+    fn tail(&self, seq: u64) -> Result<String, SqlError> {
+        let row = self.one("substr(data, -60)", seq)?;
+        let tail = row.map(|row| row.maybe_text(0).map(|tail| tail.map(str::to_owned)));
+        match tail.transpose()?.flatten() {
+            Some(tail) => Ok(tail),
+            None => Ok(self.data(seq)?.unwrap_or_default()),
+        }
     }
 
     /// Numbers of a record's kept events, in order, and whether they are all
@@ -101,14 +134,18 @@ impl<S: Sql> Ledger<S> {
     /// kept one mentions.
     fn ground(&self, step: &Step, known: &Known, chain: &[u64]) -> Result<Known, SqlError> {
         let mut fields = Object::parse(&known.fields).unwrap_or_default();
+        let mut timeline = known.timeline.clone();
         for seq in chain {
-            let Some(row) = self.one("body", *seq)? else {
+            let Some(row) = self.one("body, key", *seq)? else {
                 continue;
             };
             let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
             if let Meaning::Event(event) = &reading.meaning
                 && let Content::Record(_, change) = &event.content
             {
+                if let Some(time) = event.occurred_at {
+                    timeline.remove(time, key(&row)?);
+                }
                 mentioned(change)
                     .iter()
                     .for_each(|name| fields.remove(name));
@@ -121,6 +158,7 @@ impl<S: Sql> Ledger<S> {
             drift: false,
             occurred_at: None,
             key: DedupeKey([0; 16]),
+            timeline,
         })
     }
 
@@ -155,14 +193,19 @@ impl<S: Sql> Ledger<S> {
             seq,
             key: key(&row)?,
             occurred_at: event.occurred_at,
+            received_at: Timestamp::from_us(row.integer(4)?),
+            model: &subject.model,
             change,
         };
         let folded = fold(folding.known.as_ref(), &incoming);
-        let ambiguous = match row.maybe_text(3)? {
-            Some(tail) => is_ambiguous(tail),
-            None => is_ambiguous(&self.data(seq)?.unwrap_or_default()),
+        let tail = match row.maybe_text(3)? {
+            Some(tail) => tail,
+            None => &self.data(seq)?.unwrap_or_default(),
         };
-        let data = data(event, folding, &folded, ambiguous, folding.generation);
+        let ambiguous = is_ambiguous(tail);
+        let own = generation_in(tail).max(folding.last_generation);
+        let generation = folding.generation.filter(|_| is_asked_for).unwrap_or(own);
+        let data = data(event, folding.names, &folded, ambiguous, generation, None);
         if data.len() > ROW_BYTES_MAX {
             let anew = Anew {
                 quarantine: Some(Unclear::TooLarge),
@@ -184,14 +227,18 @@ impl<S: Sql> Ledger<S> {
             self.link(seq, prev_seq)?;
         }
         folding.last_seq = Some(seq);
+        folding.last_generation = generation;
+        folding.noticed.add(seq, &folded.turns);
+        // A late event changes the record's timeline alone.
+        folding.known = Some(folded.record.clone());
         if !folded.late {
-            folding.known = Some(folded.record.clone());
             folding.version = Some(Version {
                 seq,
                 body: body.to_vec(),
                 folded,
                 ambiguous,
                 prev_seq,
+                is_written: is_asked_for && generation == step.job.number,
             });
         }
         Ok(())
@@ -244,10 +291,12 @@ impl<S: Sql> Ledger<S> {
             Some(memory) => memory.recent,
             None => Recent::default(),
         };
+        let timeline = Some(known.timeline.to_bytes()).filter(|bytes| !bytes.is_empty());
         self.sql.execute(
             "INSERT OR REPLACE INTO records (model, record_id, last_seq, version, fields, partial,
-                                             drift, occurred_at, version_key, generation, recent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                             drift, occurred_at, version_key, generation, recent,
+                                             occupancy)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[
                 Param::Text(model),
                 Param::Text(record_id),
@@ -260,6 +309,7 @@ impl<S: Sql> Ledger<S> {
                 Param::Blob(&known.key.0),
                 step.job.number.into(),
                 Param::Blob(&recent.to_bytes()),
+                timeline.as_deref().into(),
             ],
         )
     }
@@ -267,7 +317,9 @@ impl<S: Sql> Ledger<S> {
     /// Writes the event of the last version with the new generation, which is
     /// what makes it win over all states before.
     fn write_version(&self, step: &mut Step, folding: &Folding) -> Result<(), SqlError> {
-        let Some(version) = &folding.version else {
+        let is_unit = folding.names.0 == occupancy::MODEL;
+        let is_done = |version: &&Version| version.is_written && !is_unit;
+        let Some(version) = folding.version.as_ref().filter(|version| !is_done(version)) else {
             return Ok(());
         };
         let reading = dialect::read(step.reader.dialect, &version.body, step.now);
@@ -275,7 +327,9 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         };
         let (folded, ambiguous) = (&version.folded, version.ambiguous);
-        let data = data(event, folding, folded, ambiguous, step.job.number);
+        let (names, replay) = (folding.names, step.job.number);
+        let noticed = Some(&folding.noticed).filter(|_| is_unit);
+        let data = data(event, names, folded, ambiguous, replay, noticed);
         let anew = Anew {
             data: Some(&data),
             prev_seq: version.prev_seq,
@@ -330,15 +384,16 @@ impl Folding<'_> {
 
 fn data(
     event: &Event,
-    folding: &Folding,
+    (model, record_id): Names,
     folded: &Folded,
     ambiguous: bool,
     generation: u64,
+    noticed: Option<&Noticed>,
 ) -> String {
     RecordData {
         event: event.name.as_deref(),
-        model: folding.names.0,
-        record_id: folding.names.1,
+        model,
+        record_id,
         changes: &folded.changes,
         record: &folded.record.fields,
         version: folded.record.version,
@@ -347,16 +402,29 @@ fn data(
         late: folded.late,
         ambiguous,
         generation,
+        turns: &folded.turns,
+        noticed,
     }
     .to_json()
 }
 
 /// True if the event with this data, or the end of it, was ambiguous.
 fn is_ambiguous(data: &str) -> bool {
-    const MARK: &[u8] = br#""ambiguous":true"#;
-    let tail = data.len().saturating_sub(TAIL_BYTES);
-    let tail = data.as_bytes().get(tail..).unwrap_or_default();
-    tail.windows(MARK.len()).any(|bytes| bytes == MARK)
+    tail_of(data).contains(r#""ambiguous":true"#)
+}
+
+/// The generation of the event with this data, or the end of it.
+fn generation_in(data: &str) -> u64 {
+    let after = tail_of(data).split_once(r#","generation":"#);
+    let number = after.and_then(|(_, rest)| rest.strip_suffix('}')?.parse().ok());
+    number.unwrap_or(0)
+}
+
+/// The last bytes, from a whole character on.
+fn tail_of(data: &str) -> &str {
+    let from = data.len().saturating_sub(TAIL_BYTES);
+    let from = (from..).find(|at| data.is_char_boundary(*at));
+    from.and_then(|from| data.get(from..)).unwrap_or_default()
 }
 
 fn key(row: &Row) -> Result<DedupeKey, SqlError> {

@@ -9,8 +9,8 @@ export const diff = (integration, record, previous, next, object = "leases") =>
   });
 
 /** A whole unit of MeterBase's, as it was at `timestamp`. */
-export const unit = (connection, data, timestamp = new Date().toISOString(), event = "data.update") =>
-  JSON.stringify({ event, timestamp, connection_id: connection, resource_type: "unit", data, changes: {} });
+export const unit = (connection, data, timestamp = new Date().toISOString(), event = "data.update", changes = {}) =>
+  JSON.stringify({ event, timestamp, connection_id: connection, resource_type: "unit", data, changes });
 
 /** A real-estate platform's event `id` about a whole property, as it was at `created`. */
 export const property = (id, data, created = new Date().toISOString(), type = "property.updated") =>

@@ -1,7 +1,7 @@
 //! The API's paths and queries: the input has lines, a method, a path and a
 //! query, as a URL has them.
 
-use leasewire::api::{self, LIMIT_MAX, Of, Page, Query, Route};
+use leasewire::api::{self, LIMIT_MAX, Of, Page, Query, Route, lists};
 use leasewire::command::Command;
 use leasewire::projection::Statement;
 use leasewire::record::segment;
@@ -71,17 +71,21 @@ fn check_query(query: &Query) {
         Query::Sources => {}
         Query::Integrations(page) => {
             limit(page.limit);
-            check_statement(&api::select_integrations(page));
+            check_statement(&lists::select_integrations(page));
         }
-        Query::Integration(of) => check_statement(&api::select_integration(of)),
+        Query::Integration(of) => check_statement(&lists::select_integration(of)),
         Query::Records(of, model, page) => {
             limit(page.limit);
-            check_statement(&api::select_records(of, model, page));
+            check_statement(&lists::select_records(of, model, page));
         }
-        Query::Record(of, model, id) => check_statement(&api::select_record(of, model, id)),
+        Query::Record(of, model, id) => check_statement(&lists::select_record(of, model, id)),
         Query::Events(_, page) | Query::Quarantine(_, page) | Query::Dead(_, page) => {
             limit(page.limit);
             assert!(page.after.unwrap_or(0) <= NUMBER_MAX);
+        }
+        Query::Notices(of, page) => {
+            limit(page.limit);
+            check_statement(&lists::select_notices(of, page));
         }
         Query::Unlinked(_, page) => limit(page.limit),
         Query::Event(_, seq) => assert!(*seq <= NUMBER_MAX),
@@ -136,6 +140,10 @@ fn write(query: &Query) -> (String, String) {
             format!("{}/unlinked", base(of)),
             write_page(page, String::clone),
         ),
+        Query::Notices(of, page) => {
+            let cursor = |(seq, kind): &(u64, String)| format!("{seq}/{kind}");
+            (format!("{}/notices", base(of)), write_page(page, cursor))
+        }
         Query::Event(of, seq) => (format!("{}/events/{seq}", base(of)), none()),
     }
 }

@@ -90,7 +90,8 @@ pub fn check_any_order(world: &World, reference: &Reference) -> Verdict {
     let mut newest: BTreeMap<&RecordName, &Fact> = BTreeMap::new();
     for logged in &reference.log {
         let fact = &world.facts[logged.fact];
-        let (Some(name), Some(_)) = (&logged.record, fact.occurred_us) else {
+        let (Some(name), Some(_), false) = (&logged.record, fact.occurred_us, logged.ignored)
+        else {
             continue;
         };
         let order = |fact: &Fact| (fact.occurred_us, fact.identity.key);
@@ -128,18 +129,24 @@ pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Re
         .quarantined(0, last_seq)
         .map_err(|why| why.to_string())?;
     let (mut dead, mut not_applied) = (BTreeSet::new(), BTreeSet::new());
-    let (mut quarantined, mut others) = (Vec::new(), 0);
+    let (mut quarantined, mut ignored, mut others) = (Vec::new(), Vec::new(), 0);
     for (seq, status, reason) in statuses(&listed) {
         match status {
             "dead" => drop(dead.insert(seq)),
             "quarantined" => quarantined.push((seq, status, reason)),
             "confirmed" => {}
+            "ignored" => ignored.push(seq),
             _ => others += 1,
         }
         if reason == Some(NOT_APPLIED) {
             not_applied.insert(seq);
         }
     }
+    let left_out = statuses(&listed).into_iter().map(|(seq, ..)| seq);
+    let left_out: Vec<u64> = left_out
+        .filter(|seq| reference.log[*seq as usize - 1].ignored)
+        .collect();
+    expect("ignored", ignored, left_out)?;
     expect("dead", state.dead, dead.len() as u64)?;
     expect("the quarantine", statuses(&page), quarantined)?;
     let unclear = reference.log.iter().filter(|logged| logged.quarantined);
@@ -189,7 +196,7 @@ pub fn check_dead(world: &World, ledger: usize, reference: &Reference, held: &He
         let news: Vec<&Settled> = packs.filter(|pack| pack.holds(seq)).collect();
         let applied = |pack: &&Settled| pack.applied && !pack.uncertain;
         let since = news.iter().rposition(applied).map_or(0, |at| at + 1);
-        let quarantined = logged.quarantined || held.not_applied.contains(&seq);
+        let quarantined = logged.quarantined || logged.ignored || held.not_applied.contains(&seq);
         let may_be = !quarantined && news[since..].iter().any(|pack| !pack.applied);
         let must_be = !quarantined
             && news.iter().all(|pack| !pack.applied)

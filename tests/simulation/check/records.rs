@@ -60,6 +60,40 @@ pub fn check_d1(world: &World, ledger: usize, reference: &Reference, held: &Held
     Ok(())
 }
 
+/// D1 has every notice that the reference gives, once, but for those of events
+/// that died or couldn't be applied.
+pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
+    let (source, integration) = &world.hosts[ledger].name;
+    let rows = world.d1.rows(&format!(
+        "SELECT seq, kind, model, record_id FROM notices
+         WHERE source = '{source}' AND integration = '{integration}'"
+    ));
+    let mut found = BTreeMap::new();
+    for row in &rows {
+        let name = (row.text(2).unwrap(), row.text(3).unwrap());
+        found.insert((row.number(0).unwrap(), row.text(1).unwrap()), name);
+    }
+    for (seq, logged) in (1..).zip(&reference.log) {
+        let Some(notices) = &logged.notices else {
+            found.retain(|(of, _), _| *of != seq);
+            continue;
+        };
+        for kind in notices {
+            let record = found.remove(&(seq, *kind));
+            if record.is_none() && !held.has(seq) {
+                return Err(format!("D1 lacks the notice {kind} of {seq}"));
+            }
+            if record.is_some() && record != logged.record.as_ref().map(name_of) {
+                return Err(format!("D1 has the notice {kind} of {seq} for {record:?}"));
+            }
+        }
+    }
+    match found.first_key_value() {
+        Some(odd) => Err(format!("D1 has a notice that nothing reveals: {odd:?}")),
+        None => Ok(()),
+    }
+}
+
 pub fn check_nothing_else(world: &World, ledgers: &[Reference]) -> Verdict {
     let is = world.d1.rows("SELECT count(*) FROM records")[0].number(0);
     let most: usize = ledgers

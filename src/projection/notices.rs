@@ -1,0 +1,153 @@
+//! Notices into D1: when a unit was occupied or vacated.
+//!
+//! Their events say them, and what an event says is true for ever, until a
+//! replay folds its record again: then the record's newest state has all that
+//! hold, which replace those of older generations. An event of an older
+//! generation than its record has nothing to add.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Projection, Statement, Unreadable, integer, text};
+use crate::json;
+use crate::occupancy::Noticed;
+use crate::sql::Value;
+
+/// `?3` is a JSON array of `[seq, kind, model, record_id, at, generation]`.
+const INSERT: &str = "
+    INSERT INTO notices (source, integration, seq, kind, model, record_id, at, generation)
+    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+    FROM json_each(?3) AS notice
+    WHERE NOT EXISTS (SELECT 1 FROM records AS r
+      WHERE r.source = ?1 AND r.integration = ?2 AND r.model = notice.value ->> 2
+        AND r.record_id = notice.value ->> 3 AND r.generation > notice.value ->> 5)
+    ON CONFLICT (source, integration, seq, kind) DO UPDATE SET
+      at = excluded.at, generation = excluded.generation
+    WHERE excluded.generation > notices.generation";
+
+const DELETE_OLDER: &str = "
+    DELETE FROM notices
+    WHERE source = ?1 AND integration = ?2 AND seq BETWEEN ?3 AND ?4 AND model = ?5
+      AND record_id = ?6 AND generation < ?7";
+
+/// What a probe has written. No event has the number 0.
+const DELETE_PROBE: &str = "
+    DELETE FROM notices WHERE source = ?1 AND integration = ?2 AND seq = 0";
+
+/// The notices of a pack.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Notices {
+    rows: Vec<Row>,
+    /// Records with all that hold.
+    whole: Vec<Whole>,
+}
+
+/// Number, kind, model, record id, time and generation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Row(u64, String, String, String, String, u64);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Whole {
+    model: String,
+    record_id: String,
+    generation: u64,
+    from: u64,
+    to: u64,
+}
+
+/// What the data of an event about a record has of notices.
+pub(super) struct Said<'a> {
+    /// Kinds of those that it gives.
+    pub notices: Option<&'a json::Value>,
+    /// Their times.
+    pub notices_at: Option<&'a json::Value>,
+    /// All that hold, from a replay.
+    pub noticed: Option<&'a json::Value>,
+}
+
+impl Notices {
+    /// Adds what the event `seq` says of a record of this `generation`.
+    pub fn add(
+        &mut self,
+        seq: u64,
+        (model, record_id): (&str, &str),
+        generation: u64,
+        said: &Said,
+    ) -> Result<(), Unreadable> {
+        let mut add = |seq, kind, at| {
+            let (model, record_id) = (model.to_owned(), record_id.to_owned());
+            let row = Row(seq, kind, model, record_id, at, generation);
+            self.rows.push(row);
+        };
+        if let (Some(kinds), Some(times)) = (said.notices, said.notices_at) {
+            let (kinds, times): (Vec<String>, Vec<String>) = (read(kinds)?, read(times)?);
+            kinds
+                .into_iter()
+                .zip(times)
+                .for_each(|(kind, at)| add(seq, kind, at));
+        }
+        if let Some(noticed) = said.noticed {
+            let noticed: Noticed = read(noticed)?;
+            for (seq, kind, at) in noticed.notices {
+                add(seq, kind, at);
+            }
+            self.whole.push(Whole {
+                model: model.to_owned(),
+                record_id: record_id.to_owned(),
+                generation,
+                from: noticed.from,
+                to: noticed.to,
+            });
+        }
+        Ok(())
+    }
+
+    /// What is to be done once the records are written.
+    pub fn statements(&self, of: &Projection) -> Vec<Statement> {
+        let mut statements: Vec<_> = self.whole.iter().map(|whole| older(of, whole)).collect();
+        if !self.rows.is_empty() {
+            statements.push(insert(of, &self.rows));
+        }
+        statements
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(value: &'a json::Value) -> Result<T, Unreadable> {
+    serde_json::from_str(value.get()).map_err(|error| Unreadable(error.to_string()))
+}
+
+/// A notice that comes and goes.
+pub(super) fn probe(of: &Projection) -> [Statement; 2] {
+    let none = String::new;
+    let row = Row(0, none(), none(), none(), none(), 0);
+    let delete = Statement {
+        sql: DELETE_PROBE,
+        params: vec![text(&of.source), text(&of.integration)],
+    };
+    [insert(of, &[row]), delete]
+}
+
+fn insert(of: &Projection, rows: &[Row]) -> Statement {
+    Statement {
+        sql: INSERT,
+        params: vec![
+            text(&of.source),
+            text(&of.integration),
+            Value::Text(json::to_json(&rows)),
+        ],
+    }
+}
+
+fn older(of: &Projection, whole: &Whole) -> Statement {
+    Statement {
+        sql: DELETE_OLDER,
+        params: vec![
+            text(&of.source),
+            text(&of.integration),
+            integer(whole.from),
+            integer(whole.to),
+            text(&whole.model),
+            text(&whole.record_id),
+            integer(whole.generation),
+        ],
+    }
+}

@@ -1,0 +1,102 @@
+//! When units turned from vacant to occupied, or back, computed the slow way.
+
+use leasewire::occupancy::POINTS_MAX;
+
+use crate::fact::{Change, Fact, Fields};
+use crate::reference::State;
+
+/// The order of an event by time, and whether the unit was occupied before it
+/// and is since, where it says so.
+type Said = ((i64, [u8; 16]), Option<bool>, Option<bool>);
+
+/// Events, each with what was before it, that a ledger is sure to remember.
+const EVENTS_MAX: usize = POINTS_MAX / 2;
+
+/// All that was ever said of a unit.
+#[derive(Default)]
+pub struct Unit {
+    said: Vec<Said>,
+}
+
+impl Unit {
+    /// The notices that an event brings, unless nobody has to know: `known` is the record before it,
+    /// `next` with it folded in, unless it is late.
+    pub fn add(
+        &mut self,
+        fact: &Fact,
+        change: &Change,
+        known: Option<&State>,
+        next: Option<&State>,
+    ) -> Option<Vec<&'static str>> {
+        let known = known.map(|known| known.fields.clone()).unwrap_or_default();
+        let folded = next.and_then(|next| occupied(&next.fields));
+        let (before, now) = match change {
+            Change::Whole { fields, before, .. } => {
+                let mut was = fields.clone();
+                was.extend(before.clone());
+                let mut names = ["status", "is_vacant", "current_lease"].iter();
+                let is_stated = names.any(|name| before.contains_key(*name));
+                (occupied(&was).filter(|_| is_stated), occupied(fields))
+            }
+            Change::Diff { previous, .. } => {
+                let mut was = known;
+                was.extend(previous.clone());
+                (occupied(&was), folded)
+            }
+            Change::Sparse(_) => (None, folded),
+        };
+        let Some(us) = fact.occurred_us else {
+            let last = self.said.iter().rev().find_map(|(_, _, now)| *now);
+            self.said.push(((0, [0; 16]), before, now));
+            let turned = now.filter(|now| before.or(last).is_some_and(|before| before != *now));
+            return Some(turned.map(name).into_iter().collect());
+        };
+        let (occupied, vacated) = self.turns();
+        self.said.push(((us, fact.identity.key), before, now));
+        let (occupied_now, vacated_now) = self.turns();
+        let new = |is: bool, count: usize| vec![name(is); count];
+        let notices = [
+            new(true, occupied_now - occupied),
+            new(false, vacated_now - vacated),
+        ];
+        (self.said.len() <= EVENTS_MAX).then(|| notices.concat())
+    }
+
+    /// How often it was occupied and vacated, with all that was said in the
+    /// order of time.
+    fn turns(&self) -> (usize, usize) {
+        let mut said = self.said.clone();
+        said.sort_unstable_by_key(|said| said.0);
+        let states: Vec<bool> = said
+            .iter()
+            .flat_map(|(_, before, now)| [*before, *now])
+            .flatten()
+            .collect();
+        let turns = |to: bool| {
+            let pairs = states.windows(2);
+            pairs
+                .filter(|pair| pair[0] != pair[1] && pair[1] == to)
+                .count()
+        };
+        (turns(true), turns(false))
+    }
+}
+
+fn name(occupied: bool) -> &'static str {
+    if occupied {
+        "unit.occupied"
+    } else {
+        "unit.vacated"
+    }
+}
+
+fn occupied(fields: &Fields) -> Option<bool> {
+    let value = |name: &str| fields.get(name).map(String::as_str);
+    match (value("status"), value("is_vacant")) {
+        (Some("\"vacant\"" | "\"Vacant-Ready\""), _) => Some(false),
+        (Some("\"occupied\""), _) => Some(true),
+        (_, Some("true")) => Some(false),
+        (_, Some("false")) => Some(true),
+        _ => Some(value("current_lease")? != "null"),
+    }
+}
