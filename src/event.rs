@@ -239,7 +239,7 @@ impl Unclear {
 /// are `units`, `residents-to-leases` is `residents_to_leases`. Names that
 /// have no plural stay as they are.
 pub fn model_name(name: &str) -> String {
-    let name = name.trim().replace(['-', ' '], "_").to_lowercase();
+    let name = name.trim().replace(['-', ' '], "_").to_ascii_lowercase();
     let uncountable = ["feedback", "history", "metadata", "data", "status"];
     let last = name.rsplit('_').next().unwrap_or_default();
     if uncountable.contains(&last) || name.ends_with('s') && !name.ends_with("ss") {

@@ -55,7 +55,7 @@ impl Filter {
         properties: Option<Vec<String>>,
     ) -> Self {
         let plural = |name: String| match name.strip_suffix('*') {
-            Some(start) => format!("{}*", start.to_lowercase().replace('-', "_")),
+            Some(start) => format!("{}*", start.to_ascii_lowercase().replace('-', "_")),
             None => model_name(&name),
         };
         Self {

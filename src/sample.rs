@@ -7,9 +7,8 @@
 //! real record.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::json::{self, Object};
@@ -110,7 +109,8 @@ pub fn report(
     struct Request<'a> {
         method: &'static str,
         path: &'a str,
-        headers: BTreeMap<&'a str, &'a str>,
+        #[serde(serialize_with = "as_object")]
+        headers: &'a [(&'static str, String)],
         body: &'a str,
     }
     #[derive(Serialize)]
@@ -122,12 +122,11 @@ pub fn report(
         Ok(json) => (200, json.clone()),
         Err(problem) => (problem.status(), problem.to_json()),
     };
-    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
     Some(json::to_json(&Report {
         request: Request {
             method: "POST",
             path,
-            headers: headers.collect(),
+            headers,
             body,
         },
         response: Response {
@@ -135,4 +134,11 @@ pub fn report(
             body: RawValue::from_string(json).ok()?,
         },
     }))
+}
+
+fn as_object<S: Serializer>(
+    pairs: &&[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }

@@ -5,8 +5,6 @@
 //! deployment to the next. So it is kept by the value's fingerprint, and a
 //! position shows the one of the value that it has now.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::json;
@@ -50,16 +48,17 @@ pub fn missing(source: &str, bindings: &[Binding]) -> Option<String> {
 
 /// When the uses of a source's secrets were last written down, by position.
 #[derive(Default)]
-pub struct Noted(BTreeMap<u32, Timestamp>);
+pub struct Noted(Vec<(u32, Timestamp)>);
 
 impl Noted {
     /// True if a use at `now` is to be written down, which is then taken as
     /// done: an attempt that fails isn't repeated with every webhook.
     pub fn is_due(&mut self, position: u32, now: Timestamp) -> bool {
-        let recent = |at: &Timestamp| (*at..at.plus_s(NOTE_INTERVAL_S)).contains(&now);
-        let due = !self.0.get(&position).is_some_and(recent);
+        let recent = |at: Timestamp| (at..at.plus_s(NOTE_INTERVAL_S)).contains(&now);
+        let due = !self.0.iter().any(|(of, at)| *of == position && recent(*at));
         if due {
-            self.0.insert(position, now);
+            self.0.retain(|(of, _)| *of != position);
+            self.0.push((position, now));
         }
         due
     }
@@ -154,15 +153,11 @@ struct Use<'a> {
 /// is none at all.
 pub fn page(sources: &[Listed], problem: Option<&str>, rows: &str) -> Option<String> {
     let rows: Vec<(String, String, String)> = serde_json::from_str(rows).ok()?;
-    let uses: BTreeMap<(&str, &str), &str> = rows
-        .iter()
-        .map(|(source, fingerprint, at)| ((source.as_str(), fingerprint.as_str()), at.as_str()))
-        .collect();
     let sources = sources.iter().map(|listed| Entry {
         name: listed.name,
         settings: listed
             .source
-            .map(|source| settings(source, &listed.bindings, &uses)),
+            .map(|source| settings(source, &listed.bindings, &rows)),
         problem: listed.problem.as_deref(),
     });
     Some(json::to_json(&Page {
@@ -174,8 +169,14 @@ pub fn page(sources: &[Listed], problem: Option<&str>, rows: &str) -> Option<Str
 fn settings<'a>(
     source: &'a Source,
     bindings: &'a [Binding],
-    uses: &BTreeMap<(&str, &str), &'a str>,
+    uses: &'a [(String, String, String)],
 ) -> Settings<'a> {
+    let last_use = |value: &str| {
+        let fingerprint = fingerprint(&source.name, value.as_bytes());
+        let mut uses = uses.iter();
+        let used = uses.find(|(name, print, _)| (name, print) == (&source.name, &fingerprint));
+        used.map(|(_, _, at)| at.as_str())
+    };
     // Positions run on from one binding to the next, as in the log.
     let mut positions = 1_usize..;
     let secrets = bindings.iter().map(|binding| Secret {
@@ -187,9 +188,7 @@ fn settings<'a>(
             .zip(positions.by_ref())
             .map(|(value, position)| Use {
                 position,
-                last_used_at: uses
-                    .get(&(&source.name, &fingerprint(&source.name, value.as_bytes())))
-                    .copied(),
+                last_used_at: last_use(value),
             })
             .collect(),
     });

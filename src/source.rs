@@ -5,7 +5,6 @@
 //! contradicts itself is refused, with a message that says how; the others
 //! go on.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -67,9 +66,9 @@ impl fmt::Display for Misconfigured {
     }
 }
 
-/// All configured sources by name, each usable or not.
+/// All configured sources in the order of their names, each usable or not.
 #[derive(Default, Clone)]
-pub struct Sources(BTreeMap<String, Result<Source, Misconfigured>>);
+pub struct Sources(Vec<(String, Result<Source, Misconfigured>)>);
 
 impl Sources {
     /// Reads the JSON of the variable `SOURCES`: an object of sources by name.
@@ -81,16 +80,20 @@ impl Sources {
                     .to_owned(),
             )
         })?;
-        let sources = all
-            .iter()
-            .map(|(name, value)| (name.to_owned(), source(name, value)))
-            .collect();
+        let mut sources = Vec::new();
+        for (name, value) in all.iter() {
+            let at = sources.partition_point(|(known, _): &(String, _)| known.as_str() < name);
+            sources.insert(at, (name.to_owned(), source(name, value)));
+        }
         Ok(Self(sources))
     }
 
     /// The source called `name`, if there is one.
     pub fn named(&self, name: &str) -> Option<&Result<Source, Misconfigured>> {
-        self.0.get(name)
+        let mut sources = self.0.iter();
+        sources
+            .find(|(known, _)| known == name)
+            .map(|(_, source)| source)
     }
 
     /// All sources, by name.

@@ -263,10 +263,11 @@ fn the_probe_needs_what_events_need() {
     let written = d1.dump("SELECT total_changes()");
     assert_eq!(
         written,
-        ["3"],
-        "two rows and a deletion: a write, not a look"
+        ["5"],
+        "three rows and two deletions: a write, not a look"
     );
-    for table in ["records", "integrations"] {
+    assert_eq!(d1.dump("SELECT count(*) FROM notices"), ["0"]);
+    for table in ["records", "integrations", "notices"] {
         let used = probe
             .iter()
             .any(|statement| statement.sql.contains(&format!("INTO {table}")));

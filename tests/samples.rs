@@ -304,7 +304,7 @@ fn what_is_told_of_it() {
     let answer = Ok(r#"{"status":"pong"}"#.to_owned());
     assert_eq!(
         report("/webhooks/x", &headers, "{\"a\":1}", &answer).unwrap(),
-        r#"{"request":{"method":"POST","path":"/webhooks/x","headers":{"a":"2","b":"1"},"body":"{\"a\":1}"},"response":{"status":200,"body":{"status":"pong"}}}"#
+        r#"{"request":{"method":"POST","path":"/webhooks/x","headers":{"b":"1","a":"2"},"body":"{\"a\":1}"},"response":{"status":200,"body":{"status":"pong"}}}"#
     );
     let refused = report("/", &[], "", &Err(Problem::TooLarge)).unwrap();
     assert!(

@@ -1,10 +1,8 @@
 //! Sets of sequence numbers, kept as ranges.
 
-use std::collections::BTreeMap;
-
-/// A set of numbers as disjoint ranges, first to last.
+/// A set of numbers as disjoint ranges, first to last, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ranges(BTreeMap<u64, u64>);
+pub struct Ranges(Vec<(u64, u64)>);
 
 impl Ranges {
     /// Adds `first..=last`, merging what overlaps or touches.
@@ -12,26 +10,40 @@ impl Ranges {
         if first > last {
             return;
         }
-        while let Some((near_first, near_last)) = self.touching(first, last) {
-            self.0.remove(&near_first);
+        while let Some((near_first, near_last)) = self
+            .before(last.saturating_add(1))
+            .filter(|(_, near_last)| near_last.saturating_add(1) >= first)
+        {
+            self.take_out(near_first);
             first = first.min(near_first);
             last = last.max(near_last);
         }
-        self.0.insert(first, last);
+        self.put_in(first, last);
     }
 
-    fn touching(&self, first: u64, last: u64) -> Option<(u64, u64)> {
-        self.0
-            .range(..=last.saturating_add(1))
-            .next_back()
-            .filter(|(_, near_last)| near_last.saturating_add(1) >= first)
-            .map(|(first, last)| (*first, *last))
+    /// How many ranges begin at `seq` or before.
+    fn count_through(&self, seq: u64) -> usize {
+        self.0.partition_point(|(first, _)| *first <= seq)
+    }
+
+    /// The last range that begins at `seq` or before.
+    fn before(&self, seq: u64) -> Option<(u64, u64)> {
+        let at = self.count_through(seq).checked_sub(1)?;
+        self.0.get(at).copied()
+    }
+
+    fn put_in(&mut self, first: u64, last: u64) {
+        self.0.insert(self.count_through(first), (first, last));
+    }
+
+    fn take_out(&mut self, first: u64) {
+        self.0.retain(|(begin, _)| *begin != first);
     }
 
     /// The last number of the range that holds `seq`.
     pub fn end_of(&self, seq: u64) -> Option<u64> {
-        let (_, last) = self.0.range(..=seq).next_back()?;
-        (*last >= seq).then_some(*last)
+        let (_, last) = self.before(seq)?;
+        (last >= seq).then_some(last)
     }
 
     /// What of `first..=last` is not in the set, in order.
@@ -54,7 +66,7 @@ impl Ranges {
 
     /// Takes out the ranges that end at `seq` or before.
     pub fn forget_through(&mut self, seq: u64) {
-        self.0.retain(|_, last| *last > seq);
+        self.0.retain(|(_, last)| *last > seq);
     }
 
     /// Takes `first..=last` out; true if any of it was there.
@@ -64,12 +76,12 @@ impl Ranges {
             .filter(|(from, to)| *from <= last && first <= *to)
             .collect();
         for (from, to) in &touched {
-            self.0.remove(from);
+            self.take_out(*from);
             if *from < first {
-                self.0.insert(*from, first.saturating_sub(1));
+                self.put_in(*from, first.saturating_sub(1));
             }
             if last < *to {
-                self.0.insert(last.saturating_add(1), *to);
+                self.put_in(last.saturating_add(1), *to);
             }
         }
         !touched.is_empty()
@@ -77,7 +89,7 @@ impl Ranges {
 
     /// The ranges, in order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.0.iter().map(|(first, last)| (*first, *last))
+        self.0.iter().copied()
     }
 
     /// True if nothing is in the set.

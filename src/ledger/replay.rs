@@ -8,8 +8,6 @@
 mod event;
 mod record;
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::again::Stretch;
@@ -85,7 +83,7 @@ struct Step<'a> {
     wanted: Filter,
     now: Timestamp,
     /// Events that were written anew.
-    touched: BTreeSet<u64>,
+    touched: Vec<u64>,
 }
 
 /// Events that a replay asks for, by what is known of them: those that aren't
@@ -175,7 +173,7 @@ impl<S: Sql> Ledger<S> {
             reader,
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
         };
         let stretches = self.sql.transaction(|| {
             let looked_at = self.count_wanted(job.next, last, &job.models, &job.events)?;

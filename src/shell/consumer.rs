@@ -6,7 +6,6 @@
 //! the queue, and ends in the dead-letter queue, whose consumer reports it to
 //! the ledger.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wasm_bindgen::JsValue;
@@ -81,14 +80,14 @@ async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'st
     };
     let mut halves = Halves::new(hand.pack.all().len(), attempt(message));
     // Why each event failed, and why the last thing did.
-    let (mut reasons, mut last) = (BTreeMap::new(), String::new());
+    let (mut reasons, mut last) = (Vec::new(), String::new());
     loop {
         let outcome = match halves.task() {
             Task::Apply(part) => {
                 let outcome = hand.apply(&part).await;
                 match &outcome {
                     Ok(()) => hand.confirm(&part).await.map_err(Failure::Again)?,
-                    Err(why) => drop(reasons.insert(part.start, why.clone())),
+                    Err(why) => reasons.push((part.start, why.clone())),
                 }
                 outcome
             }
@@ -98,7 +97,8 @@ async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'st
                 continue;
             }
             Task::Quarantine(at) => {
-                let why = reasons.remove(&at).unwrap_or_default();
+                let last = reasons.iter().rev().find(|(of, _)| *of == at);
+                let why = last.map(|(_, why)| why.clone()).unwrap_or_default();
                 hand.quarantine(at, why).await.map_err(Failure::Again)?;
                 continue;
             }

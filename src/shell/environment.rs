@@ -1,7 +1,6 @@
 //! Sources and secrets, read from the bindings once an isolate.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
@@ -42,12 +41,13 @@ pub enum NotReady {
 
 thread_local! {
     static SOURCES: RefCell<Option<Rc<Result<Sources, String>>>> = const { RefCell::new(None) };
-    static READY: RefCell<BTreeMap<String, Rc<Ready>>> = const { RefCell::new(BTreeMap::new()) };
+    static READY: RefCell<Vec<Rc<Ready>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The source called `name`, with its secrets.
 pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
-    if let Some(ready) = READY.with_borrow(|ready| ready.get(name).cloned()) {
+    let known = |all: &Vec<Rc<Ready>>| all.iter().find(|ready| ready.source.name == name).cloned();
+    if let Some(ready) = READY.with_borrow(known) {
         return Ok(ready);
     }
     let sources = sources(env);
@@ -66,7 +66,7 @@ pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
         secrets,
         noted: RefCell::default(),
     });
-    READY.with_borrow_mut(|all| all.insert(name.to_owned(), ready.clone()));
+    READY.with_borrow_mut(|all| all.push(ready.clone()));
     Ok(ready)
 }
 

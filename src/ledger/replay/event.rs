@@ -171,7 +171,9 @@ impl<S: Sql> Ledger<S> {
                 step.job.number.into(),
             ],
         )?;
-        step.touched.insert(seq);
+        if !step.touched.contains(&seq) {
+            step.touched.push(seq);
+        }
         Ok(())
     }
 
