@@ -19,7 +19,7 @@ import { inRoot } from "./lib/paths.mjs";
 import { count } from "./lib/count.mjs";
 import { markdown, table } from "./lib/bill.mjs";
 import { start } from "./lib/subjects.mjs";
-import { aging, awakened, busy, silence, usual } from "./lib/traffic.mjs";
+import { aging, awakened, busy, replayed, silence, usual } from "./lib/traffic.mjs";
 
 const FILE = inRoot("target", "cost", "results.json");
 const NAMES = ["ours", "twin"];
@@ -50,7 +50,15 @@ const adjust = (worker) => {
 
 /** Each part: on a subject of its own, it gives costs by the name of their case. */
 const PARTS = {
-  busy: [(subject, tell) => busy(subject, { seconds: Number(options.seconds) }, tell)],
+  busy: [
+    async (subject, tell) => {
+      const seconds = Number(options.seconds);
+      const costs = await busy(subject, { seconds }, tell);
+      // The twin can't do that.
+      if (subject.name === "twin") return costs;
+      return { ...costs, ...(await replayed(subject, { expected: 50 * seconds }, tell)) };
+    },
+  ],
   history: [
     (subject, tell) => aging(subject, { seconds: Number(options.seconds), days: Number(options.days) }, tell),
   ],

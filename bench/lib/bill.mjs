@@ -16,6 +16,7 @@ const CASES = [
   "duplicate",
   "duplicate, asleep",
   "401",
+  "replayed",
   "silent",
 ];
 
@@ -28,6 +29,9 @@ const NOTES = [
   "while a timer, the queue or the database keeps it from sleeping: both are times of this machine, and a busy",
   "one makes them longer; a queue far away takes longer than here.",
 ];
+
+/** In place of what a subject can't do. */
+const NONE = "–";
 
 const dollars = (usd) => usd.toFixed(2);
 const prices = () => `${PRICES.plan}; list prices as of ${PRICES.read}, see bench/prices.json.`;
@@ -42,10 +46,11 @@ export function table(results) {
 }
 
 function breakdown({ cases }, names, subject) {
-  const usd = (title, part) => names.map((name) => dollars(cases[name][subject][part][title].usd));
+  const cell = (of) => names.map((name) => (subject in cases[name] ? dollars(of(cases[name][subject])) : NONE));
+  const usd = (title, part) => cell((one) => one[part][title].usd);
   const rows = [[SUBJECTS[subject].title, ...names]];
   for (const { title } of ITEMS) rows.push([`  ${title}`, ...usd(title, "items")]);
-  rows.push(["  together", ...names.map((name) => dollars(cases[name][subject].usd))]);
+  rows.push(["  together", ...cell((one) => one.usd)]);
   for (const { title } of BESIDE) rows.push([`  + ${title}`, ...usd(title, "beside")]);
   return grid(rows);
 }
@@ -56,7 +61,8 @@ function goals({ cases }, names) {
     const { ours, twin } = cases[name];
     const wanted = goalOf(name);
     const verdict = wanted === undefined ? "" : isMet(name, ours) ? "met" : "missed";
-    rows.push([`  ${name}`, wanted === undefined ? "" : `≤ ${dollars(wanted)}`, dollars(ours.usd), dollars(twin.usd), verdict]);
+    const theirs = twin ? dollars(twin.usd) : NONE;
+    rows.push([`  ${name}`, wanted === undefined ? "" : `≤ ${dollars(wanted)}`, dollars(ours.usd), theirs, verdict]);
   }
   return grid(rows);
 }
@@ -85,6 +91,7 @@ const PLACES = {
   duplicate: "duplicate",
   "duplicate, asleep": "duplicate, hours later",
   401: "bad signature (401)",
+  replayed: "event replayed",
   silent: "silent integration, a month",
 };
 
@@ -106,7 +113,8 @@ export function markdown(results) {
     const { ours, twin } = results.cases[name];
     const sums = Object.values(SUMS).map((titles) => dollars(titles.reduce((sum, title) => sum + ours.items[title].usd, 0)));
     const more = ours.ended === false ? "more than " : "";
-    lines.push(row([PLACES[name], ...sums, `**${more}$${dollars(ours.usd)}**`, `$${dollars(twin.usd)}`]));
+    const theirs = twin ? `$${dollars(twin.usd)}` : NONE;
+    lines.push(row([PLACES[name], ...sums, `**${more}$${dollars(ours.usd)}**`, theirs]));
   }
   return lines.join("\n");
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { between, counts, putForward } from "./count.mjs";
 import { costOf } from "./cost.mjs";
+import { SECRETS } from "./bodies.mjs";
 import { cpuOf } from "./generator.mjs";
 import { atRandom, every, send } from "./pace.mjs";
 
@@ -19,6 +20,10 @@ const DAY_MS = 24 * 3_600_000;
 
 /** More than a run has of anything. */
 const MANY = 10_000_000;
+
+/** What `send` calls the one integration of a busy subject. */
+const BUSY_INTEGRATION = "/v1/integrations/propexo/int_0";
+const REPLAY_MS_MAX = 300_000;
 
 const urlOf = ({ port }) => `http://127.0.0.1:${port}`;
 
@@ -89,6 +94,31 @@ export async function busy(subject, { seconds, few = 1_000 }, tell) {
     duplicate: await withoutAlarm(() => phase("duplicates", { ...duplicates, from: MANY + events - few })),
     401: await withoutAlarm(() => phase("401s", { ...base, expected: 401, count: few })),
   };
+}
+
+/** All events of the integration that `busy` had, `expected` at the least, read and forwarded again. */
+export async function replayed(subject, { expected }, tell) {
+  tell("replay");
+  const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
+  const ask = async (path, body) => {
+    const options = { headers, method: body ? "POST" : "GET", body: body && JSON.stringify(body) };
+    const answer = await fetch(`${urlOf(subject)}${BUSY_INTEGRATION}${path}`, options);
+    if (!answer.ok) throw new Error(`${path || "the state"}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  };
+  const { last_seq: to } = await ask("");
+  if (to < expected) throw new Error(`${to} events are there to be replayed, not ${expected}`);
+  const before = await look(subject);
+  await ask("/replay", { from: 1, to });
+  const end = Date.now() + REPLAY_MS_MAX;
+  for (let state; !state?.replay.ended_at; ) {
+    if (Date.now() > end) throw new Error(`the replay of ${to} events goes on: ${JSON.stringify(state.replay)}`);
+    // Seldom, since each look is a call, and counted.
+    await sleep(5_000);
+    state = await ask("");
+  }
+  await settled(subject);
+  return { replayed: costOf(between(before, await look(subject)), to) };
 }
 
 /**
