@@ -176,9 +176,12 @@ impl<S: Sql> Ledger<S> {
             touched: Vec::new(),
         };
         let stretches = self.sql.transaction(|| {
-            let looked_at = self.count_wanted(job.next, last, &job.models, &job.events)?;
-            for seq in self.wanted(&job, last)? {
-                self.read_again(&mut step, seq)?;
+            let wanted = self.wanted(&job, last)?;
+            let looked_at = wanted.len() as u64;
+            for (seq, is_written) in wanted {
+                if !is_written {
+                    self.read_again(&mut step, seq)?;
+                }
             }
             self.keep_progress(&job, last, looked_at, now)?;
             self.keep_touched(&step, last)
@@ -241,15 +244,15 @@ impl<S: Sql> Ledger<S> {
         Ok(last.unwrap_or(job.to))
     }
 
-    /// Numbers of the events to look at in this step that this replay hasn't
-    /// written yet.
-    fn wanted(&self, job: &Job, last: u64) -> Result<Vec<u64>, SqlError> {
+    /// Numbers of the events to look at in this step, and whether this replay
+    /// has written them already.
+    fn wanted(&self, job: &Job, last: u64) -> Result<Vec<(u64, bool)>, SqlError> {
         let (models, events) = (json::to_json(&job.models), json::to_json(&job.events));
         let mut wanted = Vec::new();
         for (segment, from, to) in self.segments.within(job.next, last) {
             let statement = format!(
-                "SELECT seq FROM {} WHERE seq BETWEEN ?1 AND ?2 AND {WANTED}
-                   AND coalesce(replay, 0) <> ?5 ORDER BY seq",
+                "SELECT seq, coalesce(replay, 0) = ?5 FROM {}
+                 WHERE seq BETWEEN ?1 AND ?2 AND {WANTED} ORDER BY seq",
                 segment.table()
             );
             let params = [
@@ -260,7 +263,7 @@ impl<S: Sql> Ledger<S> {
                 job.number.into(),
             ];
             for row in self.sql.query(&statement, &params)? {
-                wanted.push(row.number(0)?);
+                wanted.push((row.number(0)?, row.flag(1)?));
             }
         }
         Ok(wanted)
