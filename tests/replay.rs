@@ -311,3 +311,53 @@ fn what_was_not_understood_comes_in() {
     let fields = d1.dump("SELECT record_id, fields FROM records ORDER BY 1");
     assert_eq!(fields, [r#"r1|{"a":2,"b":3}"#, r#"r2|{"c":1}"#]);
 }
+
+/// Of a unit's notices those hold that its last replay gives, whatever arrives
+/// late from the time before.
+#[test]
+fn notices_are_those_of_the_last_replay() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("propexo", &database, &d1);
+    let (open, notices) = (
+        Filter::default(),
+        "SELECT seq, kind FROM notices ORDER BY seq",
+    );
+    let body = |model: &str, status: &str, more: u8| {
+        format!(
+            r#"{{{model}"meta":{{"object":"units"}},"record_id":"u1","diff":{{"previous":{{}},"new":{{"status":"{status}","n":{more}}}}}}}"#
+        )
+    };
+    for (body, status) in [
+        (body("", "vacant", 1), "accepted"),
+        (body(r#""object":"","#, "occupied", 2), "quarantined"),
+        (body("", "occupied", 3), "accepted"),
+        (body("", "occupied", 4), "accepted"),
+    ] {
+        assert_eq!(world.take(&body, &open).0, status);
+    }
+    let batch = world.ledger.next_batch().unwrap();
+    world.forward();
+    assert_eq!(d1.dump(notices), ["3|unit.occupied"]);
+
+    // Propify has the model in one place only, so now it's understood.
+    world.dialect = "propify";
+    let request = Request {
+        from: 2,
+        to: 2,
+        ..all(2)
+    };
+    world.replay(&request, &open);
+    assert_eq!(d1.dump(notices), ["2|unit.occupied"]);
+    for pack in batch.packs {
+        let read = Projection::read(&pack.text).unwrap();
+        for statement in read.statements(world.now, world.now) {
+            d1.run(&statement);
+        }
+    }
+    assert_eq!(d1.dump(notices), ["2|unit.occupied"]);
+    world.replay(&all(4), &open);
+    assert_eq!(d1.dump(notices), ["2|unit.occupied"]);
+    assert_eq!(world.take(&body("", "vacant", 5), &open), ("accepted", 5));
+    world.forward();
+    assert_eq!(d1.dump(notices), ["2|unit.occupied", "5|unit.vacated"]);
+}
