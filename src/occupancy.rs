@@ -26,7 +26,7 @@ const FIELDS: [&str; 3] = ["status", "is_vacant", "current_lease"];
 
 /// Known states of a unit. An event that is older than all of them, of a unit
 /// that had more, reveals no turn.
-pub const POINTS_MAX: usize = 128;
+pub const POINTS_MAX: usize = 256;
 
 /// What a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -364,12 +364,12 @@ fn a_timeline_has_an_end() {
         timeline = Timeline::parse(&timeline.to_bytes()).unwrap();
         new
     };
-    for minute in 100..400 {
+    for minute in 100..700 {
         turns += add(minute, minute % 2 == 0);
     }
-    assert_eq!(turns, 299);
+    assert_eq!(turns, 599);
     assert_eq!(add(5, true), 0);
-    assert_eq!(add(400 - POINTS_MAX - 2, true), 0);
-    assert_eq!(add(500, false), 0);
-    assert_eq!(add(499, true), 2);
+    assert_eq!(add(700 - POINTS_MAX - 2, true), 0);
+    assert_eq!(add(800, false), 0);
+    assert_eq!(add(799, true), 2);
 }

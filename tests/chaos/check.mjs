@@ -14,7 +14,7 @@ const show = ({ ledger, body }) => `the delivery ${short(body)} to ${ledger ?? "
 /** All violations in what `gather` has read. */
 export function check(evidence) {
   const run = { ...evidence, ...indexed(evidence) };
-  const checks = [answers, numbers, kept, once, apart, order, rest, records, integrations];
+  const checks = [answers, numbers, kept, once, apart, order, rest, records, notices, integrations];
   return checks.flatMap((one) => one(run));
 }
 
@@ -196,6 +196,26 @@ function differences(key, row, { fields, version, partial, drift, time_ms }) {
     found.push(`D1: ${key}: fields are ${short(row.fields)}, not ${short(object(fields))}`);
   }
   return found;
+}
+
+/** D1 holds a notice for each time that a unit was occupied or vacated, and no others. */
+function notices(run) {
+  const found = new Map();
+  for (const { source, integration, model, record_id: id, kind } of run.notices) {
+    const key = `${source}/${integration} ${model}/${id} ${kind}`;
+    found.set(key, (found.get(key) ?? 0) + 1);
+  }
+  const wrong = Object.keys(run.ledgers).flatMap((name) =>
+    [...fold(meant(run, name)).notices].flatMap(([record, counts]) =>
+      Object.entries(counts).flatMap(([kind, count]) => {
+        const key = `${name} ${record} ${kind}`;
+        const is = found.get(key) ?? 0;
+        found.delete(key);
+        return is === count ? [] : [`D1 has ${is} notices of ${key}, not ${count}`];
+      }),
+    ),
+  );
+  return [...wrong, ...[...found.keys()].map((key) => `D1 has a notice of ${key} that nothing tells of`)];
 }
 
 /** D1's list of integrations has the last number and the synchronisations of each. */

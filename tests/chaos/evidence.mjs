@@ -48,6 +48,7 @@ export async function gather(worker, facts) {
     facts,
     ledgers,
     records: await worker.rows("SELECT * FROM records"),
+    notices: await worker.rows("SELECT * FROM notices"),
     integrations: await worker.rows("SELECT * FROM integrations"),
   };
 }

@@ -36,7 +36,7 @@ export class Provider {
     this.records = Array.from({ length: RECORDS }, (_item, n) => ({
       model: MODELS[dialect][n % 2],
       id: `${prefix}${n >> 1}`, // two may differ in their model alone
-      fields: { status: text("a"), rent_in_cents: "750000.0", n: "0" },
+      fields: { status: text("a"), rent_in_cents: "750000.0", n: "0", is_vacant: "true" },
     }));
     this.toggle = { model: MODELS[dialect][0], id: `${prefix}-toggle`, fields: { status: text("a") } };
   }
@@ -66,6 +66,7 @@ export class Provider {
     const next = { n: String(this.#made) };
     if (random.chance(600)) next.status = text(random.pick(["a", "b", "c"]));
     if (random.chance(300)) next.rent_in_cents = random.pick(RENTS);
+    if (random.chance(300)) next.is_vacant = random.pick(["true", "false"]);
     const previous = Object.fromEntries(Object.keys(next).map((name) => [name, record.fields[name]]));
     // What goes from a value to none is left out by some senders.
     if (random.chance(50)) delete next.rent_in_cents;
@@ -129,7 +130,9 @@ export class Provider {
     const body = this.dialect === "meterbase"
       ? this.#unit(name, at, whole, previous, next)
       : this.#thing(name, at, whole);
-    return this.#fact(body, { model, id, at, change: { whole } });
+    // MeterBase says what was before, too.
+    const before = this.dialect === "meterbase" ? previous : {};
+    return this.#fact(body, { model, id, at, change: { whole, before } });
   }
 
   #unit(name, at, whole, previous, next) {

@@ -2,11 +2,12 @@
 // It reads no body and none of the product's code: it goes by what the provider meant.
 
 /**
- * Folds `entries`, each `{ seq, received_at, fact }`. Gives the records by "model/id", and the first
- * and last end of a synchronisation, ms.
+ * Folds `entries`, each `{ seq, received_at, fact }`. Gives the records by "model/id", the first and
+ * last end of a synchronisation, ms, and how often each unit was occupied and vacated.
  */
 export function fold(entries) {
   const records = new Map();
+  const states = new Map();
   const synced_ms = [];
   for (const { seq, received_at, fact } of entries) {
     const { model, id, change, synced, at } = fact.meaning;
@@ -15,12 +16,41 @@ export function fold(entries) {
     if (!change) continue;
     const name = `${model}/${id}`;
     const known = records.get(name);
+    if (model === "units") {
+      if (!states.has(name)) states.set(name, []);
+      states.get(name).push(...said(known, change, time_ms));
+    }
     // Whole objects say when they were true: an older one changes nothing.
     if (change.whole && known && known.time_ms >= time_ms) continue;
     records.set(name, { ...changed(known, change), version: seq, time_ms });
   }
   const [first, last] = [Math.min(...synced_ms), Math.max(...synced_ms)];
-  return { records, synced_ms: synced_ms.length ? { first, last } : undefined };
+  const notices = new Map([...states].map(([name, points]) => [name, turns(points)]));
+  return { records, synced_ms: synced_ms.length ? { first, last } : undefined, notices };
+}
+
+/**
+ * What an event says of a unit, as JSON text of `is_vacant`: in the order of time where it has one,
+ * else each change by itself.
+ */
+function said(known, { whole, before, sparse, previous, next }, at) {
+  if (whole) return [before.is_vacant, whole.is_vacant].filter(Boolean).map((state) => ({ at, state }));
+  const last = known?.fields.is_vacant;
+  const state = (sparse ?? next).is_vacant ?? last;
+  return [{ at: null, before: previous?.is_vacant ?? last, state }];
+}
+
+/** How often a unit was occupied and vacated. */
+function turns(points) {
+  const isTimed = points.every(({ at }) => at !== null);
+  const inOrder = isTimed ? points.toSorted((a, b) => a.at - b.at) : points;
+  const counts = { "unit.occupied": 0, "unit.vacated": 0 };
+  inOrder.forEach(({ before, state }, at) => {
+    const was = isTimed ? inOrder[at - 1]?.state : before;
+    if (was === undefined || state === undefined || was === state) return;
+    counts[state === "true" ? "unit.vacated" : "unit.occupied"] += 1;
+  });
+  return counts;
 }
 
 function changed(known = { fields: {}, partial: true, drift: false }, { whole, sparse, previous, next }) {

@@ -127,6 +127,12 @@ const LIES = {
     (is) => { is.records[0].occurred_at = "2001-01-01T00:00:00Z"; },
     /time is/,
   ],
+  "a notice is missing": [(is) => is.notices.shift(), /D1 has \d+ notices of/],
+  "a notice came twice": [(is) => is.notices.push({ ...is.notices[0], seq: 1_000_000 }), /D1 has \d+ notices of/],
+  "a notice is of nothing": [
+    (is) => is.notices.push({ ...is.notices[0], record_id: "x" }),
+    /a notice of .* that nothing tells of/,
+  ],
   "D1 has no such integration": [(is) => is.integrations.shift(), /D1 has no integration/],
   "D1 has another last number": [(is) => { is.integrations[0].last_seq -= 1; }, /last_seq is/],
   "a synchronisation is forgotten": [
