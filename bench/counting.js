@@ -335,4 +335,5 @@ export default {
     return worker.fetch(request, countedBindings(env), ctx);
   },
   queue,
+  scheduled: (event, env, ctx) => worker.scheduled(event, countedBindings(env), ctx),
 };

@@ -21,6 +21,12 @@ use serde_json::value::RawValue;
 /// at 1,000, many at 128) must not fail on what was accepted here.
 pub const DEPTH_MAX: usize = 100;
 
+/// Rows of D1 whose columns are all texts, from their JSON; `None` if it is
+/// anything else.
+pub fn rows(text: &str) -> Option<Vec<Vec<String>>> {
+    serde_json::from_str(text).ok()
+}
+
 /// A JSON value as the text it came in.
 pub type Value = RawValue;
 

@@ -25,7 +25,7 @@ mod retention;
 mod segments;
 
 use again::Again;
-pub use call::{Call, Reply};
+pub use call::{Call, Reply, was_woken};
 pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
 pub use forward::{Batch, Reach};

@@ -61,6 +61,7 @@ pub mod secret;
 pub mod signature;
 pub mod source;
 pub mod sql;
+pub mod sweep;
 pub mod time;
 
 #[cfg(target_arch = "wasm32")]

@@ -16,6 +16,7 @@ mod operate;
 mod read;
 mod sources;
 mod storage;
+mod sweep;
 mod tasks;
 
 use wasm_bindgen::prelude::*;
@@ -52,6 +53,15 @@ pub fn fetch(request: Request, env: JsValue, ctx: JsValue, done: Function) {
 pub fn message(message: Message, queue: String, env: JsValue, done: Function) {
     tasks::start(async move {
         consumer::message(message, &queue, &env).await;
+        give(&done, &JsValue::UNDEFINED);
+    });
+}
+
+/// A run of the sweep; `done` is called when it is over, however it went.
+#[wasm_bindgen]
+pub fn sweep(env: JsValue, done: Function) {
+    tasks::start(async move {
+        sweep::run(&env).await;
         give(&done, &JsValue::UNDEFINED);
     });
 }

@@ -15,6 +15,16 @@ use crate::json;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
+/// Answers to a sweep.
+const WOKEN: &str = r#"{"woken":true}"#;
+const LEFT_ALONE: &str = r#"{"woken":false}"#;
+
+/// Whether a ledger's answer to [`Call::Sweep`] says that it had work and no
+/// alarm.
+pub fn was_woken(answer: &str) -> bool {
+    answer == WOKEN
+}
+
 /// A question or a message to a ledger.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +101,11 @@ pub enum Call {
         from: u64,
         /// The last event of the range.
         to: u64,
+    },
+    /// Has it work that no alarm watches over?
+    Sweep {
+        /// Its last number, as the list of integrations has it.
+        listed_seq: u64,
     },
     /// A page of the properties that aren't linked.
     Unlinked {
@@ -196,6 +211,10 @@ impl<S: Sql> Ledger<S> {
             Call::Redrive { from, to } => {
                 let (packs, events) = self.redrive(from, to)?;
                 Reply::Json(format!(r#"{{"packs":{packs},"events":{events}}}"#))
+            }
+            Call::Sweep { listed_seq } => {
+                let woken = self.sweep(listed_seq);
+                Reply::Json(if woken { WOKEN } else { LEFT_ALONE }.to_owned())
             }
             Call::Unlinked {
                 after,

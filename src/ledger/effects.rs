@@ -57,6 +57,20 @@ impl<S: Sql> Ledger<S> {
         }
     }
 
+    /// Makes the ledger ask for its alarm once more: what was set may be lost.
+    pub fn forget_alarm(&mut self) {
+        self.mark.alarm = Alarm::Unknown;
+    }
+
+    /// Notes that the list of integrations has the ledger up to `listed_seq`.
+    /// True if something waits that no alarm watches over; the follow-up arms
+    /// one.
+    pub(super) fn sweep(&mut self, listed_seq: u64) -> bool {
+        let announced_seq = listed_seq.min(self.mark.last_seq);
+        self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
+        self.waits() && self.mark.alarm != Alarm::Set
+    }
+
     /// What is to be done after a call. `random` spreads the wake-up, so that
     /// ledgers which failed together don't all try again together. It can't
     /// fail: what was taken in must be watched over, whatever else is wrong.

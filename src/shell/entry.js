@@ -75,6 +75,15 @@ export default {
   async queue({ messages, queue }, env) {
     await Promise.all(messages.map((message) => call((done) => wasm.message(message, queue, env, done))));
   },
+
+  // The next run goes on, so this one has no need to fail.
+  async scheduled(_event, env) {
+    try {
+      await call((done) => wasm.sweep(env, done));
+    } catch (error) {
+      console.error(JSON.stringify({ level: "error", message: "sweep", outcome: "failed", reason: String(error) }));
+    }
+  },
 };
 
 export class Ledger extends DurableObject {

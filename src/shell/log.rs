@@ -39,6 +39,14 @@ pub struct Line {
     pub bytes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
+    /// Of a sweep: how many ledgers were looked at, had lost their alarm, and
+    /// could not be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledgers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub woken: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<usize>,
     /// Why, in words for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

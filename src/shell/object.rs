@@ -25,6 +25,9 @@ use crate::time::Timestamp;
 const BATCH_INTERVAL_MS: u32 = 250;
 /// How long the queue may take to accept a batch, in milliseconds.
 const QUEUE_MS_MAX: u32 = 10_000;
+/// An alarm that should have gone off so long ago is lost, whatever the
+/// storage says.
+const ALARM_LATE_S: u64 = 10 * 60;
 
 /// The class behind the binding `LEDGER`.
 #[wasm_bindgen]
@@ -85,6 +88,10 @@ impl Object {
         // The first step is taken at once, the others by the alarm: no webhook
         // is to wait for one.
         let begins_replay = matches!(call, Call::Replay(_));
+        let sweeps = matches!(call, Call::Sweep { .. });
+        if sweeps {
+            self.note(Core::forget_alarm);
+        }
         self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.
@@ -97,6 +104,9 @@ impl Object {
         self.perform(effects);
         if begins_replay {
             self.replay();
+        }
+        if sweeps {
+            self.expire();
         }
         Ok(match reply {
             Reply::Taken(taken) => {
@@ -275,7 +285,8 @@ impl Object {
     async fn look_for_alarm(&self) {
         if self.with_core(|core| Ok(core.asks_for_alarm())) == Ok(true) {
             let found = glue::armed_for(&self.storage).await;
-            let is_set = found.is_ok_and(|time| time.as_f64().is_some());
+            let late = now().minus_s(ALARM_LATE_S).ms() as f64;
+            let is_set = found.is_ok_and(|time| time.as_f64().is_some_and(|ms| ms > late));
             self.note(|core| core.found_alarm(is_set));
         }
     }

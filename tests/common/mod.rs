@@ -84,20 +84,31 @@ impl Database {
             include_str!("../../migrations/0002_replay.sql"),
             include_str!("../../migrations/0003_secrets.sql"),
             include_str!("../../migrations/0005_notices.sql"),
+            include_str!("../../migrations/0006_sweep.sql"),
         );
         self.connection.execute_batch(tables).unwrap();
     }
 
     /// Runs a statement that is meant for D1.
     pub fn run(&self, statement: &Statement) {
-        let params = statement.params.iter().map(|value| match value {
-            Value::Null => Param::Null,
-            Value::Integer(number) => Param::Integer(*number),
-            Value::Text(text) => Param::Text(text),
-            Value::Blob(bytes) => Param::Blob(bytes),
-        });
-        let params: Vec<Param> = params.collect();
-        self.execute(statement.sql, &params).unwrap();
+        self.execute(statement.sql, &params(statement)).unwrap();
+    }
+
+    /// The same; gives the rows that it wrote.
+    pub fn written_by(&self, statement: &Statement) -> u64 {
+        let before = self.connection.total_changes();
+        self.run(statement);
+        self.connection.total_changes() - before
+    }
+
+    /// The rows of a statement that is meant for D1, as the shell gives them.
+    pub fn select(&self, statement: &Statement) -> String {
+        let rows = self.query(statement.sql, &params(statement)).unwrap();
+        let rows: Vec<Vec<serde_json::Value>> = rows
+            .iter()
+            .map(|row| row.0.iter().map(json_of).collect())
+            .collect();
+        serde_json::to_string(&rows).unwrap()
     }
 
     /// All rows of a statement, each as its columns joined by `|`.
@@ -122,6 +133,25 @@ impl Database {
         let rows = segments
             .flat_map(|name| self.dump(&format!("SELECT {columns} FROM {name} ORDER BY seq")));
         rows.collect()
+    }
+}
+
+fn params(statement: &Statement) -> Vec<Param<'_>> {
+    let params = statement.params.iter().map(|value| match value {
+        Value::Null => Param::Null,
+        Value::Integer(number) => Param::Integer(*number),
+        Value::Text(text) => Param::Text(text),
+        Value::Blob(bytes) => Param::Blob(bytes),
+    });
+    params.collect()
+}
+
+fn json_of(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Blob(_) => panic!("D1 has no blobs here"),
     }
 }
 

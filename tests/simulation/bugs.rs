@@ -31,6 +31,7 @@ pub enum Bug {
     LateTurnsUnnoticed,
     ReplayOfTheLastAlone,
     FilterForgotten,
+    NoSweep,
 }
 
 impl Bug {
@@ -170,6 +171,11 @@ impl Bug {
             Self::FilterForgotten,
             "filter-forgotten",
             "a ledger takes in what its filter leaves out",
+        ),
+        (
+            Self::NoSweep,
+            "no-sweep",
+            "nobody looks for ledgers that have lost their alarm",
         ),
     ];
 

@@ -6,7 +6,7 @@ use leasewire::ledger::{Call, Outcome, Reply, Taken};
 use crate::bugs::Bug;
 use crate::clock::SECOND;
 use crate::faults::is_down;
-use crate::host::{Intake, Settled};
+use crate::host::{Intake, RETENTION_S, Settled};
 use crate::operator;
 use crate::world::{Asked, Step, World};
 
@@ -94,7 +94,11 @@ impl World {
         let asked = call.clone();
         let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
         let begins_replay = matches!(call, Call::Replay(_));
+        let sweeps = matches!(call, Call::Sweep { .. });
         let ended = self.stretch(ledger, |core, now, random| {
+            if sweeps {
+                core.forget_alarm();
+            }
             if core.asks_for_alarm() {
                 core.found_alarm(is_set);
             }
@@ -103,6 +107,9 @@ impl World {
             let mut effects = core.follow_up(now, random);
             if begins_replay {
                 operator::step(core, &source, now, &mut effects);
+            }
+            if sweeps && let Ok(Some(at)) = core.expire(now, RETENTION_S) {
+                effects.wake_at = Some(at);
             }
             Ok((reply, effects))
         });

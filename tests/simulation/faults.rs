@@ -37,6 +37,8 @@ pub struct Faults {
     pub d1_down: Option<(u64, u64)>,
     pub queue_down: Option<(u64, u64)>,
     pub ledgers_down: Option<(u64, u64)>,
+    /// An alarm that was set never goes off.
+    pub alarm_lost: u64,
     /// How often the receiver's clock jumps.
     pub jumps: u64,
     /// How often an object dies between two steps.
@@ -66,6 +68,7 @@ impl Faults {
             ledgers_down: outage(random, heal_ms),
             jumps: random.pick(&[0, 0, 1, 4, 12]),
             sudden_deaths: random.pick(&[0, 0, 1, 4, 12]),
+            alarm_lost: random.pick(&chances),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use leasewire::ledger::{Effects, Ledger, State};
+use leasewire::ledger::{Call, Effects, Ledger, State};
 use leasewire::projection::announcement;
 use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
@@ -13,7 +13,7 @@ use leasewire::time::Timestamp;
 use crate::bugs::Bug;
 use crate::operator;
 use crate::storage::{Database, Failure, Storage};
-use crate::world::{Step, World};
+use crate::world::{Asked, Step, World};
 
 type Core = Ledger<Storage>;
 
@@ -179,8 +179,13 @@ impl World {
 
     pub fn arm(&mut self, ledger: usize, at: Timestamp) {
         let after_ms = self.clock.ms_until(at);
+        // What the list doesn't know, no sweep can find.
+        let is_lost = self.random.chance(self.faults.alarm_lost) && self.is_listed(ledger);
+        if is_lost {
+            self.say(|| format!("ledger {ledger}: its alarm is lost"));
+        }
         let host = &mut self.hosts[ledger];
-        host.alarm = Some(at);
+        host.alarm = (!is_lost).then_some(at);
         host.armed += 1;
         self.clock.after(after_ms, Step::Alarm(ledger, host.armed));
     }
@@ -236,6 +241,28 @@ impl World {
         if host.core().is_ok_and(|core| core.announced(seq)) {
             host.alarm = None;
             host.armed += 1;
+        }
+    }
+
+    fn is_listed(&self, ledger: usize) -> bool {
+        let (source, integration) = &self.hosts[ledger].name;
+        let rows = self.d1.rows("SELECT source, integration FROM integrations");
+        let mut rows = rows.iter();
+        rows.any(|row| row.text(0) == Ok(source) && row.text(1) == Ok(integration))
+    }
+
+    /// Every ledger in D1's list is asked whether it has lost its alarm. What
+    /// isn't in there is not known to exist.
+    pub fn sweep(&mut self) {
+        if self.bug == Some(Bug::NoSweep) {
+            return;
+        }
+        let listed = "SELECT source, integration, last_seq FROM integrations";
+        for row in self.d1.rows(listed) {
+            let text = |at| row.text(at).unwrap().to_owned();
+            let ledger = self.ledger((text(0), text(1)));
+            let listed_seq = row.number(2).unwrap();
+            self.ask(ledger, Call::Sweep { listed_seq }, Asked::Operated);
         }
     }
 }

@@ -35,6 +35,9 @@ const MODELS: &[&[&str]] = &[
 /// and alarms are at most 75 minutes apart.
 const END_MS: u64 = 20 * DAY;
 
+/// A sweep a day, of which the last finds what was lost with the last faults.
+const SWEEPS: u64 = 17;
+
 /// Many times what the busiest world takes.
 const STEPS_MAX: u64 = 500_000;
 
@@ -56,6 +59,8 @@ pub enum Step {
     Probed(Box<Consumption>, bool),
     /// The consumer goes on after a pause.
     Proceed(Box<Consumption>),
+    /// The cron trigger goes off.
+    Sweep,
     /// A batch of D1 that its sender has given up on.
     Write(Vec<Statement>),
     Die,
@@ -213,6 +218,9 @@ impl World {
             self.clock.after(at_ms, Step::Die);
         }
         self.clock.after(heal_ms, Step::Heal);
+        for day in 1..=SWEEPS {
+            self.clock.after(day * DAY, Step::Sweep);
+        }
         for _ in 0..self.random.pick(&[0, 0, 1, 3, 12]) {
             let seq = self.random.between(1, events);
             self.poison.insert(seq);
@@ -235,6 +243,7 @@ impl World {
                 self.probed_ledger(consumption, reply);
             }
             Step::Answer(Asked::Operated, _) => {}
+            Step::Sweep => self.sweep(),
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
             Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
             Step::Announce(ledger, life, state) if self.is_alive(ledger, life) => {

@@ -118,6 +118,12 @@ class Leasewire {
     return request(`${this.url}/v1/${path}`, { method, headers, body });
   }
 
+  /** Lets the cron trigger go off; gives what became of that. */
+  async sweep() {
+    const worker = await this.mf.getWorker("leasewire");
+    return (await worker.scheduled({ cron: "*/15 * * * *" })).outcome;
+  }
+
   /** The ledger's own state; null where there is no such integration. */
   async state(source, integration) {
     const answer = await this.get(source, integration);

@@ -1,0 +1,76 @@
+//! A run of the sweep: asks a piece of D1's list of integrations whether their
+//! ledgers have lost their alarm.
+//!
+//! Only what D1 lists is asked, so no ledger comes into being. One after the
+//! other: nobody waits for it, and it mustn't get in a webhook's way.
+
+use wasm_bindgen::JsValue;
+
+use super::log::{Level, Line};
+use super::{database, ledgers, now};
+use crate::ledger::{Call, was_woken};
+use crate::sweep::{Listed, Round, listed, select_round};
+
+/// Takes one run, if a round is due.
+pub async fn run(env: &JsValue) {
+    let started = now();
+    let mut line = Line::new(Level::Info, "sweep");
+    match piece(env).await {
+        Ok(None) => return,
+        Ok(Some(piece)) => {
+            line.outcome = Some("swept");
+            look(env, &piece, &mut line).await;
+        }
+        Err(why) => {
+            line.level = Level::Warn;
+            line.outcome = Some("failed");
+            line.reason = Some(why);
+        }
+    }
+    line.write_since(started);
+}
+
+/// The integrations to look at; `None` if the round is over.
+async fn piece(env: &JsValue) -> Result<Option<Vec<Listed>>, String> {
+    let rows = database::select(env, &select_round()).await?;
+    let Some(round) = Round::due(&rows, now()) else {
+        return Ok(None);
+    };
+    let rows = database::select(env, &round.select()).await?;
+    let piece = listed(&rows).ok_or("the list of integrations can't be read")?;
+    database::run(env, &[round.note(&piece)]).await?;
+    Ok(Some(piece))
+}
+
+async fn look(env: &JsValue, piece: &[Listed], line: &mut Line) {
+    let (mut woken, mut failed) = (0_usize, 0_usize);
+    for of in piece {
+        let name = ledgers::name(&of.source, &of.integration);
+        let listed_seq = of.last_seq;
+        match ledgers::ask(env, &name, &Call::Sweep { listed_seq }).await {
+            Ok(Some(answer)) if was_woken(&answer) => {
+                woken = woken.saturating_add(1);
+                tell(of, "ledger had lost its alarm", None);
+            }
+            Ok(_) => {}
+            Err(why) => {
+                failed = failed.saturating_add(1);
+                tell(of, "ledger can't be swept", Some(why));
+            }
+        }
+    }
+    if woken > 0 || failed > 0 {
+        line.level = Level::Warn;
+    }
+    line.ledgers = Some(piece.len());
+    line.woken = Some(woken);
+    line.failed = Some(failed);
+}
+
+fn tell(of: &Listed, message: &str, reason: Option<String>) {
+    let mut line = Line::new(Level::Warn, message);
+    line.source = Some(of.source.clone());
+    line.integration = Some(of.integration.clone());
+    line.reason = reason;
+    line.write();
+}
