@@ -21,11 +21,12 @@ mod quarantine;
 mod ranges;
 mod recent;
 pub mod replay;
+mod report;
 mod retention;
 mod segments;
 
 use again::Again;
-pub use call::{Call, Reply, was_woken};
+pub use call::{Call, Reply, received_at, was_woken};
 pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
 pub use forward::{Batch, Reach};
@@ -35,6 +36,7 @@ pub use packs::Pack;
 pub use quarantine::NOT_APPLIED;
 pub use ranges::Ranges;
 pub use recent::RECENT_MAX;
+pub use report::{Announcement, Numbers, Report};
 use segments::Segments;
 
 use crate::sql::{Row, Sql, SqlError};
@@ -96,6 +98,10 @@ struct Mark {
     announced_seq: u64,
     /// It was asked for since the ledger was opened.
     asked_to_announce: bool,
+    /// What the list was last told of the ledger's trouble.
+    reported: report::Reported,
+    /// Since when the ledger has been open.
+    awake_since: Option<Timestamp>,
 }
 
 impl<S: Sql> Ledger<S> {
@@ -129,7 +135,7 @@ impl<S: Sql> Ledger<S> {
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
             "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
-                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL)
+                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported
              FROM ledger",
             &[],
         )?;
@@ -167,6 +173,7 @@ impl<S: Sql> Ledger<S> {
             uses_index: row.flag(5)?,
             has_replay: row.flag(6)?,
             attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
+            reported: report::Reported::parse(row.maybe_text(7)?)?,
             ..Mark::default()
         };
         for row in self
@@ -176,7 +183,7 @@ impl<S: Sql> Ledger<S> {
             self.mark.dead.insert(row.number(0)?, row.number(1)?);
         }
         self.again = Again::load(&self.sql.query(
-            "SELECT first_seq, last_seq, replay FROM again ORDER BY first_seq",
+            "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
             &[],
         )?)?;
         self.advance()?;

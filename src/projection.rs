@@ -20,7 +20,7 @@ use notices::{Notices, Said};
 pub use pack::Pack;
 
 use crate::json;
-use crate::ledger::State;
+use crate::ledger::{Announcement, Report};
 use crate::sql::Value;
 use crate::time::Timestamp;
 
@@ -321,9 +321,42 @@ impl Projection {
     }
 }
 
-/// The statement by which a ledger makes itself known: its row in
-/// `integrations`, exact also where the last events were quarantined.
-pub fn announcement(state: &State) -> Statement {
+/// A ledger's report. One that comes late doesn't overwrite a later one.
+const UPDATE_REPORT: &str = "
+    UPDATE integrations SET pending = ?3, unconfirmed = ?4, dead = ?5, quarantined = ?6,
+                            oldest_unconfirmed_at = ?7, reported_at = ?8
+    WHERE source = ?1 AND integration = ?2
+      AND (reported_at IS NULL OR rtrim(?8, 'Z') > rtrim(reported_at, 'Z'))";
+
+/// The batch by which a ledger makes itself known: its row in `integrations`,
+/// exact also where the last events were quarantined, with its report if it
+/// has one.
+pub fn announcement(told: &Announcement) -> Vec<Statement> {
+    let row = announced_row(told);
+    let report = told.report.as_ref();
+    let report = report.map(|report| report_row(told, report));
+    std::iter::once(row).chain(report).collect()
+}
+
+fn report_row(told: &Announcement, report: &Report) -> Statement {
+    let numbers = &report.numbers;
+    Statement {
+        sql: UPDATE_REPORT,
+        params: vec![
+            text(&told.state.source),
+            text(&told.state.integration),
+            integer(numbers.pending),
+            integer(numbers.unconfirmed),
+            integer(numbers.dead),
+            integer(numbers.quarantined),
+            maybe_text(numbers.oldest_unconfirmed_at),
+            text(report.at),
+        ],
+    }
+}
+
+fn announced_row(told: &Announcement) -> Statement {
+    let state = &told.state;
     Statement {
         sql: UPSERT_INTEGRATION,
         params: vec![

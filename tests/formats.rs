@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::{Database, at, delivery};
 use leasewire::json;
-use leasewire::ledger::Ledger;
+use leasewire::ledger::{Announcement, Ledger, Numbers, Report};
 use leasewire::projection::{Projection, announcement};
 use leasewire::secret;
 
@@ -130,7 +130,17 @@ fn d1_tables_and_rows() {
     let projection = Projection::read(&pack.text).unwrap();
     let now = at("2026-03-25T15:01:00Z");
     let mut statements = projection.statements(at("2026-03-25T15:00:20Z"), now);
-    statements.push(announcement(&ledger.state().unwrap().unwrap()));
+    let numbers = Numbers {
+        pending: 3,
+        unconfirmed: 4,
+        dead: 1,
+        quarantined: 2,
+        oldest_unconfirmed_at: Some(at("2026-03-25T15:00:01.500Z")),
+    };
+    statements.extend(announcement(&Announcement {
+        state: ledger.state().unwrap().unwrap(),
+        report: Some(Report { numbers, at: now }),
+    }));
     statements.push(secret::note("propexo", "a secret", now));
     for statement in statements {
         d1.run(&statement);

@@ -27,7 +27,7 @@ fn ledger_with<'a>(database: &'a Database, bodies: &[&str]) -> Ledger<&'a Databa
 /// The alarm goes off, and the list is told what there is to tell.
 fn rest(ledger: &mut Ledger<&Database>) {
     if let Some(told) = ledger.wake(at(NOW), 0).unwrap().announce {
-        ledger.announced(told.last_seq);
+        ledger.announced(&told).unwrap();
     }
 }
 
@@ -122,7 +122,7 @@ fn a_ledger_that_the_list_does_not_know_is_woken() {
     assert!(woken);
     let at = effects.wake_at.unwrap();
     let effects = ledger.wake(at, 0).unwrap();
-    assert_eq!(effects.announce.unwrap().last_seq, 2);
+    assert_eq!(effects.announce.unwrap().state.last_seq, 2);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::packs::Packs;
 use super::segments::FORWARDED;
 use super::{Ledger, Ranges};
 use crate::sql::{Row, Sql, SqlError};
+use crate::time::Timestamp;
 
 /// A stretch of the log with events to send again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) struct Stretch {
     pub last: u64,
     /// The replay that wrote its events; 0 if all of them were redriven.
     pub replay: u64,
+    /// When they began to wait.
+    pub since: Timestamp,
 }
 
 /// All stretches that aren't confirmed.
@@ -53,6 +56,7 @@ impl Again {
                 first: row.number(0)?,
                 last: row.number(1)?,
                 replay: row.number(2)?,
+                since: Timestamp::from_us(row.integer(3)?),
             });
         }
         Ok(again)
@@ -63,6 +67,11 @@ impl Again {
         self.waiting.retain(|one| one.first != stretch.first);
         self.waiting.push(stretch);
         self.unsent.push(stretch);
+    }
+
+    /// Since when the oldest of them has been waiting.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.waiting.iter().map(|one| one.since).min()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -184,7 +193,7 @@ impl<S: Sql> Ledger<S> {
                 let part = Stretch {
                     first,
                     last,
-                    replay: one.replay,
+                    ..*one
                 };
                 if self.count_again(&part)? > 0 {
                     left.push(part);
@@ -214,11 +223,13 @@ impl<S: Sql> Ledger<S> {
     /// Keeps a stretch until it is confirmed.
     pub(super) fn keep_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
         self.sql.execute(
-            "INSERT OR REPLACE INTO again (first_seq, last_seq, replay) VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO again (first_seq, last_seq, replay, since)
+             VALUES (?1, ?2, ?3, ?4)",
             &[
                 stretch.first.into(),
                 stretch.last.into(),
                 stretch.replay.into(),
+                stretch.since.us().into(),
             ],
         )
     }
@@ -240,7 +251,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Sends dead packs again, those with events of `from..=to`. Gives how
     /// many packs and events they are.
-    pub fn redrive(&mut self, from: u64, to: u64) -> Result<(u64, u64), SqlError> {
+    pub fn redrive(&mut self, from: u64, to: u64, now: Timestamp) -> Result<(u64, u64), SqlError> {
         if self.name.is_none() {
             return Ok((0, 0));
         }
@@ -255,6 +266,7 @@ impl<S: Sql> Ledger<S> {
                 first: row.number(0)?,
                 last: row.number(1)?,
                 replay: 0,
+                since: now,
             });
         }
         self.sql.transaction(|| {
@@ -270,6 +282,7 @@ impl<S: Sql> Ledger<S> {
             self.again.add(*pack);
             events = events.saturating_add(self.count_again(pack)?);
         }
+        self.mark.reported.is_outdated |= !packs.is_empty();
         Ok((packs.len() as u64, events))
     }
 }

@@ -25,6 +25,12 @@ pub fn was_woken(answer: &str) -> bool {
     answer == WOKEN
 }
 
+/// A ledger's answer to [`Call::Confirm`]: when the oldest event was received
+/// that nobody had settled before; `None` if there was none.
+pub fn received_at(answer: &str) -> Option<Timestamp> {
+    answer.parse().ok().map(Timestamp::from_us)
+}
+
 /// A question or a message to a ledger.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,8 +184,8 @@ impl<S: Sql> Ledger<S> {
                 last,
                 replay,
             } => {
-                self.confirm(first, last, replay, now)?;
-                Reply::Done
+                let received_at = self.confirm(first, last, replay, now)?;
+                json(received_at.map(|at| at.us().to_string()))
             }
             Call::Bury {
                 first,
@@ -209,11 +215,11 @@ impl<S: Sql> Ledger<S> {
                 json(asked.map(|progress| json::to_json(&progress)))
             }
             Call::Redrive { from, to } => {
-                let (packs, events) = self.redrive(from, to)?;
+                let (packs, events) = self.redrive(from, to, now)?;
                 Reply::Json(format!(r#"{{"packs":{packs},"events":{events}}}"#))
             }
             Call::Sweep { listed_seq } => {
-                let woken = self.sweep(listed_seq);
+                let woken = self.sweep(listed_seq, now)?;
                 Reply::Json(if woken { WOKEN } else { LEFT_ALONE }.to_owned())
             }
             Call::Unlinked {

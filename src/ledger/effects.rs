@@ -4,7 +4,7 @@
 //! alarm is known to be set, at most once a minute, and finds what was sent and
 //! not confirmed. An idle ledger has none, and costs nothing.
 
-use super::{Ledger, State};
+use super::{Announcement, Ledger};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -15,7 +15,7 @@ pub(super) const WAKE_S: u64 = 60;
 /// confirmed when it has been idle for ten seconds, and would send it again.
 const WAKE_SPARSE_S: u64 = 7;
 /// How long an event may wait for its confirmation before it is sent again.
-const PATIENCE_S: u64 = 45;
+pub(super) const PATIENCE_S: u64 = 45;
 /// Longest pause between two attempts.
 const PAUSE_S_MAX: u64 = 3_600;
 
@@ -24,9 +24,9 @@ const PAUSE_S_MAX: u64 = 3_600;
 pub struct Effects {
     /// Set the alarm.
     pub wake_at: Option<Timestamp>,
-    /// Write this state into the list of integrations, and tell the ledger
-    /// with [`Ledger::announced`] when that is done.
-    pub announce: Option<State>,
+    /// Write this into the list of integrations, and tell the ledger with
+    /// [`Ledger::announced`] when that is done.
+    pub announce: Option<Announcement>,
     /// Send what [`Ledger::next_batch`] gives, until nothing is unsent.
     pub forward: bool,
 }
@@ -65,16 +65,18 @@ impl<S: Sql> Ledger<S> {
     /// Notes that the list of integrations has the ledger up to `listed_seq`.
     /// True if something waits that no alarm watches over; the follow-up arms
     /// one.
-    pub(super) fn sweep(&mut self, listed_seq: u64) -> bool {
+    pub(super) fn sweep(&mut self, listed_seq: u64, now: Timestamp) -> Result<bool, SqlError> {
         let announced_seq = listed_seq.min(self.mark.last_seq);
         self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
-        self.waits() && self.mark.alarm != Alarm::Set
+        self.check_report(now)?;
+        Ok(self.waits() && self.mark.alarm != Alarm::Set)
     }
 
     /// What is to be done after a call. `random` spreads the wake-up, so that
     /// ledgers which failed together don't all try again together. It can't
     /// fail: what was taken in must be watched over, whatever else is wrong.
     pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Effects {
+        self.mark.awake_since.get_or_insert(now);
         let arms = self.waits() && self.mark.alarm != Alarm::Set;
         let wake_at = arms.then(|| {
             if self.mark.is_sparse {
@@ -88,7 +90,11 @@ impl<S: Sql> Ledger<S> {
         let announce = if self.mark.asked_to_announce || self.mark.announced_seq > 0 {
             None
         } else {
-            self.state().ok().flatten()
+            let state = self.state().ok().flatten();
+            state.map(|state| Announcement {
+                state,
+                report: None,
+            })
         };
         self.mark.asked_to_announce |= announce.is_some();
         Effects {
@@ -104,8 +110,11 @@ impl<S: Sql> Ledger<S> {
     /// sent again, and nobody else would move it.
     pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
         self.mark.alarm = Alarm::None;
+        self.mark.awake_since.get_or_insert(now);
         self.settle(now)?;
         self.keep_mark()?;
+        // Before anything counts as unsent again.
+        let announce = self.news(now)?;
         let waiting_since = self.mark.waiting_since;
         let patient = waiting_since.is_some_and(|since| since > now.minus_s(PATIENCE_S));
         if self.has_unsettled() && !patient {
@@ -118,11 +127,6 @@ impl<S: Sql> Ledger<S> {
             self.again.send_all();
             self.mark.waiting_since = Some(now);
         }
-        let announce = if self.mark.announced_seq < self.mark.last_seq {
-            self.state()?
-        } else {
-            None
-        };
         Ok(Effects {
             wake_at: self.waits().then(|| self.arm(now, random)),
             announce,
@@ -136,26 +140,36 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Something is to be done or watched over. Also an event that isn't
-    /// forwarded is to be counted in the list.
+    /// forwarded is to be counted in the list, and trouble to be reported.
     fn waits(&self) -> bool {
         let unannounced = self.mark.announced_seq < self.mark.last_seq;
-        self.has_unsettled() || self.mark.has_replay || unannounced
+        let untold = unannounced || self.mark.reported.waits();
+        self.has_unsettled() || self.mark.has_replay || untold
     }
 
-    /// Notes that the list of integrations has the state up to `seq`. True if
+    /// Notes that the list of integrations has what it was told. True if
     /// nothing is left to do, not even to write the watermark: then the alarm
     /// is to be taken back, since an object that has forgotten all would
     /// announce itself again.
-    pub fn announced(&mut self, seq: u64) -> bool {
+    pub fn announced(&mut self, told: &Announcement) -> Result<bool, SqlError> {
         let was_waiting = self.waits();
-        self.mark.announced_seq = self.mark.announced_seq.max(seq);
+        self.mark.announced_seq = self.mark.announced_seq.max(told.state.last_seq);
+        if let Some(report) = &told.report {
+            self.reported(report)?;
+        }
         let is_kept = self.mark.kept_seq == self.mark.confirmed_seq;
         let is_done = is_kept && !self.waits();
         let is_last = was_waiting && is_done && self.mark.alarm == Alarm::Set;
         if is_last {
             self.mark.alarm = Alarm::None;
         }
-        is_last
+        Ok(is_last)
+    }
+
+    /// Makes the next follow-up arm the alarm anew: after some attempts it is
+    /// far away.
+    pub(super) fn wake_sooner(&mut self) {
+        self.mark.alarm = Alarm::None;
     }
 
     fn arm(&mut self, now: Timestamp, random: u32) -> Timestamp {

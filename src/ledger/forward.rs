@@ -119,25 +119,42 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Notes that a consumer has applied the pack `first..=last`, whose events
-    /// were written by `replay` or a later one.
+    /// were written by `replay` or a later one. Gives when the oldest of them
+    /// was received that nobody had settled before. None for a replay: how
+    /// long ago its events came in says nothing of how long this took.
     pub fn confirm(
         &mut self,
         first: u64,
         last: u64,
         replay: u64,
         now: Timestamp,
-    ) -> Result<(), SqlError> {
+    ) -> Result<Option<Timestamp>, SqlError> {
         if first == 0 || first > last || last > self.mark.last_seq {
             return Err(SqlError("no such pack".to_owned()));
         }
+        let settled_now = self.never_settled(first, last);
         let mut dead = self.mark.dead.clone();
         if dead.remove(first, last) {
             self.revive(first, last)?;
             self.mark.dead = dead;
+            self.mark.reported.is_outdated = true;
         }
         self.confirm_again(first, last, replay)?;
         self.mark.ahead.insert(first, last);
-        self.settle(now)
+        self.settle(now)?;
+        // It stands, even if this can't be told.
+        let oldest = self.first_received_at(&settled_now).unwrap_or(None);
+        Ok(oldest.filter(|_| replay == 0))
+    }
+
+    /// When the first forwarded event of `ranges` was received.
+    pub(super) fn first_received_at(&self, ranges: &Ranges) -> Result<Option<Timestamp>, SqlError> {
+        for range in ranges.iter() {
+            if let Some(row) = self.scan("received_at", FORWARDED, range, 1)?.first() {
+                return Ok(Some(Timestamp::from_us(row.integer(0)?)));
+            }
+        }
+        Ok(None)
     }
 
     /// Notes that the pack `first..=last` could not be applied. It stays in
@@ -168,6 +185,7 @@ impl<S: Sql> Ledger<S> {
                 ],
             )?;
             self.mark.dead.insert(first, last);
+            self.mark.reported.is_outdated = true;
         }
         self.confirm_again(first, last, replay)?;
         self.settle(now)
@@ -176,12 +194,21 @@ impl<S: Sql> Ledger<S> {
     /// What of a pack nobody has settled: parts of it may have been applied,
     /// or all of it by a repetition, or it is dead already.
     fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
+        let mut unsettled = self.never_settled(first, last);
+        for (first, last) in self.again.waiting_within(first, last, replay) {
+            unsettled.insert(first, last);
+        }
+        for (first, last) in self.mark.dead.iter() {
+            unsettled.remove(first, last);
+        }
+        unsettled
+    }
+
+    /// What of `first..=last` waits to be settled for the first time.
+    pub(super) fn never_settled(&self, first: u64, last: u64) -> Ranges {
         let mut unsettled = Ranges::default();
         let beyond = first.max(self.mark.confirmed_seq.saturating_add(1));
         for (first, last) in self.mark.ahead.gaps(beyond, last) {
-            unsettled.insert(first, last);
-        }
-        for (first, last) in self.again.waiting_within(first, last, replay) {
             unsettled.insert(first, last);
         }
         for (first, last) in self.mark.dead.iter() {
@@ -223,34 +250,44 @@ impl<S: Sql> Ledger<S> {
         )
     }
 
-    /// Moves the watermark, and notes that there was an answer if it moved.
+    /// Moves the watermark, and notes that there was an answer if it moved, or
+    /// if nothing waits any more.
     pub(super) fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
         let before = self.mark.confirmed_seq;
         self.advance()?;
-        if self.mark.confirmed_seq == before {
+        let still_waits = self.has_unsettled();
+        if self.mark.confirmed_seq == before && still_waits {
             return Ok(());
         }
-        self.mark.waiting_since = self.has_unsettled().then_some(now);
+        self.mark.waiting_since = still_waits.then_some(now);
         // After a resend the watermark is written at once: else a ledger that
         // falls asleep between two alarms would send the same for ever.
         if self.mark.attempts > 0 {
             self.mark.attempts = 0;
-            self.keep_mark()?;
+            self.write_mark()?;
+            if self.mark.reported.says_waiting() {
+                self.wake_sooner();
+            }
         }
         Ok(())
     }
 
     pub(super) fn keep_mark(&mut self) -> Result<(), SqlError> {
         if self.mark.kept_seq < self.mark.confirmed_seq {
-            self.sql.execute(
-                "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
-                &[
-                    self.mark.confirmed_seq.into(),
-                    u64::from(self.mark.attempts).into(),
-                ],
-            )?;
-            self.mark.kept_seq = self.mark.confirmed_seq;
+            self.write_mark()?;
         }
+        Ok(())
+    }
+
+    fn write_mark(&mut self) -> Result<(), SqlError> {
+        self.sql.execute(
+            "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
+            &[
+                self.mark.confirmed_seq.into(),
+                u64::from(self.mark.attempts).into(),
+            ],
+        )?;
+        self.mark.kept_seq = self.mark.confirmed_seq;
         Ok(())
     }
 

@@ -34,6 +34,9 @@ pub struct State {
     pub dead: u64,
     /// Events not understood, or that can't be applied.
     pub quarantined: u64,
+    /// Since when the oldest event has been waiting for its confirmation: when
+    /// it was received, or of one that goes out again, since when it does.
+    pub oldest_unconfirmed_at: Option<Timestamp>,
     /// When the first synchronisation ended.
     pub first_synced_at: Option<Timestamp>,
     /// When the latest synchronisation ended.
@@ -128,11 +131,18 @@ impl<S: Sql> Ledger<S> {
             unconfirmed: unconfirmed.saturating_add(again_sent),
             dead,
             quarantined: self.count(QUARANTINED, all)?,
+            oldest_unconfirmed_at: self.oldest_unconfirmed_at()?,
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
             replay: self.last_replay()?,
             last_event_at: (mark.last_seq > 0).then_some(mark.last_received_at),
         }))
+    }
+
+    fn oldest_unconfirmed_at(&self) -> Result<Option<Timestamp>, SqlError> {
+        let waiting = self.never_settled(1, self.mark.last_seq);
+        let first = self.first_received_at(&waiting)?;
+        Ok(first.into_iter().chain(self.again.since()).min())
     }
 
     /// Up to `limit` entries of the history after number `after`, as the

@@ -43,6 +43,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         }
         self.keep_quarantine(seq, reason)?;
+        self.mark.reported.is_outdated = true;
         if was_dead {
             self.revive(seq, seq)?;
             self.mark.dead = dead;

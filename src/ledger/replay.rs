@@ -187,12 +187,13 @@ impl<S: Sql> Ledger<S> {
             self.keep_touched(&step, last)
         })?;
         self.mark.uses_index = true;
+        self.mark.reported.is_outdated = true;
         for stretch in stretches {
             self.again.add(stretch);
         }
         for seq in step.touched {
             if self.mark.dead.end_of(seq).is_some() {
-                self.redrive(seq, seq)?;
+                self.redrive(seq, seq, now)?;
             }
         }
         self.mark.has_replay = self.job()?.is_some();
@@ -319,11 +320,12 @@ impl<S: Sql> Ledger<S> {
     /// else one of its own. Also what wasn't sent yet, for it may be on its way
     /// as it was before.
     fn keep_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
-        let replay = step.job.number;
+        let (replay, since) = (step.job.number, step.now);
         let single = |seq: u64| Stretch {
             first: seq,
             last: seq,
             replay,
+            since,
         };
         // What a later step will pass is that one's.
         let touched = step.touched.iter();
@@ -336,6 +338,7 @@ impl<S: Sql> Ledger<S> {
                 first: start.number(0)?,
                 last: end.number(0)?,
                 replay,
+                since,
             });
         }
         stretches

@@ -12,7 +12,8 @@ CREATE TABLE ledger (
   first_synced_at INTEGER,                  -- times are microseconds since 1970
   last_synced_at INTEGER,
   uses_index INTEGER NOT NULL DEFAULT 0,   -- 1 if `recent` may lack a record's event
-  last_event_at INTEGER                     -- of the events that are gone
+  last_event_at INTEGER,                    -- of the events that are gone
+  reported TEXT                             -- trouble as last reported; NULL if there never was any
 );
 
 -- Segments of the log, in order; each ends where the next one begins.
@@ -56,7 +57,8 @@ CREATE TABLE unlinked (
 CREATE TABLE again (
   first_seq INTEGER PRIMARY KEY,
   last_seq INTEGER NOT NULL,
-  replay INTEGER NOT NULL         -- only events that it wrote; 0 for all
+  replay INTEGER NOT NULL,        -- only events that it wrote; 0 for all
+  since INTEGER NOT NULL          -- when they began to wait
 );
 
 -- Replays, as they were asked for.

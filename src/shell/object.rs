@@ -15,7 +15,7 @@ use super::log::{Level, Line};
 use super::storage::ObjectStorage;
 use super::{database, environment, error_text, give, glue, now, property, random, tasks};
 use crate::ledger::replay::Reader;
-use crate::ledger::{Call, Effects, Ledger as Core, Outcome, Pack, Reply, State};
+use crate::ledger::{Announcement, Call, Effects, Ledger as Core, Outcome, Pack, Reply};
 use crate::projection::announcement;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -141,9 +141,9 @@ impl Object {
         if let Some(at) = effects.wake_at {
             self.arm(at);
         }
-        if let Some(state) = effects.announce {
+        if let Some(told) = effects.announce {
             let object = self.clone();
-            tasks::start(async move { object.announce(&state).await });
+            tasks::start(async move { object.announce(&told).await });
         }
         if effects.forward {
             self.clone().forward_in_background();
@@ -257,12 +257,12 @@ impl Object {
     }
 
     /// Makes the integration known in D1, so that the API lists it and finds
-    /// its ledger.
-    async fn announce(&self, state: &State) {
-        match database::run(&self.env, &[announcement(state)]).await {
+    /// its ledger, and its trouble is seen.
+    async fn announce(&self, told: &Announcement) {
+        match database::run(&self.env, &announcement(told)).await {
             Ok(()) => {
-                let announced = self.with_core(|core| Ok(core.announced(state.last_seq)));
-                if announced == Ok(true) {
+                // What could not be noted, the alarm announces again.
+                if self.with_core(|core| core.announced(told)) == Ok(true) {
                     self.disarm();
                 }
             }

@@ -83,6 +83,7 @@ impl Database {
             include_str!("../../migrations/0001_records.sql"),
             include_str!("../../migrations/0002_replay.sql"),
             include_str!("../../migrations/0003_secrets.sql"),
+            include_str!("../../migrations/0004_metrics.sql"),
             include_str!("../../migrations/0005_notices.sql"),
             include_str!("../../migrations/0006_sweep.sql"),
         );

@@ -32,6 +32,8 @@ pub enum Bug {
     ReplayOfTheLastAlone,
     FilterForgotten,
     NoSweep,
+    LateReportWins,
+    ReportForgotten,
 }
 
 impl Bug {
@@ -176,6 +178,16 @@ impl Bug {
             Self::NoSweep,
             "no-sweep",
             "nobody looks for ledgers that have lost their alarm",
+        ),
+        (
+            Self::LateReportWins,
+            "late-report-wins",
+            "a ledger's report overwrites a later one in D1",
+        ),
+        (
+            Self::ReportForgotten,
+            "report-forgotten",
+            "a ledger that is opened anew takes it that it never reported anything",
         ),
     ];
 

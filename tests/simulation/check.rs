@@ -45,6 +45,7 @@ fn check_ledger(world: &mut World, at: usize) -> Result<Reference, String> {
     records::check_d1(world, at, &reference, &held)?;
     records::check_notices(world, at, &reference, &held)?;
     records::check_integration(world, at, &reference)?;
+    records::check_report(world, at)?;
     Ok(reference)
 }
 

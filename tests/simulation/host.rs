@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use leasewire::ledger::{Call, Effects, Ledger, State};
+use leasewire::ledger::{Announcement, Call, Effects, Ledger};
 use leasewire::projection::announcement;
 use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
@@ -161,9 +161,9 @@ impl World {
 
     fn perform(&mut self, ledger: usize, effects: Effects) {
         let life = self.hosts[ledger].life;
-        if let Some(state) = effects.announce {
+        if let Some(told) = effects.announce {
             let after_ms = self.random.below(20);
-            let step = Step::Announce(ledger, life, Box::new(state));
+            let step = Step::Announce(ledger, life, Box::new(told));
             self.clock.after(after_ms, step);
         }
         if effects.forward && !self.hosts[ledger].sending {
@@ -227,18 +227,24 @@ impl World {
         }
     }
 
-    pub fn announce(&mut self, ledger: usize, state: &State) {
+    pub fn announce(&mut self, ledger: usize, told: Box<Announcement>) {
         let life = self.hosts[ledger].life;
-        let (done, after_ms) = self.run_in_d1(vec![announcement(state)]);
+        if let Some(report) = &told.report {
+            self.say(|| format!("ledger {ledger}: reports {report:?}"));
+        }
+        let (done, after_ms) = self.run_in_d1(announcement(&told));
         if done {
-            let step = Step::Announced(ledger, life, state.last_seq);
+            let step = Step::Announced(ledger, life, told);
             self.clock.after(after_ms, step);
         }
     }
 
-    pub fn announced(&mut self, ledger: usize, seq: u64) {
+    pub fn announced(&mut self, ledger: usize, told: &Announcement) {
+        self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
-        if host.core().is_ok_and(|core| core.announced(seq)) {
+        let announced = host.core().and_then(|core| core.announced(told));
+        host.database.fails.set(None);
+        if announced == Ok(true) {
             host.alarm = None;
             host.armed += 1;
         }

@@ -138,6 +138,14 @@ impl Database {
                 "WHERE (excluded.generation, excluded.version) > (records.generation, records.version)",
                 "",
             ),
+            Some(Bug::LateReportWins) => (
+                "AND (reported_at IS NULL OR rtrim(?8, 'Z') > rtrim(reported_at, 'Z'))",
+                "",
+            ),
+            Some(Bug::ReportForgotten) => (
+                "WHERE ended_at IS NULL), reported",
+                "WHERE ended_at IS NULL), NULL",
+            ),
             Some(Bug::LateEventsWin) => (
                 "drift, occurred_at, version_key, last_seq,",
                 "drift, NULL, version_key, last_seq,",

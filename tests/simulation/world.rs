@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leasewire::ledger::{Reach, State};
+use leasewire::ledger::{Announcement, Reach};
 use leasewire::projection::Statement;
 use leasewire::source::{Source, Sources};
 use leasewire::time::Timestamp;
@@ -50,8 +50,8 @@ pub enum Step {
     Answer(Asked, Option<String>),
     Arm(usize, u32, Timestamp),
     Alarm(usize, u64),
-    Announce(usize, u32, Box<State>),
-    Announced(usize, u32, u64),
+    Announce(usize, u32, Box<Announcement>),
+    Announced(usize, u32, Box<Announcement>),
     Forward(usize, u32),
     Sent(usize, u32, Option<(Reach, bool)>),
     Deliver(Box<Message>),
@@ -139,6 +139,7 @@ impl World {
         world.d1.run(concat!(
             include_str!("../../migrations/0001_records.sql"),
             include_str!("../../migrations/0002_replay.sql"),
+            include_str!("../../migrations/0004_metrics.sql"),
             include_str!("../../migrations/0005_notices.sql")
         ));
         world.d1.run(POISON);
@@ -246,11 +247,11 @@ impl World {
             Step::Sweep => self.sweep(),
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
             Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
-            Step::Announce(ledger, life, state) if self.is_alive(ledger, life) => {
-                self.announce(ledger, &state);
+            Step::Announce(ledger, life, told) if self.is_alive(ledger, life) => {
+                self.announce(ledger, told);
             }
-            Step::Announced(ledger, life, seq) if self.is_alive(ledger, life) => {
-                self.announced(ledger, seq);
+            Step::Announced(ledger, life, told) if self.is_alive(ledger, life) => {
+                self.announced(ledger, &told);
             }
             Step::Forward(ledger, life) if self.is_alive(ledger, life) => self.forward(ledger),
             Step::Sent(ledger, life, sent) if self.is_alive(ledger, life) => {

@@ -159,6 +159,7 @@ pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Re
         pending: 0,
         unconfirmed: 0,
         quarantined: unclear as u64,
+        oldest_unconfirmed_at: None,
         first_synced_at: first_synced_us.map(Timestamp::from_us),
         last_synced_at: last_synced_us.map(Timestamp::from_us),
         last_event_at: last.map(|logged| logged.received_at),

@@ -132,6 +132,28 @@ pub fn check_integration(world: &World, ledger: usize, reference: &Reference) ->
     )
 }
 
+/// D1 has what the ledger would report, and that nothing waits.
+pub fn check_report(world: &mut World, ledger: usize) -> Verdict {
+    let (source, integration) = world.hosts[ledger].name.clone();
+    let core = world.hosts[ledger].core();
+    let state = core.and_then(|core| core.state());
+    let state = state.map_err(|why| why.to_string())?.ok_or("no state")?;
+    let sql = "SELECT source, integration, pending, unconfirmed, dead, quarantined,
+                      oldest_unconfirmed_at FROM integrations";
+    let rows = world.d1.rows(sql);
+    let of = |row: &&Row| row.text(0) == Ok(&source) && row.text(1) == Ok(&integration);
+    let row = rows.iter().find(of).ok_or("no report")?;
+    let number = |at| row.number(at).map_err(|why| why.to_string());
+    let reported = [number(2)?, number(3)?, number(4)?, number(5)?];
+    let should = [0, 0, state.dead, state.quarantined];
+    expect(
+        "pending, unconfirmed, dead, quarantined in D1",
+        reported,
+        should,
+    )?;
+    expect("waiting since, in D1", row.maybe_text(6), Ok(None))
+}
+
 fn check_record(name: &RecordName, row: Option<&Row>, state: &State) -> Verdict {
     let row = row.ok_or_else(|| format!("{name:?} is missing"))?;
     expect(
