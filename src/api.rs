@@ -26,6 +26,8 @@ pub enum Route {
     },
     /// `GET /healthz`, open to all.
     Health,
+    /// `GET /metrics`, which wants the API's token too.
+    Metrics,
     /// `POST /v1/sources/{source}/test`, which wants the API's token too.
     Test {
         /// Name of the source, not necessarily a configured one.
@@ -82,14 +84,14 @@ pub struct Page<T> {
     pub limit: u64,
 }
 
-/// True if `path` leads into the API, which wants a token whatever else is
-/// wrong with the request. Decided on the decoded path, as [`Route::parse`]
+/// True if `path` leads into the API or to the numbers, which want a token
+/// whatever else is wrong with the request. Decided on the decoded path, as [`Route::parse`]
 /// reads it.
 pub fn is_api(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     percent_decode_str(first)
         .decode_utf8()
-        .is_ok_and(|first| first == "v1")
+        .is_ok_and(|first| matches!(first.as_ref(), "v1" | "metrics"))
 }
 
 impl Route {
@@ -118,6 +120,7 @@ impl Route {
                 source: (*source).to_owned(),
             }),
             ["healthz"] => Ok(Self::Health),
+            ["metrics"] => Ok(Self::Metrics),
             ["v1", "integrations", source, integration, "replay"] => {
                 Ok(Self::Command(Command::Replay(of(source, integration))))
             }

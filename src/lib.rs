@@ -52,6 +52,7 @@ pub mod event;
 pub mod filter;
 pub mod json;
 pub mod ledger;
+pub mod metrics;
 pub mod occupancy;
 pub mod problem;
 pub mod projection;

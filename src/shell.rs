@@ -11,6 +11,7 @@ mod environment;
 mod glue;
 mod ledgers;
 mod log;
+mod numbers;
 mod object;
 mod operate;
 mod read;
@@ -50,9 +51,9 @@ pub fn fetch(request: Request, env: JsValue, ctx: JsValue, done: Function) {
 /// Every message of a queue, a pack or a dead one; `done` is called when it is
 /// acknowledged or to be retried.
 #[wasm_bindgen]
-pub fn message(message: Message, queue: String, env: JsValue, done: Function) {
+pub fn message(message: Message, queue: String, env: JsValue, ctx: JsValue, done: Function) {
     tasks::start(async move {
-        consumer::message(message, &queue, &env).await;
+        consumer::message(message, &queue, &env, &ctx).await;
         give(&done, &JsValue::UNDEFINED);
     });
 }

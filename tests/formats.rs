@@ -11,6 +11,7 @@ use std::path::Path;
 use common::{Database, at, delivery};
 use leasewire::json;
 use leasewire::ledger::{Announcement, Ledger, Numbers, Report};
+use leasewire::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
 use leasewire::secret;
 
@@ -141,6 +142,10 @@ fn d1_tables_and_rows() {
         state: ledger.state().unwrap().unwrap(),
         report: Some(Report { numbers, at: now }),
     }));
+    let mut meter = Meter::default();
+    meter.delivery("propexo", "accepted");
+    meter.confirmation("propexo", 1_500);
+    statements.extend(meter.take(now).map(|counts| counts.statement()));
     statements.push(secret::note("propexo", "a secret", now));
     for statement in statements {
         d1.run(&statement);
@@ -148,7 +153,7 @@ fn d1_tables_and_rows() {
     let mut text = d1
         .dump("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
         .join("\n");
-    for table in ["integrations", "records", "secrets_used"] {
+    for table in ["integrations", "metrics", "records", "secrets_used"] {
         text.push_str(&format!("\n\n-- {table}\n"));
         text.push_str(&d1.dump(&format!("SELECT * FROM {table}")).join("\n"));
     }

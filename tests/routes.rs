@@ -78,6 +78,7 @@ fn paths_and_their_methods() {
         ("POST", "/webhooks/real-estate", webhook("real-estate")),
         ("POST", "/webhooks/no such", webhook("no such")),
         ("GET", "/healthz", Route::Health),
+        ("GET", "/metrics", Route::Metrics),
         ("GET", "/v1/integrations", integrations(None, 100)),
         (
             "GET",
@@ -171,6 +172,9 @@ fn paths_that_there_are_not() {
         "/health",
         "/HEALTHZ",
         "/healthz/extra",
+        "/metrics/extra",
+        "/Metrics",
+        "/v1/metrics",
         "/v1",
         "/v2/integrations",
         "/V1/integrations",
@@ -216,6 +220,7 @@ fn a_slash_at_the_end_makes_another_path() {
         "/webhooks/",
         "/webhooks/propexo/",
         "/healthz/",
+        "/metrics/",
         "/v1/",
         "/v1/integrations/",
         "/v1/integrations/s/",
@@ -720,11 +725,16 @@ fn every_way_to_write_an_api_path_is_recognised() {
     for path in ["/v1/integrations", "/%761/integrations", "/v%31/x", "/v1"] {
         assert!(api::is_api(path), "{path}");
     }
+    for path in ["/metrics", "/%6Detrics", "/metrics/", "/metrics/x"] {
+        assert!(api::is_api(path), "{path}");
+    }
     for path in [
         "/",
         "/healthz",
         "/webhooks/v1",
         "/v1x",
+        "/metric",
+        "/metricsx",
         "v1",
         "/%ff",
         "//v1",

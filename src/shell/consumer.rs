@@ -13,8 +13,8 @@ use worker::js_sys::Date;
 use worker::worker_sys::Message;
 
 use super::log::{Level, Line};
-use super::{database, error_text, glue, ledgers, now, property};
-use crate::ledger::{Call, NOT_APPLIED};
+use super::{database, error_text, glue, ledgers, now, numbers, property};
+use crate::ledger::{Call, NOT_APPLIED, received_at};
 use crate::projection::{Halves, Pack, Task, Unreadable};
 use crate::time::Timestamp;
 
@@ -35,7 +35,7 @@ enum Failure {
 }
 
 /// Handles a message of either queue.
-pub async fn message(message: Message, queue: &str, env: &JsValue) {
+pub async fn message(message: Message, queue: &str, env: &JsValue, ctx: &JsValue) {
     let started = now();
     let dead = queue == DEAD_QUEUE;
     let mut line = Line::new(Level::Info, if dead { "dead pack" } else { "pack" });
@@ -43,7 +43,7 @@ pub async fn message(message: Message, queue: &str, env: &JsValue) {
         line.level = Level::Error;
         bury(&message, env, &mut line).await
     } else {
-        apply(&message, env, &mut line).await
+        apply(&message, env, ctx, &mut line).await
     };
     let settled = match outcome {
         Ok(outcome) => {
@@ -69,11 +69,17 @@ pub async fn message(message: Message, queue: &str, env: &JsValue) {
     line.write_since(started);
 }
 
-async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'static str, Failure> {
+async fn apply(
+    message: &Message,
+    env: &JsValue,
+    ctx: &JsValue,
+    line: &mut Line,
+) -> Result<&'static str, Failure> {
     let text = text(message, line)?;
     let pack = read(&text, line)?;
     let hand = Hand {
         env,
+        ctx,
         ledger: ledgers::name(&pack.source, &pack.integration),
         sent_at: sent_at(message),
         pack,
@@ -118,6 +124,7 @@ async fn apply(message: &Message, env: &JsValue, line: &mut Line) -> Result<&'st
 /// A pack in the consumer's hands.
 struct Hand<'a> {
     env: &'a JsValue,
+    ctx: &'a JsValue,
     ledger: String,
     sent_at: Timestamp,
     pack: Pack<'a>,
@@ -152,7 +159,13 @@ impl Hand<'_> {
             last,
             replay: self.pack.replay(part),
         };
-        self.ask(&call).await.map(drop)
+        let answer = self.ask(&call).await?;
+        if let Some(received_at) = answer.as_deref().and_then(received_at) {
+            let ms = now().ms().saturating_sub(received_at.ms());
+            let ms = u64::try_from(ms).unwrap_or(0);
+            numbers::confirmation(self.env, self.ctx, &self.pack.source, ms);
+        }
+        Ok(())
     }
 
     async fn quarantine(&self, at: usize, why: String) -> Result<(), String> {

@@ -9,10 +9,11 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{database, glue, ledgers, now, operate, read, sources};
+use super::{database, glue, ledgers, now, numbers, operate, read, sources};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
+use crate::metrics;
 use crate::problem::Problem;
 use crate::secret;
 use crate::signature::Presented;
@@ -26,21 +27,31 @@ pub enum Origin {
     Test,
 }
 
+/// What a request that isn't refused is answered with.
+pub struct Answer {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: String,
+}
+
 /// Answers a request from outside.
 pub async fn fetch(request: Request, env: JsValue, ctx: JsValue) -> Response {
     match handle(&request, &env, &ctx, Origin::Outside).await {
-        Ok((status, json)) => glue::respond(status, "application/json", &json, None, None),
+        Ok(answer) => {
+            let Answer { status, body, .. } = &answer;
+            glue::respond(*status, answer.content_type, body, None, None)
+        }
         Err(problem) => refuse(&problem),
     }
 }
 
-/// What a request is answered with, status and JSON; it is logged.
+/// What a request is answered with; it is logged.
 pub async fn handle(
     request: &Request,
     env: &JsValue,
     ctx: &JsValue,
     origin: Origin,
-) -> Result<(u16, String), Problem> {
+) -> Result<Answer, Problem> {
     let started = now();
     let mut line = Line {
         test: origin == Origin::Test,
@@ -52,7 +63,11 @@ pub async fn handle(
         line.refused(problem);
     }
     line.write_since(started);
-    answer.map(|json| (status, json))
+    answer.map(|(content_type, body)| Answer {
+        status,
+        content_type,
+        body,
+    })
 }
 
 async fn route(
@@ -61,7 +76,7 @@ async fn route(
     ctx: &JsValue,
     origin: Origin,
     line: &mut Line,
-) -> Result<String, Problem> {
+) -> Result<(&'static str, String), Problem> {
     let url = request.url();
     let (path, query) = split(&url);
     let method = request.method();
@@ -70,15 +85,25 @@ async fn route(
     // Who has no token learns nothing of the API, not even what is a path.
     let wants_token = matches!(
         route,
-        Ok(Route::Api(_) | Route::Command(_) | Route::Test { .. })
+        Ok(Route::Api(_) | Route::Command(_) | Route::Metrics | Route::Test { .. })
     );
     if is_api(path) || wants_token {
         let headers = request.headers();
         let authorization = headers.get("authorization").ok().flatten();
         read::authorize(env, authorization.as_deref())?;
     }
-    match route? {
-        Route::Webhook { source } => webhook(request, env, ctx, source, origin, line).await,
+    let json = match route? {
+        Route::Metrics => {
+            let page = numbers::metrics(env, line).await?;
+            return Ok((metrics::CONTENT_TYPE, page));
+        }
+        Route::Webhook { source } => {
+            let answer = webhook(request, env, ctx, source, origin, line).await;
+            if origin == Origin::Outside {
+                count(env, ctx, &answer, line);
+            }
+            answer
+        }
         Route::Health => Ok(format!(
             r#"{{"status":"ok","version":"{}"}}"#,
             env!("CARGO_PKG_VERSION")
@@ -96,6 +121,19 @@ async fn route(
                 })?;
             sources::test(env, ctx, &source, &asked).await
         }
+    }?;
+    Ok(("application/json", json))
+}
+
+/// Counts what became of a webhook, if it was one to a configured source:
+/// anybody can make up names.
+fn count(env: &JsValue, ctx: &JsValue, answer: &Result<String, Problem>, line: &Line) {
+    let outcome = match answer {
+        Ok(_) => line.outcome,
+        Err(problem) => Some(problem.label()),
+    };
+    if let (Some(source), Some(outcome)) = (&line.source, outcome) {
+        numbers::delivery(env, ctx, source, outcome);
     }
 }
 
@@ -117,6 +155,7 @@ async fn webhook(
     let ready = environment::source(env, &name).map_err(|not_ready| match not_ready {
         NotReady::Unknown => Problem::UnknownSource,
         NotReady::Misconfigured(why) => {
+            line.source = environment::is_configured(env, &name).then(|| name.clone());
             line.reason = Some(why);
             Problem::SourceNotReady
         }

@@ -117,6 +117,21 @@ pub fn with_all<T>(env: &JsValue, give: impl FnOnce(&[Listed], Option<&str>) -> 
     give(&listed.collect::<Vec<_>>(), None)
 }
 
+/// True if a source called `name` is configured, usable or not.
+pub fn is_configured(env: &JsValue, name: &str) -> bool {
+    let sources = sources(env);
+    let sources = sources.as_ref().as_ref();
+    sources.is_ok_and(|sources| sources.named(name).is_some())
+}
+
+/// What `give` makes of the names of all configured sources, usable or not.
+pub fn with_names<T>(env: &JsValue, give: impl FnOnce(Vec<&str>) -> T) -> T {
+    match sources(env).as_ref() {
+        Ok(sources) => give(sources.iter().map(|(name, _)| name).collect()),
+        Err(_) => give(Vec::new()),
+    }
+}
+
 /// The API's token; `None` if none is configured.
 pub fn api_token(env: &JsValue) -> Option<String> {
     property(env, "API_TOKEN")

@@ -52,6 +52,6 @@ pub async fn test(
     let request = glue::new_request(&path, &headers, &body);
     // Boxed, since the front door leads here, too.
     let answer = Box::pin(edge::handle(&request, env, ctx, Origin::Test)).await;
-    let answer = answer.map(|(_, json)| json);
+    let answer = answer.map(|answer| answer.body);
     report(&path, &headers, &body, &answer).ok_or(Problem::LedgerUnavailable)
 }

@@ -223,7 +223,7 @@ test("405: another method, with those there are", async () => {
     assert.equal(answer.headers.allow, "POST");
   }
   const authorization = `Bearer ${SECRETS.API_TOKEN}`;
-  for (const path of ["/healthz", "/v1/integrations", "/v1/integrations/propexo/int_1"]) {
+  for (const path of ["/healthz", "/metrics", "/v1/integrations", "/v1/integrations/propexo/int_1"]) {
     const answer = await request(worker.url + path, { method: "POST", headers: { authorization }, body: "" });
     problem(answer, 405);
     assert.equal(answer.headers.allow, "GET");

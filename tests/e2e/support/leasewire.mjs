@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 
+import { parse } from "./exposition.mjs";
 import { newFolder, removeFolder } from "./folders.mjs";
 import { request } from "./http.mjs";
 import { inRoot } from "./paths.mjs";
@@ -116,6 +117,14 @@ class Leasewire {
   api(method, path, body) {
     const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
     return request(`${this.url}/v1/${path}`, { method, headers, body });
+  }
+
+  /** The samples of `GET /metrics`. */
+  async metrics() {
+    const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
+    const answer = await request(`${this.url}/metrics`, { headers });
+    if (answer.status !== 200) throw new Error(`the metrics: ${answer.text}`);
+    return parse(answer.text);
   }
 
   /** Lets the cron trigger go off; gives what became of that. */

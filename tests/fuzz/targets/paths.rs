@@ -30,6 +30,10 @@ pub fn check(input: &[u8]) {
             assert_eq!(method, "POST");
         }
         Ok(Route::Health) => assert_eq!(method, "GET"),
+        Ok(Route::Metrics) => {
+            assert_eq!(method, "GET");
+            assert!(api::is_api(&path) || !path.starts_with('/'));
+        }
         Ok(Route::Test { source }) => {
             assert_eq!(method, "POST");
             let path = format!("/v1/sources/{}/test", segment(&source));
