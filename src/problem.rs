@@ -5,7 +5,6 @@
 
 use serde::Serialize;
 
-use crate::delivery::BODY_BYTES_MAX;
 use crate::json;
 
 /// How long a sender should wait before it tries again.
@@ -18,8 +17,8 @@ pub enum Problem {
     BadSignature,
     /// No such source is configured.
     UnknownSource,
-    /// A body over the cap.
-    TooLarge,
+    /// A body over the cap, which is this many bytes.
+    TooLarge(usize),
     /// The source has no usable secret, or its configuration is refused.
     SourceNotReady,
     /// The same, for who may know why.
@@ -54,7 +53,7 @@ impl Problem {
             Self::BadSignature | Self::BadToken => 401,
             Self::UnknownSource | Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed(_) => 405,
-            Self::TooLarge => 413,
+            Self::TooLarge(_) => 413,
             Self::SourceNotReady
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
@@ -68,7 +67,7 @@ impl Problem {
         match self {
             Self::BadSignature => "bad_signature",
             Self::UnknownSource => "unknown_source",
-            Self::TooLarge => "too_large",
+            Self::TooLarge(_) => "too_large",
             Self::SourceNotReady | Self::SourceUnusable(_) => "source_not_ready",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
@@ -115,7 +114,7 @@ impl Problem {
         match self {
             Self::BadSignature => "Bad signature",
             Self::UnknownSource => "Unknown source",
-            Self::TooLarge => "Body too large",
+            Self::TooLarge(_) => "Body too large",
             Self::SourceNotReady | Self::SourceUnusable(_) => "Source not ready",
             Self::LedgerUnavailable => "Ledger unavailable",
             Self::DatabaseUnavailable => "Database unavailable",
@@ -134,7 +133,7 @@ impl Problem {
                 "The request is not signed with a secret of this source, or too long ago.".into()
             }
             Self::UnknownSource => "No source of this name is configured.".into(),
-            Self::TooLarge => format!("A body has at most {BODY_BYTES_MAX} bytes."),
+            Self::TooLarge(max) => format!("A body has at most {max} bytes."),
             Self::SourceNotReady => {
                 "This source is not fully configured: see the log for what is missing.".into()
             }

@@ -29,7 +29,7 @@ fn table() -> Vec<Row> {
             r#"{"type":"urn:leasewire:problem:unknown-source","title":"Unknown source","status":404,"detail":"No source of this name is configured."}"#,
         ),
         (
-            Problem::TooLarge,
+            Problem::TooLarge(1_048_576),
             413,
             "too_large",
             None,
@@ -135,7 +135,7 @@ fn place(problem: &Problem) -> usize {
     match problem {
         Problem::BadSignature => 0,
         Problem::UnknownSource => 1,
-        Problem::TooLarge => 2,
+        Problem::TooLarge(_) => 2,
         Problem::SourceNotReady => 3,
         Problem::LedgerUnavailable => 4,
         Problem::DatabaseUnavailable => 5,

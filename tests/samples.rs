@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Database, at, source};
-use leasewire::delivery::{Admitted, Delivery, admit};
+use leasewire::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use leasewire::dialect::{self, DIALECTS};
 use leasewire::event::TEST_INTEGRATION;
 use leasewire::ledger::{Ledger, Outcome, Taken};
@@ -306,7 +306,7 @@ fn what_is_told_of_it() {
         report("/webhooks/x", &headers, "{\"a\":1}", &answer).unwrap(),
         r#"{"request":{"method":"POST","path":"/webhooks/x","headers":{"b":"1","a":"2"},"body":"{\"a\":1}"},"response":{"status":200,"body":{"status":"pong"}}}"#
     );
-    let refused = report("/", &[], "", &Err(Problem::TooLarge)).unwrap();
+    let refused = report("/", &[], "", &Err(Problem::TooLarge(BODY_BYTES_MAX))).unwrap();
     assert!(
         refused.contains(r#""response":{"status":413,"body":{"type":"#),
         "{refused}"

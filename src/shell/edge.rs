@@ -116,7 +116,7 @@ async fn route(
             let asked = body(request, BODY_BYTES_MAX)
                 .await
                 .map_err(|problem| match problem {
-                    Problem::TooLarge => problem,
+                    Problem::TooLarge(_) => problem,
                     _ => Problem::BadParameter("body", "a JSON object"),
                 })?;
             sources::test(env, ctx, &source, &asked).await
@@ -199,9 +199,9 @@ fn note_use(env: &JsValue, ctx: &JsValue, ready: &Ready, position: u32) {
 /// The body, read under its cap. A connection that breaks off is the
 /// sender's; what it sent so far can't be verified.
 pub async fn body(request: &Request, max: usize) -> Result<Vec<u8>, Problem> {
-    let max = u32::try_from(max).unwrap_or(u32::MAX);
-    match glue::read_body(request, max).await {
-        Ok(bytes) if bytes.is_null() => Err(Problem::TooLarge),
+    let most = u32::try_from(max).unwrap_or(u32::MAX);
+    match glue::read_body(request, most).await {
+        Ok(bytes) if bytes.is_null() => Err(Problem::TooLarge(max)),
         Ok(bytes) => Ok(Uint8Array::new(bytes.unchecked_ref::<ArrayBuffer>()).to_vec()),
         Err(_) => Err(Problem::BadSignature),
     }
