@@ -28,6 +28,8 @@ pub enum Route {
     Health,
     /// `GET /metrics`, which wants the API's token too.
     Metrics,
+    /// `GET /openapi.json`, open to all.
+    Description,
     /// `POST /v1/sources/{source}/test`, which wants the API's token too.
     Test {
         /// Name of the source, not necessarily a configured one.
@@ -121,6 +123,7 @@ impl Route {
             }),
             ["healthz"] => Ok(Self::Health),
             ["metrics"] => Ok(Self::Metrics),
+            ["openapi.json"] => Ok(Self::Description),
             ["v1", "integrations", source, integration, "replay"] => {
                 Ok(Self::Command(Command::Replay(of(source, integration))))
             }

@@ -1,5 +1,7 @@
 //! Every refusal, word for word: senders and programs read them.
 
+use std::collections::BTreeSet;
+
 use leasewire::problem::Problem;
 use leasewire::signature::Unauthorized;
 
@@ -167,6 +169,28 @@ fn refusals() {
         assert_eq!(problem.header(), header, "{problem:?}");
         assert_eq!(problem.to_json(), document);
     }
+}
+
+#[test]
+fn the_description_has_them_all() {
+    let description = include_str!("../src/shell/openapi.json");
+    let description: serde_json::Value = serde_json::from_str(description).unwrap();
+    let types = &description["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
+    let types: BTreeSet<&str> = types
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|t| t.as_str())
+        .collect();
+    let documents: Vec<serde_json::Value> = table()
+        .iter()
+        .map(|row| serde_json::from_str(row.4).unwrap())
+        .collect();
+    let ours = documents
+        .iter()
+        .flat_map(|document| document["type"].as_str());
+    // The last one is the Worker's when its wasm has ended.
+    assert_eq!(types, ours.chain(["about:blank"]).collect());
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn paths_and_their_methods() {
         ("POST", "/webhooks/no such", webhook("no such")),
         ("GET", "/healthz", Route::Health),
         ("GET", "/metrics", Route::Metrics),
+        ("GET", "/openapi.json", Route::Description),
         ("GET", "/v1/integrations", integrations(None, 100)),
         (
             "GET",

@@ -108,6 +108,7 @@ async fn route(
             r#"{{"status":"ok","version":"{}"}}"#,
             env!("CARGO_PKG_VERSION")
         )),
+        Route::Description => Ok(glue::description()),
         Route::Api(query) => read::answer(env, query, line).await,
         Route::Command(command) => operate::obey(request, env, command, line).await,
         Route::Test { source } => {

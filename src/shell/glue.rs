@@ -22,6 +22,8 @@ extern "C" {
         value: Option<&str>,
     ) -> Response;
 
+    pub fn description() -> String;
+
     #[wasm_bindgen(js_name = newRequest)]
     fn new_post(path: &str, headers: Array, body: &str) -> Request;
 

@@ -29,7 +29,7 @@ pub fn check(input: &[u8]) {
             assert_eq!(again, Ok(Route::Webhook { source }));
             assert_eq!(method, "POST");
         }
-        Ok(Route::Health) => assert_eq!(method, "GET"),
+        Ok(Route::Health | Route::Description) => assert_eq!(method, "GET"),
         Ok(Route::Metrics) => {
             assert_eq!(method, "GET");
             assert!(api::is_api(&path) || !path.starts_with('/'));

@@ -1,0 +1,284 @@
+// The API's description is true to every route and every answer.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { run, step } from "../../scripts/lib/command.mjs";
+import { schemathesis } from "../../scripts/lib/tools.mjs";
+import { diff, unit } from "./support/bodies.mjs";
+import { Description } from "./support/description.mjs";
+import { serveEverything } from "./support/everything.mjs";
+import { newFolder, removeFolder } from "./support/folders.mjs";
+import { request } from "./support/http.mjs";
+import { serve } from "./support/leasewire.mjs";
+import { inRoot } from "./support/paths.mjs";
+import { headers, SECRETS } from "./support/sign.mjs";
+import { tool } from "./support/tools.mjs";
+
+const BODY_BYTES_MAX = 1 << 20;
+const COMMAND_BYTES_MAX = 64 * 1024;
+
+const written = readFileSync(inRoot("src", "shell", "openapi.json"), "utf8");
+const document = JSON.parse(written);
+const description = new Description(document);
+
+/** The path of an operation, about something that there is. */
+const filled = (path) => {
+  const values = { source: "propexo", integration: "int_1", model: "leases", record_id: "lease_9", seq: 1 };
+  return path.replace(/\{(\w+)\}/g, (_name, name) => values[name]);
+};
+
+let worker;
+let closed; // without a token
+before(async () => {
+  worker = await serveEverything({
+    unset: { dialect: "propexo", secret: "NOT_SET" },
+    wrong: { dialect: "propify", secret: "PROPIFY_SECRET", accepted_age_s: 60 },
+  });
+  closed = await serve({ bindings: { API_TOKEN: undefined } });
+});
+after(() => Promise.all([worker?.stop(), closed?.stop()]));
+
+/** Asks with the token, and compares the answer with the description. */
+async function ask(status, method, path, { body, token = SECRETS.API_TOKEN, on = worker, ...more } = {}) {
+  const headers = token ? { authorization: `Bearer ${token}`, ...more.headers } : more.headers;
+  const answer = await request(on.url + path, { method, headers, body });
+  assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
+  description.check(method, path, answer);
+  return answer;
+}
+
+/** Posts a webhook, and compares the answer with the description. */
+async function post(status, source, body, options) {
+  const answer = await worker.post(source, body, options);
+  assert.equal(answer.status, status, answer.text);
+  description.check("POST", `/webhooks/${source}`, answer);
+  return answer;
+}
+
+test("it is served to all, as it is written", async () => {
+  const answer = await ask(200, "GET", "/openapi.json", { token: null });
+  assert.equal(answer.text, written);
+  assert.equal(answer.headers["content-type"], "application/json");
+});
+
+test("its examples are as it says", () => {
+  assert.ok(description.checkExamples() >= 20);
+});
+
+describe("answers are as described", () => {
+  test("to webhooks", async () => {
+    const body = diff("int_new", "lease_1", {}, { a: 1 });
+    const status = async (...args) => (await post(200, ...args)).json.status;
+    assert.equal(await status("propexo", body), "accepted");
+    assert.equal(await status("propexo", body), "duplicate");
+    assert.equal(await status("propexo", "not JSON"), "quarantined");
+    const other = diff("int_new", "lease_1", {}, { property_id: "prop_2" });
+    assert.equal(await status("linked", other, { dialect: "propexo" }), "ignored");
+    const ping = { event: "test.ping", timestamp: new Date().toISOString(), data: {} };
+    assert.equal(await status("meterbase", JSON.stringify(ping)), "pong");
+    await post(401, "propexo", body, { secret: "another" });
+    await post(404, "nobody", body, { dialect: "propexo" });
+    await post(413, "propexo", Buffer.alloc(BODY_BYTES_MAX + 1, " "));
+    await post(503, "unset", body, { dialect: "propexo" });
+    await post(503, "wrong", body, { dialect: "propify" });
+    await worker.confirmed("propexo", "int_new");
+  });
+
+  test("to questions about all there is", async () => {
+    const { integrations } = (await ask(200, "GET", "/v1/integrations")).json;
+    assert.ok(integrations.length >= 10);
+    const statuses = new Set();
+    const kinds = new Set();
+    for (const { source, integration } of integrations) {
+      const path = `/v1/integrations/${source}/${integration}`;
+      await ask(200, "GET", path);
+      for (const list of ["unlinked", "quarantine", "dead", "notices"]) await ask(200, "GET", `${path}/${list}`);
+      const { events } = (await ask(200, "GET", `${path}/events`)).json;
+      for (const { seq, status, kind } of events) {
+        statuses.add(status);
+        kinds.add(kind);
+        await ask(200, "GET", `${path}/events/${seq}`);
+      }
+      for (const model of ["leases", "units", "properties", "nothing"]) {
+        const { records } = (await ask(200, "GET", `${path}/records/${model}`)).json;
+        for (const record of records) await ask(200, "GET", `${path}/records/${model}/${record.record_id}`);
+      }
+    }
+    for (const status of ["confirmed", "dead", "quarantined", "ignored"]) assert.ok(statuses.has(status), status);
+    assert.ok(kinds.size >= 7, [...kinds].join());
+    await ask(200, "GET", "/v1/sources");
+    await ask(200, "GET", "/healthz", { token: null });
+  });
+
+  test("to questions by the page", async () => {
+    const lists = description.operations.filter(({ parameters }) => parameters?.some(({ $ref }) => $ref.endsWith("/limit")));
+    assert.ok(lists.length >= 6);
+    const of = { "/unlinked": "linked/int_1", "/dead": "propexo/int_dead", "/notices": "meterbase/conn_1" };
+    for (const { path } of lists) {
+      const end = Object.keys(of).find((end) => path.endsWith(end));
+      let next = "";
+      let pages = 0;
+      do {
+        const at = filled(end ? path.replace("{source}/{integration}", of[end]) : path);
+        const after = next ? `&after=${encodeURIComponent(next)}` : "";
+        next = (await ask(200, "GET", `${at}?limit=1${after}`)).json.next;
+        pages += 1;
+      } while (next !== null && pages < 3);
+      // Of leases and quarantined events int_1 has one.
+      if (!/records|quarantine/.test(path)) assert.ok(pages > 1, path);
+      for (const query of ["limit=0", "limit=501", "limit=x"]) await ask(400, "GET", `${filled(path)}?${query}`);
+    }
+    await ask(400, "GET", "/v1/integrations/propexo/int_1/events/x");
+    await ask(400, "GET", "/v1/integrations?after=x");
+  });
+
+  test("to commands", async () => {
+    const integration = "/v1/integrations/propexo/int_1";
+    await ask(202, "POST", `${integration}/replay`, { body: '{"from":1,"to":8,"models":["leases"],"events":null}' });
+    await ask(202, "POST", "/v1/integrations/propexo/int_dead/redrive", { body: '{"from":2}' });
+    await ask(202, "POST", "/v1/integrations/propexo/int_dead/redrive");
+    const bad = ["{}", "[]", "{", '{"from":0,"to":1}', '{"from":2,"to":1}', '{"from":1,"to":1,"x":1}'];
+    for (const body of bad.slice(1)) {
+      for (const command of ["replay", "redrive"]) await ask(400, "POST", `${integration}/${command}`, { body });
+    }
+    for (const body of [bad[0], '{"from":1,"to":9999}', '{"from":1,"to":1,"models":[]}']) {
+      await ask(400, "POST", `${integration}/replay`, { body });
+    }
+    const large = Buffer.alloc(COMMAND_BYTES_MAX + 1, " ");
+    for (const command of ["replay", "redrive"]) {
+      const refused = await ask(413, "POST", `${integration}/${command}`, { body: large });
+      assert.match(refused.json.detail, /at most 65536 bytes/);
+      await ask(404, "POST", `/v1/integrations/propexo/nobody/${command}`, { body: '{"from":1,"to":1}' });
+    }
+  });
+
+  test("to test events", async () => {
+    for (const source of ["propexo", "propify", "meterbase", "real-estate", "linked"]) {
+      await ask(200, "POST", `/v1/sources/${source}/test`, { body: "{}" });
+    }
+    const payload = { a: "x".repeat(BODY_BYTES_MAX - 100) };
+    const refused = await ask(200, "POST", "/v1/sources/propexo/test", { body: JSON.stringify({ payload }) });
+    assert.equal(refused.json.response.status, 413);
+    for (const body of ["[]", '{"event":1}', '{"x":1}']) await ask(400, "POST", "/v1/sources/propexo/test", { body });
+    await ask(404, "POST", "/v1/sources/nobody/test", { body: "{}" });
+    await ask(413, "POST", "/v1/sources/propexo/test", { body: Buffer.alloc(BODY_BYTES_MAX + 1, " ") });
+    for (const source of ["unset", "wrong"]) await ask(503, "POST", `/v1/sources/${source}/test`, { body: "{}" });
+  });
+
+  test("to who has no token, where there is none, and to other methods", async () => {
+    for (const { path, method, security } of description.operations) {
+      const at = filled(path);
+      if (!security) {
+        await ask(401, method.toUpperCase(), at, { token: null });
+        await ask(401, "DELETE", at, { token: "another" });
+        await ask(503, method.toUpperCase(), at, { on: closed });
+      }
+      for (const other of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+        if (other === method.toUpperCase()) continue;
+        const { headers } = await ask(405, other, at);
+        assert.equal(headers.allow, method.toUpperCase(), at);
+      }
+    }
+  });
+
+  test("to questions about what there isn't", async () => {
+    const lists = ["", "/events", "/events/1", "/unlinked", "/quarantine", "/dead", "/notices", "/records/leases", "/records/leases/lease_9"];
+    for (const list of lists) await ask(404, "GET", `/v1/integrations/propexo/nobody${list}`);
+    await ask(404, "GET", "/v1/integrations/propexo/int_1/events/999");
+    // Not UTF-8.
+    await ask(404, "GET", "/v1/integrations/propexo/int_1/records/%FF");
+    await ask(404, "POST", "/webhooks/%FF", { token: null });
+  });
+
+  test("to questions while the database is down", async () => {
+    const tables = ["integrations", "records", "secrets_used", "notices"];
+    for (const table of tables) await worker.db.exec(`ALTER TABLE ${table} RENAME TO no_${table}`);
+    for (const { path, method } of description.operations) {
+      if (method !== "get" || !path.startsWith("/v1/")) continue;
+      const { json } = await ask(503, "GET", filled(path));
+      assert.equal(json.type, "urn:leasewire:problem:database-unavailable", path);
+    }
+    for (const table of tables) await worker.db.exec(`ALTER TABLE no_${table} RENAME TO ${table}`);
+  });
+
+  test("and every answer that is described was seen", () => {
+    const described = description.operations.flatMap(({ path, method, responses }) =>
+      Object.keys(responses)
+        // That of the method's own: another one's is the same.
+        .filter((status) => status !== "405")
+        .map((status) => `${method.toUpperCase()} ${path} ${status}`),
+    );
+    // Only where the wasm has ended, which no request can bring about.
+    const ended = ["GET /healthz 503", "GET /openapi.json 503"];
+    const unseen = described.filter((name) => !description.seen.has(name) && !ended.includes(name));
+    assert.deepEqual(unseen, []);
+  });
+});
+
+test("an answer that isn't as described is found", async () => {
+  const path = "/v1/integrations/propexo/int_1";
+  const answer = await worker.get("propexo", "int_1");
+  const { headers, json } = answer;
+  const changed = (json, more) => ({ status: 200, headers, json, text: JSON.stringify(json), ...more });
+  const { pending, ...less } = json;
+  const wrong = {
+    "a field less": changed(less),
+    "a field more": changed({ ...json, more: 1 }),
+    "another type": changed({ ...json, pending: String(pending) }),
+    "a number out of range": changed({ ...json, pending: -1 }),
+    "no time": changed({ ...json, last_event_at: "yesterday" }),
+    "a status": changed(json, { status: 201 }),
+    "a content type": changed(json, { headers: { "content-type": "text/plain" } }),
+  };
+  description.check("GET", path, changed(json));
+  for (const [what, answer] of Object.entries(wrong)) {
+    assert.throws(() => description.check("GET", path, answer), what);
+  }
+  const refused = await request(worker.url + path);
+  const headless = { ...refused, headers: { "content-type": "application/problem+json" }, json: refused.json };
+  assert.throws(() => description.check("GET", path, headless), /has no www-authenticate/);
+});
+
+describe("schemathesis", () => {
+  const folder = newFolder();
+  after(() => removeFolder(folder));
+
+  /** Runs it on a gateway that has everything; gives what it says. */
+  async function finds(t, ...args) {
+    const found = await tool(t, schemathesis);
+    if (!found) return;
+    const here = inRoot("tests", "e2e", "support", "schemathesis");
+    const env = { ...SECRETS, SCHEMATHESIS_HOOKS: join(here, "hooks.py"), HYPOTHESIS_STORAGE_DIRECTORY: folder };
+    const options = ["--config-file", join(here, "schemathesis.toml"), "run", "--no-color"];
+    return run(found.python, [...found.args, ...options, ...args], { quiet: true, env });
+  }
+
+  test("finds nothing", async (t) => {
+    const served = inRoot("src", "shell", "openapi.json");
+    let said;
+    await step("Looking for faults with schemathesis", async () => {
+      said = await finds(t, served, "--url", worker.url);
+      return said?.match(/\d+ generated.*/)?.[0];
+    });
+    if (!said) return;
+    assert.match(said, /(\d+) generated, \1 passed/);
+    const count = description.operations.length;
+    assert.match(said, new RegExp(`${count} selected / ${count} total`));
+  });
+
+  test("would find a field that isn't described", async (t) => {
+    const wrong = structuredClone(document);
+    const { State } = wrong.components.schemas;
+    delete State.properties.pending;
+    // It would take one that is only required for described.
+    State.required = State.required.filter((name) => name !== "pending");
+    const path = join(folder, "openapi.json");
+    writeFileSync(path, JSON.stringify(wrong));
+    const only = ["--include-operation-id", "getIntegration", "--phases", "fuzzing"];
+    const finding = finds(t, path, "--url", worker.url, ...only);
+    if (await tool(t, schemathesis)) await assert.rejects(finding, /Response violates schema/);
+  });
+});
