@@ -36,13 +36,14 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
 const OF: &str = "/v1/integrations/{source}/{integration}";
 
 /// Every path but the ones below [`OF`], with its method.
-const PATHS: [(&str, &str); 6] = [
+const PATHS: [(&str, &str); 7] = [
     ("post", "/webhooks/{source}"),
     ("get", "/healthz"),
     ("get", "/openapi.json"),
     ("get", "/v1/sources"),
     ("post", "/v1/sources/{source}/test"),
     ("get", "/v1/integrations"),
+    ("get", "/metrics"),
 ];
 
 /// What stands behind [`OF`], with its method.
@@ -77,6 +78,7 @@ fn place(route: &Route) -> String {
         Route::Api(Query::Sources) => PATHS[3].1.to_owned(),
         Route::Test { .. } => PATHS[4].1.to_owned(),
         Route::Api(Query::Integrations(_)) => PATHS[5].1.to_owned(),
+        Route::Metrics => PATHS[6].1.to_owned(),
         Route::Api(Query::Integration(_)) => behind(0),
         Route::Api(Query::Records(..)) => behind(1),
         Route::Api(Query::Record(..)) => behind(2),

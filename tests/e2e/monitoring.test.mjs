@@ -4,13 +4,15 @@
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 
 import { run } from "../../scripts/lib/command.mjs";
 import { promtool } from "../../scripts/lib/tools.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
-import { METRICS } from "./support/metrics.mjs";
+import { serveEverything } from "./support/everything.mjs";
+import { request } from "./support/http.mjs";
 import { inRoot } from "./support/paths.mjs";
+import { SECRETS } from "./support/sign.mjs";
 import { tool } from "./support/tools.mjs";
 
 const file = (name) => inRoot("examples", "monitoring", name);
@@ -119,19 +121,43 @@ describe("the dashboard", () => {
 });
 
 describe("numbers", () => {
-  /** Names of metrics in a text; those of a histogram's series are the histogram's. */
+  let worker;
+  /** What the gateway tells. */
+  let told;
+  before(async () => {
+    worker = await serveEverything();
+    const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
+    const answer = await request(`${worker.url}/metrics`, { headers });
+    assert.equal(answer.status, 200, answer.text);
+    told = answer.text;
+  });
+  after(() => worker?.stop());
+
+  const all = (text, pattern) => new Set([...text.matchAll(pattern)].map((found) => found[1]));
+  /** Names of metrics; those of a histogram's series are the histogram's. */
   const names = (text) =>
-    new Set([...text.matchAll(/\bleasewire_\w+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, "")));
+    new Set([...all(text, /\b(leasewire_\w+)/g)].map((name) => name.replace(/_(bucket|sum|count)$/, "")));
+  const there = () => all(told, /^# TYPE (\w+) /gm);
+  const missing = (wanted, has) => [...wanted].filter((name) => !has.has(name));
+
+  test("promtool finds nothing wrong with them", async (t) => {
+    const program = await tool(t, promtool);
+    if (!program) return;
+    const path = join(folder, "metrics");
+    writeFileSync(path, told);
+    await run("sh", ["-c", '"$0" check metrics < "$1"', program, path], { quiet: true });
+  });
 
   for (const name of ["grafana.json", "alerts.yml", "alerts.test.yml"]) {
     test(`${name} asks for no other than there are`, () => {
-      const unknown = [...names(text(name))].filter((metric) => !METRICS.includes(metric));
-      assert.deepEqual(unknown, []);
+      assert.deepEqual(missing(names(text(name)), there()), []);
+      const outcomes = [...all(text(name), /outcome=~?\\?"([\w|]+)/g)].flatMap((words) => words.split("|"));
+      assert.deepEqual(missing(outcomes, all(told, /outcome="(\w+)"/g)), []);
     });
   }
 
   test("the dashboard shows all of them", () => {
-    const shown = names(queries.join("\n") + JSON.stringify(dashboard.templating));
-    assert.deepEqual(METRICS.filter((metric) => !shown.has(metric)), []);
+    const shown = queries.join("\n") + JSON.stringify(dashboard.templating);
+    assert.deepEqual(missing(there(), names(shown)), []);
   });
 });

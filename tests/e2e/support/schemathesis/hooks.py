@@ -46,4 +46,4 @@ class Signature(requests.auth.AuthBase):
 
 
 schemathesis.auth.set_from_requests(Signature()).apply_to(path="/webhooks/{source}")
-schemathesis.auth.set_from_requests(Token()).apply_to(path_regex="^/v1/")
+schemathesis.auth.set_from_requests(Token()).apply_to(path_regex="^/(v1/|metrics$)")
