@@ -11,6 +11,7 @@
 
 mod again;
 mod call;
+mod dead;
 mod effects;
 mod fold;
 mod forward;

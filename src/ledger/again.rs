@@ -62,11 +62,22 @@ impl Again {
         Ok(again)
     }
 
-    /// Adds a stretch, in place of one with the same first event.
-    pub fn add(&mut self, stretch: Stretch) {
-        self.waiting.retain(|one| one.first != stretch.first);
+    /// Adds a stretch. One of the same replay with the same first event is
+    /// part of it, or it of that one.
+    pub fn add(&mut self, mut stretch: Stretch) {
+        let same = |one: &Stretch| (one.first, one.replay) == (stretch.first, stretch.replay);
+        if let Some(known) = self.waiting.iter().find(|one| same(one)) {
+            stretch.last = stretch.last.max(known.last);
+            stretch.since = stretch.since.min(known.since);
+        }
+        self.waiting.retain(|one| !same(one));
         self.waiting.push(stretch);
         self.unsent.push(stretch);
+    }
+
+    /// All that wait.
+    pub fn waiting(&self) -> &[Stretch] {
+        &self.waiting
     }
 
     /// Since when the oldest of them has been waiting.
@@ -87,9 +98,11 @@ impl Again {
         self.unsent.clone_from(&self.waiting);
     }
 
-    /// Notes that the stretch which begins at `first` was sent through `last`.
-    pub fn sent(&mut self, first: u64, last: u64) {
-        if let Some(stretch) = self.unsent.iter_mut().find(|one| one.first == first) {
+    /// Notes that the stretch of `replay` which begins at `first` was sent
+    /// through `last`.
+    pub fn sent(&mut self, first: u64, last: u64, replay: u64) {
+        let is_it = |one: &&mut Stretch| (one.first, one.replay) == (first, replay);
+        if let Some(stretch) = self.unsent.iter_mut().find(is_it) {
             stretch.first = last.saturating_add(1);
         }
         self.unsent.retain(|one| one.first <= one.last);
@@ -160,6 +173,7 @@ impl<S: Sql> Ledger<S> {
             through: Reach::Again {
                 first: stretch.first,
                 last: through,
+                replay: stretch.replay,
             },
         }))
     }
@@ -202,13 +216,14 @@ impl<S: Sql> Ledger<S> {
         }
         self.sql.transaction(|| {
             for one in &done {
-                let statement = "DELETE FROM again WHERE first_seq = ?1";
-                self.sql.execute(statement, &[one.first.into()])?;
+                let statement = "DELETE FROM again WHERE first_seq = ?1 AND replay = ?2";
+                let params = [one.first.into(), one.replay.into()];
+                self.sql.execute(statement, &params)?;
             }
             left.iter().try_for_each(|part| self.keep_again(part))?;
-            self.forget_kept(first, last)
+            waiting.extend(left);
+            self.forget_kept((first, last), &waiting, &self.mark.dead)
         })?;
-        waiting.extend(left);
         self.again.waiting = waiting;
         let waiting = &self.again.waiting;
         self.again.unsent.retain(|unsent| {
@@ -223,8 +238,9 @@ impl<S: Sql> Ledger<S> {
     /// Keeps a stretch until it is confirmed.
     pub(super) fn keep_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
         self.sql.execute(
-            "INSERT OR REPLACE INTO again (first_seq, last_seq, replay, since)
-             VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO again (first_seq, last_seq, replay, since) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (first_seq, replay) DO UPDATE SET
+               last_seq = max(last_seq, excluded.last_seq), since = min(since, excluded.since)",
             &[
                 stretch.first.into(),
                 stretch.last.into(),
@@ -245,44 +261,7 @@ impl<S: Sql> Ledger<S> {
         Ok((unsent, all.saturating_sub(unsent)))
     }
 
-    fn count_again(&self, stretch: &Stretch) -> Result<u64, SqlError> {
+    pub(super) fn count_again(&self, stretch: &Stretch) -> Result<u64, SqlError> {
         self.count(&stretch.condition(), (stretch.first, stretch.last))
-    }
-
-    /// Sends dead packs again, those with events of `from..=to`. Gives how
-    /// many packs and events they are.
-    pub fn redrive(&mut self, from: u64, to: u64, now: Timestamp) -> Result<(u64, u64), SqlError> {
-        if self.name.is_none() {
-            return Ok((0, 0));
-        }
-        let rows = self.sql.query(
-            "SELECT first_seq, last_seq FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1
-             ORDER BY first_seq",
-            &[from.into(), to.into()],
-        )?;
-        let mut packs = Vec::new();
-        for row in &rows {
-            packs.push(Stretch {
-                first: row.number(0)?,
-                last: row.number(1)?,
-                replay: 0,
-                since: now,
-            });
-        }
-        self.sql.transaction(|| {
-            packs.iter().try_for_each(|pack| {
-                self.keep_again(pack)?;
-                let statement = "DELETE FROM dead WHERE first_seq = ?1";
-                self.sql.execute(statement, &[pack.first.into()])
-            })
-        })?;
-        let mut events = 0_u64;
-        for pack in &packs {
-            self.mark.dead.remove(pack.first, pack.last);
-            self.again.add(*pack);
-            events = events.saturating_add(self.count_again(pack)?);
-        }
-        self.mark.reported.is_outdated |= !packs.is_empty();
-        Ok((packs.len() as u64, events))
     }
 }

@@ -37,6 +37,8 @@ pub enum Reach {
         first: u64,
         /// The last one sent.
         last: u64,
+        /// The replay that wrote them; 0 if they were redriven.
+        replay: u64,
     },
 }
 
@@ -107,7 +109,11 @@ impl<S: Sql> Ledger<S> {
     /// Notes that a batch was handed to the queue.
     pub fn sent(&mut self, through: impl Into<Reach>, now: Timestamp) {
         match through.into() {
-            Reach::Again { first, last } => self.again.sent(first, last),
+            Reach::Again {
+                first,
+                last,
+                replay,
+            } => self.again.sent(first, last, replay),
             Reach::Log(seq) => {
                 let mark = &mut self.mark;
                 mark.sent_seq = mark.sent_seq.max(seq.min(mark.last_seq));
@@ -133,11 +139,8 @@ impl<S: Sql> Ledger<S> {
             return Err(SqlError("no such pack".to_owned()));
         }
         let settled_now = self.never_settled(first, last);
-        let mut dead = self.mark.dead.clone();
-        if dead.remove(first, last) {
-            self.revive(first, last)?;
-            self.mark.dead = dead;
-            self.mark.reported.is_outdated = true;
+        if self.mark.dead.touches(first, last) {
+            self.revive_written((first, last), replay)?;
         }
         self.confirm_again(first, last, replay)?;
         self.mark.ahead.insert(first, last);
@@ -157,53 +160,6 @@ impl<S: Sql> Ledger<S> {
         Ok(None)
     }
 
-    /// Notes that the pack `first..=last` could not be applied. It stays in
-    /// the log and is not sent again until it is redriven.
-    pub fn bury(
-        &mut self,
-        first: u64,
-        last: u64,
-        replay: u64,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), SqlError> {
-        if first == 0 || first > last || last > self.mark.last_seq {
-            return Err(SqlError("no such pack".to_owned()));
-        }
-        for (first, last) in self.unsettled_within(first, last, replay).iter() {
-            if self.count(FORWARDED, (first, last))? == 0 {
-                continue;
-            }
-            self.sql.execute(
-                "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
-                &[
-                    first.into(),
-                    last.into(),
-                    Param::Text(reason),
-                    now.us().into(),
-                ],
-            )?;
-            self.mark.dead.insert(first, last);
-            self.mark.reported.is_outdated = true;
-        }
-        self.confirm_again(first, last, replay)?;
-        self.settle(now)
-    }
-
-    /// What of a pack nobody has settled: parts of it may have been applied,
-    /// or all of it by a repetition, or it is dead already.
-    fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
-        let mut unsettled = self.never_settled(first, last);
-        for (first, last) in self.again.waiting_within(first, last, replay) {
-            unsettled.insert(first, last);
-        }
-        for (first, last) in self.mark.dead.iter() {
-            unsettled.remove(first, last);
-        }
-        unsettled
-    }
-
     /// What of `first..=last` waits to be settled for the first time.
     pub(super) fn never_settled(&self, first: u64, last: u64) -> Ranges {
         let mut unsettled = Ranges::default();
@@ -215,39 +171,6 @@ impl<S: Sql> Ledger<S> {
             unsettled.remove(first, last);
         }
         unsettled
-    }
-
-    /// Takes `first..=last` out of the dead packs, whole or in part: first what
-    /// is behind it gets a row of its own, then what is before it ends there.
-    pub(super) fn revive(&self, first: u64, last: u64) -> Result<(), SqlError> {
-        self.sql.transaction(|| {
-            self.sql.execute(
-                "INSERT INTO dead (first_seq, last_seq, reason, died_at)
-                 SELECT ?1 + 1, last_seq, reason, died_at FROM dead
-                   WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
-                 ON CONFLICT (first_seq) DO UPDATE SET
-                   last_seq = max(last_seq, excluded.last_seq)",
-                &[last.into()],
-            )?;
-            self.sql.execute(
-                "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
-                &[first.into()],
-            )?;
-            self.sql.execute(
-                "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
-                &[first.into(), last.into()],
-            )?;
-            self.forget_kept(first, last)
-        })
-    }
-
-    /// Forgets the events of `first..=last` that outlived their segment, and
-    /// have arrived.
-    pub(super) fn forget_kept(&self, first: u64, last: u64) -> Result<(), SqlError> {
-        self.sql.execute(
-            "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
-            &[first.into(), last.into()],
-        )
     }
 
     /// Moves the watermark, and notes that there was an answer if it moved, or

@@ -45,7 +45,7 @@ impl<S: Sql> Ledger<S> {
         self.keep_quarantine(seq, reason)?;
         self.mark.reported.is_outdated = true;
         if was_dead {
-            self.revive(seq, seq)?;
+            self.revive((seq, seq), &dead)?;
             self.mark.dead = dead;
         }
         self.confirm_again(seq, seq, replay)?;

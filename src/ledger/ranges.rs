@@ -46,6 +46,11 @@ impl Ranges {
         (last >= seq).then_some(last)
     }
 
+    /// True if any of `first..=last` is in the set.
+    pub fn touches(&self, first: u64, last: u64) -> bool {
+        self.before(last).is_some_and(|(_, end)| end >= first)
+    }
+
     /// What of `first..=last` is not in the set, in order.
     pub fn gaps(&self, mut first: u64, last: u64) -> Vec<(u64, u64)> {
         let mut gaps = Vec::new();

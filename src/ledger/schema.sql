@@ -55,11 +55,12 @@ CREATE TABLE unlinked (
 
 -- Stretches of the log whose events go out again, until they are confirmed.
 CREATE TABLE again (
-  first_seq INTEGER PRIMARY KEY,
+  first_seq INTEGER NOT NULL,
   last_seq INTEGER NOT NULL,
   replay INTEGER NOT NULL,        -- only events that it wrote; 0 for all
-  since INTEGER NOT NULL          -- when they began to wait
-);
+  since INTEGER NOT NULL,         -- when they began to wait
+  PRIMARY KEY (first_seq, replay)
+) WITHOUT ROWID;
 
 -- Replays, as they were asked for.
 CREATE TABLE replays (

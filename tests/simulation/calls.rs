@@ -179,14 +179,24 @@ impl World {
         if let Call::Quarantine { seq, .. } = call {
             self.say(|| format!("ledger {ledger}: quarantines {seq}, failed: {uncertain}"));
         }
-        let (first, last, applied) = match *call {
-            Call::Confirm { first, last, .. } => (first, last, true),
-            Call::Bury { first, last, .. } => (first, last, false),
+        let (first, last, replay, applied) = match *call {
+            Call::Confirm {
+                first,
+                last,
+                replay,
+            } => (first, last, replay, true),
+            Call::Bury {
+                first,
+                last,
+                replay,
+                ..
+            } => (first, last, replay, false),
             _ => return,
         };
         self.hosts[ledger].settled.push(Settled {
             first,
             last,
+            replay,
             applied,
             uncertain,
         });

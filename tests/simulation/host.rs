@@ -43,6 +43,8 @@ pub struct Host {
 pub struct Settled {
     pub first: u64,
     pub last: u64,
+    /// The oldest replay among its events.
+    pub replay: u64,
     pub applied: bool,
     /// The ledger failed over it: it may know, or not.
     pub uncertain: bool,

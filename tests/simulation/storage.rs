@@ -35,7 +35,7 @@ pub struct Database {
 
 /// What is looked at of an event.
 const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied', 0),
-                     coalesce(quarantine = 'not_applied', 0)";
+                     coalesce(quarantine = 'not_applied', 0), coalesce(replay, 0)";
 
 /// The core owns its storage; the world keeps it when the core is lost.
 #[derive(Clone)]

@@ -190,12 +190,18 @@ fn statuses(page: &str) -> Vec<(u64, &str, Option<&str>)> {
 }
 
 /// What was buried and never applied is listed as dead; what was applied
-/// since isn't; nothing else is.
+/// since, as the last replay wrote it, isn't; nothing else is.
 pub fn check_dead(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
+    let rows = world.hosts[ledger].database.events("");
+    let replays: BTreeMap<u64, u64> = rows
+        .iter()
+        .map(|row| (row.number(0).unwrap(), row.number(5).unwrap()))
+        .collect();
     for (logged, seq) in reference.log.iter().zip(1..) {
         let packs = world.hosts[ledger].settled.iter();
         let news: Vec<&Settled> = packs.filter(|pack| pack.holds(seq)).collect();
-        let applied = |pack: &&Settled| pack.applied && !pack.uncertain;
+        let replay = replays.get(&seq).copied().unwrap_or(0);
+        let applied = |pack: &&Settled| pack.applied && !pack.uncertain && pack.replay >= replay;
         let since = news.iter().rposition(applied).map_or(0, |at| at + 1);
         let quarantined = logged.quarantined || logged.ignored || held.not_applied.contains(&seq);
         let may_be = !quarantined && news[since..].iter().any(|pack| !pack.applied);
