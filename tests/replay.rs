@@ -361,3 +361,47 @@ fn notices_are_those_of_the_last_replay() {
     world.forward();
     assert_eq!(d1.dump(notices), ["2|unit.occupied", "5|unit.vacated"]);
 }
+
+/// Two replays that begin with the same event, the second one shorter.
+#[test]
+fn a_replay_does_not_cut_another_short() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("propexo", &database, &d1);
+    let open = Filter::default();
+    for to in 1..=5 {
+        world.take(&diff(to, 0, 0, to), &open);
+    }
+    world.forward();
+    for to in [5, 1] {
+        world.ask(&all(to));
+        world.step(&open);
+        assert!(!world.ledger.has_replay());
+    }
+    world.ledger = Ledger::open(&database).unwrap();
+    let sent = world.forward().join("\n");
+    for seq in 1..=5 {
+        let id = format!(r#""id":"{seq}""#);
+        assert!(sent.contains(&id), "{seq} in {sent}");
+    }
+}
+
+/// A message from before a replay says nothing of what the replay wrote.
+#[test]
+fn an_old_confirmation_revives_nothing() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("propexo", &database, &d1);
+    let open = Filter::default();
+    world.take(&diff(1, 0, 0, 1), &open);
+    world.forward();
+    world.ask(&all(1));
+    world.step(&open);
+    let batch = world.ledger.next_batch().unwrap();
+    world.ledger.sent(batch.through, world.now);
+    let dead = |world: &World| world.ledger.state().unwrap().unwrap().dead;
+    world.ledger.bury(1, 1, 1, "no", world.now).unwrap();
+    assert_eq!(dead(&world), 1);
+    world.ledger.confirm(1, 1, 0, world.now).unwrap();
+    assert_eq!(dead(&world), 1);
+    world.ledger.confirm(1, 1, 1, world.now).unwrap();
+    assert_eq!(dead(&world), 0);
+}
