@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { costOf, goalOf, isMet, PRICES } from "../../bench/lib/cost.mjs";
 import { between, count, counts, putForward } from "../../bench/lib/count.mjs";
 import { post } from "../../bench/lib/pace.mjs";
-import { start } from "../../bench/lib/subjects.mjs";
+import { look, start } from "../../bench/lib/subjects.mjs";
 import { busy } from "../../bench/lib/traffic.mjs";
 import { RECORDS_QUEUE, serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
@@ -167,6 +167,9 @@ describe("the goals", { concurrency: true }, () => {
       return queue_deletes > 0 && alarms > 0 && alarms === alarms_set;
     };
     await until("the last alarm to go off", settled, { ms: 60_000 });
+    // That there was a webhook, and its confirmation, is written once.
+    const counted = "SELECT accepted = 1 AND confirmation_ms > 0 AS done FROM metrics";
+    assert.equal((await look(subjects.silent, counted, [], { ms: 75_000 }))?.done, 1);
     const before = await counts(url);
     // Longer than an alarm takes here, which is longer than an object without calls keeps its memory.
     await sleep(17_000);

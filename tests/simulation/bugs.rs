@@ -32,7 +32,6 @@ pub enum Bug {
     ReplayOfTheLastAlone,
     FilterForgotten,
     NoSweep,
-    LateReportWins,
     ReportForgotten,
 }
 
@@ -178,11 +177,6 @@ impl Bug {
             Self::NoSweep,
             "no-sweep",
             "nobody looks for ledgers that have lost their alarm",
-        ),
-        (
-            Self::LateReportWins,
-            "late-report-wins",
-            "a ledger's report overwrites a later one in D1",
         ),
         (
             Self::ReportForgotten,

@@ -138,10 +138,6 @@ impl Database {
                 "WHERE (excluded.generation, excluded.version) > (records.generation, records.version)",
                 "",
             ),
-            Some(Bug::LateReportWins) => (
-                "AND (reported_at IS NULL OR rtrim(?8, 'Z') > rtrim(reported_at, 'Z'))",
-                "",
-            ),
             Some(Bug::ReportForgotten) => (
                 "WHERE ended_at IS NULL), reported",
                 "WHERE ended_at IS NULL), NULL",
