@@ -139,7 +139,7 @@ impl Problem {
             }
             Self::SourceUnusable(why) => format!("{why}."),
             Self::LedgerUnavailable => {
-                "The event was not kept. Send it again; a repetition has no effect.".into()
+                "The ledger can't be reached now. Send it again; a repetition has no effect.".into()
             }
             Self::DatabaseUnavailable => "The records can't be read now. Try again.".into(),
             Self::NotFound => "There is nothing at this path.".into(),

@@ -49,7 +49,7 @@ fn table() -> Vec<Row> {
             503,
             "ledger_unavailable",
             Some(("retry-after", "30")),
-            r#"{"type":"urn:leasewire:problem:ledger-unavailable","title":"Ledger unavailable","status":503,"detail":"The event was not kept. Send it again; a repetition has no effect."}"#,
+            r#"{"type":"urn:leasewire:problem:ledger-unavailable","title":"Ledger unavailable","status":503,"detail":"The ledger can't be reached now. Send it again; a repetition has no effect."}"#,
         ),
         (
             Problem::DatabaseUnavailable,

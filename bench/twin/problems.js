@@ -22,7 +22,7 @@ const all = [
   ),
   problem(
     503, "ledger_unavailable", "Ledger unavailable",
-    "The event was not kept. Send it again; a repetition has no effect.", { "retry-after": "30" },
+    "The ledger can't be reached now. Send it again; a repetition has no effect.", { "retry-after": "30" },
   ),
 ];
 
