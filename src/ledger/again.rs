@@ -75,6 +75,15 @@ impl Again {
         self.unsent.push(stretch);
     }
 
+    /// Nobody waits for it any more.
+    fn forget(&mut self, stretch: &Stretch) {
+        let is_other = |one: &Stretch| (one.first, one.replay) != (stretch.first, stretch.replay);
+        self.waiting.retain(is_other);
+        self.unsent.retain(|one| {
+            one.replay != stretch.replay || !one.touches(stretch.first, stretch.last)
+        });
+    }
+
     /// All that wait.
     pub fn waiting(&self) -> &[Stretch] {
         &self.waiting
@@ -232,6 +241,22 @@ impl<S: Sql> Ledger<S> {
             };
             waiting.iter().any(same)
         });
+        Ok(())
+    }
+
+    /// Forgets stretches of which nothing is left to be sent: their events were
+    /// quarantined or written by a later replay, and whoever was to note that
+    /// here has failed.
+    pub(super) fn forget_empty(&mut self) -> Result<(), SqlError> {
+        for one in self.again.waiting.clone() {
+            if self.count_again(&one)? > 0 {
+                continue;
+            }
+            let statement = "DELETE FROM again WHERE first_seq = ?1 AND replay = ?2";
+            self.sql
+                .execute(statement, &[one.first.into(), one.replay.into()])?;
+            self.again.forget(&one);
+        }
         Ok(())
     }
 

@@ -111,6 +111,7 @@ impl<S: Sql> Ledger<S> {
     pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
         self.mark.alarm = Alarm::None;
         self.mark.awake_since.get_or_insert(now);
+        self.forget_empty()?;
         self.settle(now)?;
         self.keep_mark()?;
         // Before anything counts as unsent again.
