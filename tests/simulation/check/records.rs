@@ -61,7 +61,8 @@ pub fn check_d1(world: &World, ledger: usize, reference: &Reference, held: &Held
 }
 
 /// D1 has every notice that the reference gives, once, but for those of events
-/// that died or couldn't be applied.
+/// that died or couldn't be applied: their own, and, where a replay wrote them,
+/// those of their record, which they bring along.
 pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
     let (source, integration) = &world.hosts[ledger].name;
     let rows = world.d1.rows(&format!(
@@ -73,6 +74,13 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
         let name = (row.text(2).unwrap(), row.text(3).unwrap());
         found.insert((row.number(0).unwrap(), row.text(1).unwrap()), name);
     }
+    let replayed = "WHERE replay IS NOT NULL";
+    let replayed = world.hosts[ledger].database.events(replayed);
+    let held_back: Vec<_> = replayed
+        .iter()
+        .filter_map(|row| row.number(0).ok().filter(|seq| held.has(*seq)))
+        .filter_map(|seq| reference.log[seq as usize - 1].record.as_ref())
+        .collect();
     for (seq, logged) in (1..).zip(&reference.log) {
         let Some(notices) = &logged.notices else {
             found.retain(|(of, _), _| *of != seq);
@@ -80,7 +88,11 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
         };
         for kind in notices {
             let record = found.remove(&(seq, *kind));
-            if record.is_none() && !held.has(seq) {
+            let is_held_back = logged
+                .record
+                .as_ref()
+                .is_some_and(|of| held_back.contains(&of));
+            if record.is_none() && !held.has(seq) && !is_held_back {
                 return Err(format!("D1 lacks the notice {kind} of {seq}"));
             }
             if record.is_some() && record != logged.record.as_ref().map(name_of) {
