@@ -87,8 +87,8 @@ pub struct Page<T> {
 }
 
 /// True if `path` leads into the API or to the numbers, which want a token
-/// whatever else is wrong with the request. Decided on the decoded path, as [`Route::parse`]
-/// reads it.
+/// whatever else is wrong with the request. Decided on the decoded path, as
+/// [`Route::parse`] reads it.
 pub fn is_api(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     percent_decode_str(first)

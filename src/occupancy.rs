@@ -69,6 +69,12 @@ impl Occupancy {
         Self::of(&before).filter(|_| is_stated)
     }
 
+    /// True if one of `changes` has a field that can say it.
+    pub fn concerns(changes: &[&Object]) -> bool {
+        let mut names = FIELDS.iter();
+        names.any(|name| changes.iter().any(|fields| fields.value(name).is_some()))
+    }
+
     fn named(status: &str) -> Option<Self> {
         let status = status.trim().to_ascii_lowercase();
         let mut words = status.split(|letter: char| !letter.is_ascii_alphanumeric());

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
-use notices::{Notices, Said};
+use notices::Notices;
 pub use pack::Pack;
 
 use crate::json;
@@ -144,10 +144,13 @@ struct Data<'a> {
     late: bool,
     #[serde(default)]
     generation: u64,
+    /// Kinds of the notices that it gives.
     #[serde(borrow, default)]
     notices: Option<&'a json::Value>,
+    /// Their times.
     #[serde(borrow, default)]
     notices_at: Option<&'a json::Value>,
+    /// All notices of the record that hold, from a replay.
     #[serde(borrow, default)]
     noticed: Option<&'a json::Value>,
 }
@@ -168,13 +171,7 @@ impl Projection {
     ) -> Result<(), Unreadable> {
         let data: Data =
             serde_json::from_str(data).map_err(|error| Unreadable(error.to_string()))?;
-        let said = Said {
-            notices: data.notices,
-            notices_at: data.notices_at,
-            noticed: data.noticed,
-        };
-        let names = (&*data.model, &*data.record_id);
-        self.notices.add(seq, names, data.generation, &said)?;
+        self.notices.add(seq, &data)?;
         // A late event changed nothing; what it carries is another event's.
         if data.late {
             return Ok(());

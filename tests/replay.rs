@@ -10,8 +10,8 @@ use common::{Database, at, delivery};
 use leasewire::delivery::Delivery;
 use leasewire::dialect;
 use leasewire::filter::Filter;
-use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::{Progress, Reader, Request};
+use leasewire::ledger::{Ledger, NOT_APPLIED};
 use leasewire::projection::Projection;
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
@@ -406,4 +406,42 @@ fn an_old_confirmation_revives_nothing() {
     assert_eq!(dead(&world), 1);
     world.ledger.confirm(1, 1, 1, world.now).unwrap();
     assert_eq!(dead(&world), 0);
+}
+
+/// A quarantine that was written, and then failed: nothing is left to be sent
+/// again, and nobody waits for it for ever.
+#[test]
+fn a_stretch_with_nothing_in_it_ends() {
+    for statement in 0..12 {
+        let (database, d1) = (Database::default(), Database::default());
+        let mut world = World::new("propexo", &database, &d1);
+        world.take(&diff(1, 0, 0, 1), &Filter::default());
+        world.forward();
+        world.ask(&all(1));
+        world.step(&Filter::default());
+        while world.ledger.has_unsent() {
+            let batch = world.ledger.next_batch().unwrap();
+            world.ledger.sent(batch.through, world.now);
+        }
+        database.fails_in.set(Some(statement));
+        let failed = world
+            .ledger
+            .quarantine(1, 1, NOT_APPLIED, world.now)
+            .is_err();
+        database.fails_in.set(None);
+        let state = world.ledger.state().unwrap().unwrap();
+        if !failed || state.quarantined == 0 {
+            continue;
+        }
+        let mut wakes = 0;
+        while world.ledger.has_unsettled() {
+            world.now = world.now.plus_s(3_600);
+            world.ledger.wake(world.now, 0).unwrap();
+            wakes += 1;
+            assert!(wakes < 5, "after statement {statement}");
+        }
+        assert_eq!(database.dump("SELECT count(*) FROM again"), ["0"]);
+        return;
+    }
+    panic!("no statement fails behind the quarantine");
 }

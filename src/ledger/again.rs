@@ -224,11 +224,7 @@ impl<S: Sql> Ledger<S> {
             }
         }
         self.sql.transaction(|| {
-            for one in &done {
-                let statement = "DELETE FROM again WHERE first_seq = ?1 AND replay = ?2";
-                let params = [one.first.into(), one.replay.into()];
-                self.sql.execute(statement, &params)?;
-            }
+            done.iter().try_for_each(|one| self.drop_again(one))?;
             left.iter().try_for_each(|part| self.keep_again(part))?;
             waiting.extend(left);
             self.forget_kept((first, last), &waiting, &self.mark.dead)
@@ -252,12 +248,17 @@ impl<S: Sql> Ledger<S> {
             if self.count_again(&one)? > 0 {
                 continue;
             }
-            let statement = "DELETE FROM again WHERE first_seq = ?1 AND replay = ?2";
-            self.sql
-                .execute(statement, &[one.first.into(), one.replay.into()])?;
+            self.drop_again(&one)?;
             self.again.forget(&one);
         }
         Ok(())
+    }
+
+    fn drop_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
+        self.sql.execute(
+            "DELETE FROM again WHERE first_seq = ?1 AND replay = ?2",
+            &[stretch.first.into(), stretch.replay.into()],
+        )
     }
 
     /// Keeps a stretch until it is confirmed.

@@ -111,14 +111,14 @@ impl<S: Sql> Ledger<S> {
     pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
         self.mark.alarm = Alarm::None;
         self.mark.awake_since.get_or_insert(now);
-        self.forget_empty()?;
+        if !self.is_patient(now) {
+            self.forget_empty()?;
+        }
         self.settle(now)?;
         self.keep_mark()?;
         // Before anything counts as unsent again.
         let announce = self.news(now)?;
-        let waiting_since = self.mark.waiting_since;
-        let patient = waiting_since.is_some_and(|since| since > now.minus_s(PATIENCE_S));
-        if self.has_unsettled() && !patient {
+        if self.has_unsettled() && !self.is_patient(now) {
             self.mark.attempts = self.mark.attempts.saturating_add(1);
             self.sql.execute(
                 "UPDATE ledger SET attempts = ?1",
@@ -133,6 +133,12 @@ impl<S: Sql> Ledger<S> {
             announce,
             forward: self.has_unsent(),
         })
+    }
+
+    /// What was sent may yet be confirmed.
+    fn is_patient(&self, now: Timestamp) -> bool {
+        let since = self.mark.waiting_since;
+        since.is_some_and(|since| since > now.minus_s(PATIENCE_S))
     }
 
     /// When to look again where the ledger itself can't be used.

@@ -90,6 +90,9 @@ fn occupancies(
 ) -> (Option<Occupancy>, Option<Occupancy>) {
     let after = || Occupancy::of(&Object::parse(folded)?);
     match event.change {
+        // What says nothing of it leaves it as it is.
+        Change::Diff { previous, new } if !Occupancy::concerns(&[previous, new]) => (None, None),
+        Change::Sparse(new) if !Occupancy::concerns(&[new]) => (None, None),
         Change::Whole { fields, changes } => {
             let changes = changes.and_then(|changes| Object::parse(changes.get()));
             let before = changes.and_then(|changes| Occupancy::before(fields, &changes));

@@ -145,9 +145,11 @@ impl<S: Sql> Ledger<S> {
         self.confirm_again(first, last, replay)?;
         self.mark.ahead.insert(first, last);
         self.settle(now)?;
+        if replay > 0 {
+            return Ok(None);
+        }
         // It stands, even if this can't be told.
-        let oldest = self.first_received_at(&settled_now).unwrap_or(None);
-        Ok(oldest.filter(|_| replay == 0))
+        Ok(self.first_received_at(&settled_now).unwrap_or(None))
     }
 
     /// When the first forwarded event of `ranges` was received.

@@ -97,6 +97,11 @@ impl Ranges {
         self.0.iter().copied()
     }
 
+    /// Every number in the set, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.iter().flat_map(|(first, last)| first..=last)
+    }
+
     /// True if nothing is in the set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::again::Stretch;
 use super::segments::FORWARDED;
-use super::{Ledger, first};
+use super::{Ledger, Ranges, first};
 use crate::dialect::Dialect;
 use crate::filter::Filter;
 use crate::json;
@@ -83,7 +83,7 @@ struct Step<'a> {
     wanted: Filter,
     now: Timestamp,
     /// Events that were written anew.
-    touched: Vec<u64>,
+    touched: Ranges,
 }
 
 /// Events that a replay asks for, by what is known of them: those that aren't
@@ -173,7 +173,7 @@ impl<S: Sql> Ledger<S> {
             reader,
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
-            touched: Vec::new(),
+            touched: Ranges::default(),
         };
         let stretches = self.sql.transaction(|| {
             let wanted = self.wanted(&job, last)?;
@@ -191,7 +191,7 @@ impl<S: Sql> Ledger<S> {
         for stretch in stretches {
             self.again.add(stretch);
         }
-        for seq in step.touched {
+        for seq in step.touched.numbers() {
             if self.mark.dead.end_of(seq).is_some() {
                 self.redrive(seq, seq, now)?;
             }
@@ -328,9 +328,9 @@ impl<S: Sql> Ledger<S> {
             since,
         };
         // What a later step will pass is that one's.
-        let touched = step.touched.iter();
-        let outside = touched.filter(|seq| **seq < step.job.next || **seq > step.job.to);
-        let mut stretches: Vec<_> = outside.map(|seq| single(*seq)).collect();
+        let touched = step.touched.numbers();
+        let outside = touched.filter(|seq| *seq < step.job.next || *seq > step.job.to);
+        let mut stretches: Vec<_> = outside.map(single).collect();
         let written = format!("{FORWARDED} AND replay = {replay}");
         let within = self.scan("seq", &written, (step.job.next, last), STEP_EVENTS_MAX)?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {

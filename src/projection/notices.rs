@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Projection, Statement, Unreadable, integer, text};
+use super::{Data, Projection, Statement, Unreadable, integer, text};
 use crate::json;
 use crate::occupancy::Noticed;
 use crate::sql::Value;
@@ -54,46 +54,32 @@ struct Whole {
     to: u64,
 }
 
-/// What the data of an event about a record has of notices.
-pub(super) struct Said<'a> {
-    /// Kinds of those that it gives.
-    pub notices: Option<&'a json::Value>,
-    /// Their times.
-    pub notices_at: Option<&'a json::Value>,
-    /// All that hold, from a replay.
-    pub noticed: Option<&'a json::Value>,
-}
-
 impl Notices {
-    /// Adds what the event `seq` says of a record of this `generation`.
-    pub fn add(
-        &mut self,
-        seq: u64,
-        (model, record_id): (&str, &str),
-        generation: u64,
-        said: &Said,
-    ) -> Result<(), Unreadable> {
+    /// Adds what the event `seq` says.
+    pub fn add(&mut self, seq: u64, data: &Data) -> Result<(), Unreadable> {
+        let names = || (data.model.to_string(), data.record_id.to_string());
         let mut add = |seq, kind, at| {
-            let (model, record_id) = (model.to_owned(), record_id.to_owned());
-            let row = Row(seq, kind, model, record_id, at, generation);
+            let (model, record_id) = names();
+            let row = Row(seq, kind, model, record_id, at, data.generation);
             self.rows.push(row);
         };
-        if let (Some(kinds), Some(times)) = (said.notices, said.notices_at) {
+        if let (Some(kinds), Some(times)) = (data.notices, data.notices_at) {
             let (kinds, times): (Vec<String>, Vec<String>) = (read(kinds)?, read(times)?);
             kinds
                 .into_iter()
                 .zip(times)
                 .for_each(|(kind, at)| add(seq, kind, at));
         }
-        if let Some(noticed) = said.noticed {
+        if let Some(noticed) = data.noticed {
             let noticed: Noticed = read(noticed)?;
             for (seq, kind, at) in noticed.notices {
                 add(seq, kind, at);
             }
+            let (model, record_id) = names();
             self.whole.push(Whole {
-                model: model.to_owned(),
-                record_id: record_id.to_owned(),
-                generation,
+                model,
+                record_id,
+                generation: data.generation,
                 from: noticed.from,
                 to: noticed.to,
             });

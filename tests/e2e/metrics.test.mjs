@@ -9,18 +9,10 @@ import { newFolder, removeFolder } from "./support/folders.mjs";
 import { request } from "./support/http.mjs";
 import { DEAD_QUEUE, RECORDS_QUEUE, serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
+import { serving } from "./support/serving.mjs";
 import { SECRETS } from "./support/sign.mjs";
 import { withoutConsumer } from "./support/stubs.mjs";
 import { until } from "./support/wait.mjs";
-
-const running = [];
-after(() => Promise.all(running.map((worker) => worker.stop())));
-
-async function serving(options) {
-  const worker = await serve(options);
-  running.push(worker);
-  return worker;
-}
 
 const OUTCOMES = [
   "accepted",

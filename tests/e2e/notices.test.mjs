@@ -8,7 +8,6 @@ import { newFolder, removeFolder } from "./support/folders.mjs";
 import { request } from "./support/http.mjs";
 import { serve } from "./support/leasewire.mjs";
 import { SECRETS } from "./support/sign.mjs";
-import { until } from "./support/wait.mjs";
 
 const PROPEXO = { dialect: "propexo", secret: "PROPEXO_SECRET" };
 const METERBASE = { dialect: "meterbase", secret: "METERBASE_SECRET" };
@@ -26,15 +25,7 @@ async function notices(worker, source, integration) {
 
 async function replayAll(worker, source, integration) {
   const { last_seq: to } = await worker.state(source, integration);
-  const url = `${worker.url}/v1/integrations/${source}/${integration}/replay`;
-  const headers = { authorization: `Bearer ${SECRETS.API_TOKEN}` };
-  const asked = await request(url, { method: "POST", headers, body: JSON.stringify({ from: 1, to }) });
-  assert.equal(asked.status, 202, asked.text);
-  await until("the replay to end", async () => {
-    const { replay } = await worker.state(source, integration);
-    return replay.replay === asked.json.replay && replay.ended_at;
-  });
-  await worker.confirmed(source, integration, to);
+  await worker.replay(source, integration, { from: 1, to });
 }
 
 describe("notices", () => {

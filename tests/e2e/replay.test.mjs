@@ -20,17 +20,7 @@ function tell(worker, integration, what, body) {
   return request(url, { method: "POST", headers: { authorization }, body: body && JSON.stringify(body) });
 }
 
-/** Asks for a replay and waits for its end. */
-async function replay(worker, integration, body) {
-  const asked = await tell(worker, integration, "replay", body);
-  assert.equal(asked.status, 202, asked.text);
-  const state = await until("the replay to end", async () => {
-    const state = await worker.state("propexo", integration);
-    return state.replay?.replay === asked.json.replay && state.replay.ended_at && state;
-  });
-  assert.equal(state.replay.done, asked.json.count);
-  return worker.confirmed("propexo", integration, state.last_seq);
-}
+const replay = (worker, integration, body) => worker.replay("propexo", integration, body);
 
 const fieldsOf = async (worker, integration) => {
   const rows = await worker.records("propexo", integration);

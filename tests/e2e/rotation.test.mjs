@@ -2,27 +2,19 @@
 // old one may go.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { diff } from "./support/bodies.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
 import { serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
+import { serving } from "./support/serving.mjs";
 import { until } from "./support/wait.mjs";
 
 const SENDERS = 8;
 /** Answers to wait for in each stage, at the least. */
 const EACH = 40;
-
-const stops = [];
-after(() => Promise.all(stops.map((stop) => stop())));
-
-async function serving(options) {
-  const worker = await serve(options);
-  stops.push(() => worker.stop());
-  return worker;
-}
 
 /** How the list of sources has the secrets of `source`. */
 async function secrets(worker, source) {

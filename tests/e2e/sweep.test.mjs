@@ -13,19 +13,11 @@ import { diff } from "./support/bodies.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
 import { serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
+import { serving } from "./support/serving.mjs";
 import { withoutConsumer } from "./support/stubs.mjs";
 import { until } from "./support/wait.mjs";
 
 const DAY_MS = 86_400_000;
-
-const running = [];
-after(() => Promise.all(running.map((worker) => worker.stop())));
-
-async function serving(options) {
-  const worker = await serve(options);
-  running.push(worker);
-  return worker;
-}
 
 const lease = (n) => diff("int_1", `lease_${n}`, {}, { n });
 

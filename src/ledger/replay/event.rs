@@ -171,9 +171,7 @@ impl<S: Sql> Ledger<S> {
                 step.job.number.into(),
             ],
         )?;
-        if !step.touched.contains(&seq) {
-            step.touched.push(seq);
-        }
+        step.touched.insert(seq, seq);
         Ok(())
     }
 

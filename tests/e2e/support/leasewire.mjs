@@ -154,6 +154,20 @@ class Leasewire {
     );
   }
 
+  /** Asks for a replay, waits for its end and for all that it brings; gives the state. */
+  async replay(source, integration, body) {
+    const path = `integrations/${encodeURIComponent(source)}/${encodeURIComponent(integration)}/replay`;
+    const asked = await this.api("POST", path, JSON.stringify(body));
+    if (asked.status !== 202) throw new Error(`a replay of ${source}/${integration}: ${asked.text}`);
+    const ended = await until("the replay to end", async () => {
+      const state = await this.state(source, integration);
+      return state.replay?.replay === asked.json.replay && state.replay.ended_at && state;
+    });
+    const { done } = ended.replay;
+    if (done !== asked.json.count) throw new Error(`the replay looked at ${done} events, not ${asked.json.count}`);
+    return this.confirmed(source, integration, ended.last_seq);
+  }
+
   /** The whole history of an integration. */
   async events(source, integration) {
     const events = [];
