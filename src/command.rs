@@ -1,9 +1,8 @@
 //! What the API can be told to do.
 
-use serde::Deserialize;
-
 use crate::api::{NUMBER_MAX, Of};
 use crate::filter;
+use crate::form::{Form, required};
 use crate::json::Object;
 use crate::ledger::replay::Request;
 use crate::problem::Problem;
@@ -26,20 +25,14 @@ pub enum Command {
 /// `{"from":1,"to":500,"models":["leases"],"events":["DATA_*"]}`, of which the
 /// last two may be left out.
 pub fn replay_request(body: &[u8]) -> Result<Request, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Fields {
-        from: u64,
-        to: u64,
-        models: Option<Vec<String>>,
-        events: Option<Vec<String>>,
-    }
-    let Fields {
-        from,
-        to,
-        models,
-        events,
-    } = fields(body)?;
+    let form = form(body, &["from", "to", "models", "events"])?;
+    let number = |name| form.number(name).and_then(|number| required(name, number));
+    let (from, to) = (
+        number("from").map_err(refuse)?,
+        number("to").map_err(refuse)?,
+    );
+    let models = form.texts("models").map_err(refuse)?;
+    let events = form.texts("events").map_err(refuse)?;
     check_range(from, to)?;
     if to.saturating_sub(from) >= REPLAY_EVENTS_MAX {
         return Err(Problem::BadParameter(
@@ -63,17 +56,12 @@ pub fn replay_request(body: &[u8]) -> Result<Request, Problem> {
 /// Reads the body of a redrive: `{"from":1,"to":500}`, the dead packs with
 /// events in this range, or nothing for all of them.
 pub fn redrive_range(body: &[u8]) -> Result<(u64, u64), Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Fields {
-        from: Option<u64>,
-        to: Option<u64>,
-    }
     if body.is_empty() {
         return Ok((1, NUMBER_MAX));
     }
-    let Fields { from, to } = fields(body)?;
-    let (from, to) = (from.unwrap_or(1), to.unwrap_or(NUMBER_MAX));
+    let form = form(body, &["from", "to"])?;
+    let from = form.number("from").map_err(refuse)?.unwrap_or(1);
+    let to = form.number("to").map_err(refuse)?.unwrap_or(NUMBER_MAX);
     check_range(from, to)?;
     Ok((from, to))
 }
@@ -93,11 +81,13 @@ fn check_range(from: u64, to: u64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads a JSON object. serde names the field that is wrong.
-fn fields<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    let text = std::str::from_utf8(body).ok();
-    let text = text.filter(|text| Object::parse(text).is_some());
+/// Reads a JSON object with fields among `known`.
+fn form<'a>(body: &'a [u8], known: &[&str]) -> Result<Form<'a>, Problem> {
+    let object = std::str::from_utf8(body).ok().and_then(Object::parse);
     let not_an_object = || Problem::BadBody("The body must be a JSON object.".to_owned());
-    serde_json::from_str(text.ok_or_else(not_an_object)?)
-        .map_err(|error| Problem::BadBody(format!("The body can't be used: {error}.")))
+    Form::new(object.ok_or_else(not_an_object)?, known).map_err(refuse)
+}
+
+fn refuse(why: String) -> Problem {
+    Problem::BadBody(format!("The body can't be used: {why}."))
 }

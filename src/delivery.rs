@@ -6,8 +6,6 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::dialect::{self, Dialect, Meaning};
 use crate::event::{Content, Event, TEST_INTEGRATION};
 use crate::filter::Filter;
@@ -20,24 +18,21 @@ use crate::time::Timestamp;
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// A verified webhook, addressed to its ledger.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 pub struct Delivery {
     /// Name of the source.
     pub source: String,
     /// The integration it belongs to.
     pub integration: String,
     /// How to read it.
-    #[serde(with = "dialect::by_name")]
     pub dialect: &'static dyn Dialect,
     /// What makes it the same as another delivery.
     pub key: DedupeKey,
     /// How long a repetition counts as one, in seconds.
     pub dedupe_window_s: u64,
     /// What the source's owner wants to have.
-    #[serde(skip)]
     pub filter: Rc<Filter>,
     /// The raw body, as received.
-    #[serde(skip)]
     pub body: Vec<u8>,
 }
 

@@ -86,25 +86,6 @@ pub fn named(name: &str) -> Option<&'static dyn Dialect> {
         .find(|dialect| dialect.name() == name)
 }
 
-/// A dialect in a message between rooms: its name.
-pub(crate) mod by_name {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use super::Dialect;
-
-    pub fn serialize<S: Serializer>(dialect: &&dyn Dialect, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(dialect.name())
-    }
-
-    pub fn deserialize<'de, D>(from: D) -> Result<&'static dyn Dialect, D::Error>
-    where
-        D: Deserializer<'de>,
-    {
-        let name = String::deserialize(from)?;
-        super::named(&name).ok_or_else(|| D::Error::custom("an unknown dialect"))
-    }
-}
-
 /// What a body says.
 #[derive(Debug, Clone)]
 pub struct Reading<'a> {
@@ -191,8 +172,7 @@ pub fn read<'a>(dialect: &dyn Dialect, body: &'a [u8], now: Timestamp) -> Readin
         return Reading::unclear(Unclear::TooDeep);
     }
     let Some(object) = Object::parse(text) else {
-        let is_json = serde_json::from_str::<&json::Value>(text).is_ok();
-        return Reading::unclear(if is_json {
+        return Reading::unclear(if json::value(text).is_some() {
             Unclear::NotAnObject
         } else {
             Unclear::NotJson

@@ -50,6 +50,7 @@ pub mod dialect;
 mod encoding;
 pub mod event;
 pub mod filter;
+mod form;
 pub mod json;
 pub mod ledger;
 pub mod metrics;

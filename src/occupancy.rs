@@ -11,9 +11,11 @@
 //! Where events carry no time, what the provider states is all there is: a
 //! change from vacant to occupied is a turn, in whichever order it comes.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use crate::json::{self, Object};
+use serde::Serialize;
+
+use crate::json::{self, Object, Value};
 use crate::signature::DedupeKey;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -281,7 +283,7 @@ pub fn members(turns: &[Turn]) -> String {
 
 /// All notices of a unit that a replay has folded again: of its events from
 /// the first to the last one that is kept, those hold and no others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Noticed {
     /// The first event that is kept.
     pub from: u64,
@@ -307,6 +309,25 @@ impl Noticed {
             .iter()
             .map(|turn| (seq, turn.to.notice().to_owned(), turn.at.to_string()));
         self.notices.extend(notices);
+    }
+
+    /// Reads [`Noticed::member`]'s value; `None` if it is anything else.
+    pub fn parse(json: &str) -> Option<Self> {
+        let fields = Object::parse(json)?;
+        let notice = |value: &Value| {
+            let parts = json::items(value.get())?;
+            let [seq, kind, at] = parts.as_slice() else {
+                return None;
+            };
+            let text = |value| json::text(value).map(Cow::into_owned);
+            Some((seq.get().parse().ok()?, text(kind)?, text(at)?))
+        };
+        let notices = json::items(fields.value("notices")?.get())?;
+        Some(Self {
+            from: fields.number("from")?,
+            to: fields.number("to")?,
+            notices: notices.into_iter().map(notice).collect::<Option<_>>()?,
+        })
     }
 
     /// As a member of the forwarded data, JSON.

@@ -10,26 +10,27 @@ mod notices;
 mod pack;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
+use indexmap::IndexMap;
 use notices::Notices;
 pub use pack::Pack;
 
-use crate::json;
+use crate::json::{self, Object};
 use crate::ledger::{Announcement, Report};
 use crate::sql::Value;
 use crate::time::Timestamp;
 
 /// All records of a pack at once: `?3` is a JSON array of
 /// `[model, record_id, version, fields, partial, drift, occurred_at, generation]`.
+/// The fields are an object, not the text of one: each `"` would be escaped,
+/// and that on every layer there is. SQLite gives an object back as it came, but
+/// for white space.
 const UPSERT_RECORDS: &str = "
     INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
                          occurred_at, generation, updated_at)
-    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value -> 3, value ->> 4, value ->> 5,
            value ->> 6, value ->> 7, ?4
     FROM json_each(?3) WHERE true
     ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
@@ -113,10 +114,10 @@ pub struct Projection {
     /// The oldest replay among its events; 0 if one was never replayed.
     pub replay: u64,
     /// The newest version of each record in the pack.
-    records: BTreeMap<(String, String), Row>,
+    records: IndexMap<(String, String), Row>,
     /// Events that travel without their record, with their time: the ledger
     /// has it.
-    missing: BTreeMap<u64, Timestamp>,
+    missing: Vec<(u64, Timestamp)>,
     synced_at: Option<(Timestamp, Timestamp)>,
     notices: Notices,
 }
@@ -132,27 +133,49 @@ struct Row {
     large: bool,
 }
 
-#[derive(Deserialize)]
+/// The data of an event about a record.
 struct Data<'a> {
     model: Cow<'a, str>,
     record_id: Cow<'a, str>,
-    #[serde(borrow)]
     record: &'a json::Value,
     version: u64,
     partial: bool,
     drift: bool,
     late: bool,
-    #[serde(default)]
     generation: u64,
     /// Kinds of the notices that it gives.
-    #[serde(borrow, default)]
     notices: Option<&'a json::Value>,
     /// Their times.
-    #[serde(borrow, default)]
     notices_at: Option<&'a json::Value>,
     /// All notices of the record that hold, from a replay.
-    #[serde(borrow, default)]
     noticed: Option<&'a json::Value>,
+}
+
+impl<'a> Data<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let fields = Object::parse(text)?;
+        Some(Self {
+            model: fields.text("model")?,
+            record_id: fields.text("record_id")?,
+            record: fields.value("record")?,
+            version: fields.number("version")?,
+            partial: fields.flag("partial")?,
+            drift: fields.flag("drift")?,
+            late: fields.flag("late")?,
+            generation: generation(&fields)?,
+            notices: fields.value("notices"),
+            notices_at: fields.value("notices_at"),
+            noticed: fields.value("noticed"),
+        })
+    }
+}
+
+/// The replay that wrote an event, or a record anew; 0 if none did.
+fn generation(fields: &Object) -> Option<u64> {
+    match fields.value("generation") {
+        Some(_) => fields.number("generation"),
+        None => Some(0),
+    }
 }
 
 impl Projection {
@@ -169,8 +192,8 @@ impl Projection {
         time: Timestamp,
         large: bool,
     ) -> Result<(), Unreadable> {
-        let data: Data =
-            serde_json::from_str(data).map_err(|error| Unreadable(error.to_string()))?;
+        let unreadable = || Unreadable("data that is no record's".to_owned());
+        let data = Data::read(data).ok_or_else(unreadable)?;
         self.notices.add(seq, &data)?;
         // A late event changed nothing; what it carries is another event's.
         if data.late {
@@ -201,13 +224,16 @@ impl Projection {
 
     /// Numbers of the events whose data the ledger must be asked for.
     pub fn missing(&self) -> Vec<u64> {
-        self.missing.keys().copied().collect()
+        self.missing.iter().map(|(seq, _)| *seq).collect()
     }
 
     /// Adds the whole data of the event `seq`.
     pub fn supply(&mut self, seq: u64, data: &str) -> Result<(), Unreadable> {
-        match self.missing.remove(&seq) {
-            Some(time) => self.add_record(seq, data, time, true),
+        match self.missing.iter().position(|(of, _)| *of == seq) {
+            Some(at) => {
+                let (_, time) = self.missing.remove(at);
+                self.add_record(seq, data, time, true)
+            }
             None => Ok(()),
         }
     }
@@ -252,32 +278,30 @@ impl Projection {
     }
 
     fn many(&self, rows: &[(&(String, String), &Row)], now: Timestamp) -> Statement {
-        #[derive(Serialize)]
-        struct Tuple<'a>(&'a str, &'a str, u64, &'a str, u8, u8, Timestamp, u64);
-        let tuples: Vec<Tuple> = rows
-            .iter()
-            .map(|((model, id), row)| {
-                let (partial, drift) = (u8::from(row.partial), u8::from(row.drift));
-                let time = row.occurred_at;
-                let (version, fields) = (row.version, &row.fields);
-                Tuple(
-                    model,
-                    id,
-                    version,
-                    fields,
-                    partial,
-                    drift,
-                    time,
-                    row.generation,
-                )
-            })
-            .collect();
+        let mut tuples = String::from("[");
+        for ((model, id), row) in rows {
+            if tuples.len() > 1 {
+                tuples.push(',');
+            }
+            tuples.push_str(&format!(
+                r#"[{},{},{},{},{},{},"{}",{}]"#,
+                json::to_json(model),
+                json::to_json(id),
+                row.version,
+                row.fields,
+                u8::from(row.partial),
+                u8::from(row.drift),
+                row.occurred_at,
+                row.generation
+            ));
+        }
+        tuples.push(']');
         Statement {
             sql: UPSERT_RECORDS,
             params: vec![
                 text(&self.source),
                 text(&self.integration),
-                Value::Text(json::to_json(&tuples)),
+                Value::Text(tuples),
                 text(now),
             ],
         }

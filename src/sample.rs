@@ -8,10 +8,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
-
-use crate::json::{self, Object};
+use crate::json::{self, Object, Writer};
 use crate::problem::Problem;
 use crate::time::Timestamp;
 
@@ -76,11 +73,11 @@ impl<'a> Wanted<'a> {
 
     /// The same as a whole record, with its id among the fields.
     pub fn record_or(&self, usual: &str) -> String {
-        let id = RawValue::from_string(json::to_json(&self.record_id())).ok();
+        let id = json::to_json(&self.record_id());
         let fields = self.fields_or(usual);
         let mut fields = Object::parse(&fields).unwrap_or_default();
         let has_id = fields.id("id").is_some_and(|id| !id.is_empty());
-        if let Some(id) = id.as_deref().filter(|_| !has_id) {
+        if let Some(id) = json::value(&id).filter(|_| !has_id) {
             fields.set("id", id);
         }
         fields.to_json()
@@ -99,46 +96,26 @@ pub fn report(
     headers: &[(&'static str, String)],
     body: &str,
     answer: &Result<String, Problem>,
-) -> Option<String> {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        request: Request<'a>,
-        response: Response,
-    }
-    #[derive(Serialize)]
-    struct Request<'a> {
-        method: &'static str,
-        path: &'a str,
-        #[serde(serialize_with = "as_object")]
-        headers: &'a [(&'static str, String)],
-        body: &'a str,
-    }
-    #[derive(Serialize)]
-    struct Response {
-        status: u16,
-        body: Box<RawValue>,
-    }
+) -> String {
     let (status, json) = match answer {
         Ok(json) => (200, json.clone()),
         Err(problem) => (problem.status(), problem.to_json()),
     };
-    Some(json::to_json(&Report {
-        request: Request {
-            method: "POST",
-            path,
-            headers,
-            body,
-        },
-        response: Response {
-            status,
-            body: RawValue::from_string(json).ok()?,
-        },
-    }))
-}
-
-fn as_object<S: Serializer>(
-    pairs: &&[(&'static str, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+    let headers = headers
+        .iter()
+        .fold(Writer::default(), |all, (name, value)| {
+            all.text(name, value)
+        });
+    let request = Writer::default()
+        .text("method", "POST")
+        .text("path", path)
+        .raw("headers", &headers.end())
+        .text("body", body);
+    let response = Writer::default()
+        .number("status", status.into())
+        .raw("body", &json);
+    Writer::default()
+        .raw("request", &request.end())
+        .raw("response", &response.end())
+        .end()
 }

@@ -5,9 +5,7 @@
 //! deployment to the next. So it is kept by the value's fingerprint, and a
 //! position shows the one of the value that it has now.
 
-use serde::Serialize;
-
-use crate::json;
+use crate::json::{self, Writer};
 use crate::projection::Statement;
 use crate::signature::fingerprint;
 use crate::source::Source;
@@ -100,109 +98,66 @@ pub struct Listed<'a> {
     pub problem: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
-    sources: Vec<Entry<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
-    #[serde(flatten)]
-    settings: Option<Settings<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Settings<'a> {
-    dialect: &'static str,
-    default_integration: &'a str,
-    accepted_age_s: Option<u64>,
-    dedupe_window_s: u64,
-    retention_days: u64,
-    filters: Filters<'a>,
-    secrets: Vec<Secret<'a>>,
-}
-
-/// Null lets everything through.
-#[derive(Serialize)]
-struct Filters<'a> {
-    models: Option<&'a [String]>,
-    events: Option<&'a [String]>,
-    properties: Option<&'a [String]>,
-}
-
-#[derive(Serialize)]
-struct Secret<'a> {
-    binding: &'a str,
-    set: bool,
-    values: Vec<Use<'a>>,
-}
-
-#[derive(Serialize)]
-struct Use<'a> {
-    position: usize,
-    last_used_at: Option<&'a str>,
-}
-
 /// The answer for `GET /v1/sources`, from D1's rows of [`select_uses`] as
 /// JSON; `None` if they are not that. `problem` is for a configuration that
 /// is none at all.
 pub fn page(sources: &[Listed], problem: Option<&str>, rows: &str) -> Option<String> {
-    let rows: Vec<(String, String, String)> = serde_json::from_str(rows).ok()?;
-    let sources = sources.iter().map(|listed| Entry {
-        name: listed.name,
-        settings: listed
-            .source
-            .map(|source| settings(source, &listed.bindings, &rows)),
-        problem: listed.problem.as_deref(),
-    });
-    Some(json::to_json(&Page {
-        sources: sources.collect(),
-        problem,
-    }))
+    let rows = json::rows(rows)?;
+    let sources: Vec<_> = sources.iter().map(|listed| entry(listed, &rows)).collect();
+    let page = Writer::default().list("sources", &sources);
+    Some(with_problem(page, problem).end())
 }
 
-fn settings<'a>(
-    source: &'a Source,
-    bindings: &'a [Binding],
-    uses: &'a [(String, String, String)],
-) -> Settings<'a> {
+fn with_problem(writer: Writer, problem: Option<&str>) -> Writer {
+    match problem {
+        Some(problem) => writer.text("problem", problem),
+        None => writer,
+    }
+}
+
+fn entry(listed: &Listed, uses: &[Vec<String>]) -> String {
+    let mut entry = Writer::default().text("name", listed.name);
+    if let Some(source) = listed.source {
+        // Null lets everything through.
+        let filters = Writer::default()
+            .json("models", &source.filter.models)
+            .json("events", &source.filter.events)
+            .json("properties", &source.filter.properties);
+        entry = entry
+            .text("dialect", source.dialect.name())
+            .text("default_integration", &source.default_integration)
+            .json("accepted_age_s", &source.accepted_age_s)
+            .number("dedupe_window_s", source.dedupe_window_s)
+            .number("retention_days", source.retention_days)
+            .raw("filters", &filters.end())
+            .list("secrets", &secrets(&source.name, &listed.bindings, uses));
+    }
+    with_problem(entry, listed.problem.as_deref()).end()
+}
+
+fn secrets(source: &str, bindings: &[Binding], uses: &[Vec<String>]) -> Vec<String> {
     let last_use = |value: &str| {
-        let fingerprint = fingerprint(&source.name, value.as_bytes());
-        let mut uses = uses.iter();
-        let used = uses.find(|(name, print, _)| (name, print) == (&source.name, &fingerprint));
-        used.map(|(_, _, at)| at.as_str())
+        let fingerprint = fingerprint(source, value.as_bytes());
+        uses.iter().find_map(|row| match row.as_slice() {
+            [name, print, at] if (name.as_str(), print) == (source, &fingerprint) => Some(at),
+            _ => None,
+        })
     };
     // Positions run on from one binding to the next, as in the log.
-    let mut positions = 1_usize..;
-    let secrets = bindings.iter().map(|binding| Secret {
-        binding: &binding.name,
-        set: !binding.values.is_empty(),
-        values: binding
-            .values
-            .iter()
-            .zip(positions.by_ref())
-            .map(|(value, position)| Use {
-                position,
-                last_used_at: last_use(value),
-            })
-            .collect(),
-    });
-    Settings {
-        dialect: source.dialect.name(),
-        default_integration: &source.default_integration,
-        accepted_age_s: source.accepted_age_s,
-        dedupe_window_s: source.dedupe_window_s,
-        retention_days: source.retention_days,
-        filters: Filters {
-            models: source.filter.models.as_deref(),
-            events: source.filter.events.as_deref(),
-            properties: source.filter.properties.as_deref(),
-        },
-        secrets: secrets.collect(),
-    }
+    let mut positions = 1_u64..;
+    let secret = |binding: &Binding| {
+        let values = binding.values.iter().zip(positions.by_ref());
+        let values = values.map(|(value, position)| {
+            Writer::default()
+                .number("position", position)
+                .json("last_used_at", &last_use(value))
+                .end()
+        });
+        Writer::default()
+            .text("binding", &binding.name)
+            .json("set", &!binding.values.is_empty())
+            .list("values", &values.collect::<Vec<_>>())
+            .end()
+    };
+    bindings.iter().map(secret).collect()
 }

@@ -5,7 +5,6 @@
 //! usable secret nothing verifies.
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
@@ -224,7 +223,7 @@ pub fn token_matches(token: &str, presented: &str) -> bool {
 /// Two deliveries are the same delivery if their keys are equal: 16 bytes of
 /// the SHA-256 over a tag that names what was hashed, and the thing itself.
 /// 128 bits keep chance collisions out of reach: 2^64 deliveries for one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DedupeKey(pub [u8; 16]);
 
 impl DedupeKey {

@@ -8,11 +8,10 @@
 use std::fmt;
 use std::rc::Rc;
 
-use serde::Deserialize;
-
 use crate::dialect::{self, Dialect};
 use crate::event::{TEST_INTEGRATION, is_usable_id};
 use crate::filter::{self, Filter};
+use crate::form::{Form, required};
 use crate::json::{self, Object};
 use crate::signature::FUTURE_S;
 
@@ -102,8 +101,6 @@ impl Sources {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Settings {
     dialect: String,
     secret: String,
@@ -116,6 +113,36 @@ struct Settings {
     properties: Option<Vec<String>>,
 }
 
+impl Settings {
+    fn read(value: &json::Value) -> Result<Self, String> {
+        let table = Object::parse(value.get()).ok_or("its settings are not a table")?;
+        let known = [
+            "dialect",
+            "secret",
+            "default_integration",
+            "accepted_age_s",
+            "dedupe_window_s",
+            "retention_days",
+            "models",
+            "events",
+            "properties",
+        ];
+        let form = Form::new(table, &known)?;
+        let text = |name| form.text(name).and_then(|text| required(name, text));
+        Ok(Self {
+            dialect: text("dialect")?,
+            secret: text("secret")?,
+            default_integration: form.text("default_integration")?,
+            accepted_age_s: form.number("accepted_age_s")?,
+            dedupe_window_s: form.number("dedupe_window_s")?,
+            retention_days: form.number("retention_days")?,
+            models: form.texts("models")?,
+            events: form.texts("events")?,
+            properties: form.texts("properties")?,
+        })
+    }
+}
+
 fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
     let refuse = |why: String| Misconfigured(format!("source `{name}`: {why}"));
     if !is_usable_name(name) {
@@ -123,12 +150,7 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
             "a name has 1 to {NAME_BYTES_MAX} lower-case letters, digits, `-` and `_`"
         )));
     }
-    // serde would take an array as well, its items in the order of the fields.
-    if Object::parse(value.get()).is_none() {
-        return Err(refuse("its settings are not a table".to_owned()));
-    }
-    let settings: Settings =
-        serde_json::from_str(value.get()).map_err(|error| refuse(error.to_string()))?;
+    let settings = Settings::read(value).map_err(refuse)?;
     let dialect = dialect::named(&settings.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::DIALECTS.iter().map(|d| d.name()).collect();
         refuse(format!(

@@ -62,9 +62,9 @@ fn requests_that_are_refused() {
         ("\u{feff}{}", "JSON object"),
         (r#"{"to":5}"#, "missing field `from`"),
         (r#"{"from":5}"#, "missing field `to`"),
-        (r#"{"from":"1","to":5}"#, "expected u64"),
-        (r#"{"from":-1,"to":5}"#, "expected u64"),
-        (r#"{"from":1.5,"to":5}"#, "expected u64"),
+        (r#"{"from":"1","to":5}"#, "`from` must be a whole number"),
+        (r#"{"from":-1,"to":5}"#, "`from` must be a whole number"),
+        (r#"{"from":1.5,"to":5}"#, "`from` must be a whole number"),
         (r#"{"from":0,"to":5}"#, "`from` must be"),
         (r#"{"from":6,"to":5}"#, "`to` must be"),
         (
@@ -81,7 +81,10 @@ fn requests_that_are_refused() {
             r#"{"from":1,"to":5,"events":["a*b"]}"#,
             "`events` has the name",
         ),
-        (r#"{"from":1,"to":5,"events":"a"}"#, "expected a sequence"),
+        (
+            r#"{"from":1,"to":5,"events":"a"}"#,
+            "`events` must be a list of texts",
+        ),
     ] {
         let why = detail(replay_request(body.as_bytes()).unwrap_err());
         assert!(why.contains(names), "{body}: {why}");

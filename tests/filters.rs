@@ -96,7 +96,7 @@ fn filters_that_can_not_be_meant_are_refused() {
             "`properties` has the name \"a*b\"",
         ),
         (r#""models":["a**"]"#, "`models` has the name \"a**\""),
-        (r#""models":"leases""#, "invalid type: string"),
+        (r#""models":"leases""#, "`models` must be a list of texts"),
         (r#""model":["leases"]"#, "unknown field `model`"),
     ] {
         let why = filter(settings).unwrap_err();

@@ -3,8 +3,11 @@
 
 mod common;
 
+use std::rc::Rc;
+
 use common::{Database, at, delivery};
 use leasewire::json::Object;
+use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Call, Ledger, Outcome, Reply};
 use leasewire::projection::Projection;
 use leasewire::sql::{Sql, Value};
@@ -260,6 +263,20 @@ fn calls_cross_as_they_are() {
         Call::Events { after: 0, limit: 5 },
         Call::Event { seq: 3 },
         Call::Data { seq: 3 },
+        Call::Replay(Request {
+            from: 1,
+            to: 9,
+            models: Some(vec!["a\"b".to_owned(), "*".to_owned()]),
+            events: None,
+        }),
+        Call::Redrive { from: 1, to: 9 },
+        Call::Sweep { listed_seq: 7 },
+        Call::Unlinked {
+            source: "propexo".to_owned(),
+            after: "\\".to_owned(),
+            limit: 5,
+            filter: Rc::default(),
+        },
     ];
     for call in calls {
         let bytes = call.encode();
@@ -272,6 +289,9 @@ fn calls_cross_as_they_are() {
         "{}\n",
         "{\"call\":\"nonsense\"}\n",
         "{\"call\":\"state\"}",
+        "{\"call\":\"event\"}\n",
+        "{\"call\":\"event\",\"seq\":-1}\n",
+        "{\"call\":\"confirm\",\"first\":1,\"last\":1,\"replay\":\"1\"}\n",
     ] {
         assert!(
             Call::decode(bytes.as_bytes().to_vec()).is_none(),

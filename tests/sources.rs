@@ -239,67 +239,63 @@ fn refusals_of_dialect_and_secret() {
 #[test]
 fn refusals_of_keys_and_types() {
     let table = [
-        (r#"{}"#, "missing field `dialect` at line 1 column 2"),
-        (
-            r#"{"dialect":"propexo"}"#,
-            "missing field `secret` at line 1 column 21",
-        ),
-        (
-            r#"{"secret":"S"}"#,
-            "missing field `dialect` at line 1 column 14",
-        ),
+        (r#"{}"#, "missing field `dialect`"),
+        (r#"{"dialect":"propexo"}"#, "missing field `secret`"),
+        (r#"{"secret":"S"}"#, "missing field `dialect`"),
         (
             r#"{"dialect":"propexo","secrets":"S"}"#,
-            "unknown field `secrets`, expected one of `dialect`, `secret`, `default_integration`, \
-             `accepted_age_s`, `dedupe_window_s`, `retention_days`, `models`, `events`, `properties` at line 1 column 30",
+            "unknown field `secrets`; there are KNOWN",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","Secret":"S"}"#,
-            "unknown field `Secret`, expected one of `dialect`, `secret`, `default_integration`, \
-             `accepted_age_s`, `dedupe_window_s`, `retention_days`, `models`, `events`, `properties` at line 1 column 42",
-        ),
-        (
-            r#"{"dialect":"propexo","secret":"S","secret":"T"}"#,
-            "duplicate field `secret` at line 1 column 42",
+            "unknown field `Secret`; there are KNOWN",
         ),
         (
             r#"{"dialect":"propexo","secret":["S"]}"#,
-            "invalid type: sequence, expected a string at line 1 column 30",
+            "`secret` must be a text",
         ),
         (
             r#"{"dialect":"propexo","secret":null}"#,
-            "invalid type: null, expected a string at line 1 column 34",
+            "missing field `secret`",
         ),
-        (
-            r#"{"dialect":7,"secret":"S"}"#,
-            "invalid type: integer `7`, expected a string at line 1 column 12",
-        ),
+        (r#"{"dialect":7,"secret":"S"}"#, "`dialect` must be a text"),
         (
             r#"{"dialect":"propexo","secret":"S","default_integration":1}"#,
-            "invalid type: integer `1`, expected a string at line 1 column 57",
+            "`default_integration` must be a text",
+        ),
+        (
+            r#"{"dialect":"propexo","secret":"S","models":"leases"}"#,
+            "`models` must be a list of texts",
+        ),
+        (
+            r#"{"dialect":"propexo","secret":"S","models":["leases",1]}"#,
+            "`models` must be a list of texts",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","retention_days":"30"}"#,
-            "invalid type: string \"30\", expected u64 at line 1 column 55",
+            "`retention_days` must be a whole number, not below 0",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","retention_days":30.0}"#,
-            "invalid type: floating point `30.0`, expected u64 at line 1 column 55",
+            "`retention_days` must be a whole number, not below 0",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","retention_days":true}"#,
-            "invalid type: boolean `true`, expected u64 at line 1 column 55",
+            "`retention_days` must be a whole number, not below 0",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","dedupe_window_s":-1}"#,
-            "invalid value: integer `-1`, expected u64 at line 1 column 54",
+            "`dedupe_window_s` must be a whole number, not below 0",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","dedupe_window_s":18446744073709551616}"#,
-            "invalid type: floating point `1.8446744073709552e+19`, expected u64 at line 1 column 72",
+            "`dedupe_window_s` must be a whole number, not below 0",
         ),
     ];
+    let known = "`dialect`, `secret`, `default_integration`, `accepted_age_s`, `dedupe_window_s`, \
+                 `retention_days`, `models`, `events`, `properties`";
     for (settings, expected) in table {
+        let expected = expected.replace("KNOWN", known);
         assert_eq!(
             refusal(settings),
             Some(format!("source `a`: {expected}")),

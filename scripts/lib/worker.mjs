@@ -61,6 +61,28 @@ export async function buildWorker() {
   });
 }
 
+// bindgen looks at each character of a string that goes into wasm, which for packs and large bodies
+// takes longer than all that is done with them. The platform's encoder is slow to call, and fast.
+const PASS_STRING = "function passStringToWasm0(arg, malloc, realloc) {";
+const PASS_LONG_STRING = `
+  if (arg.length > 128) {
+    let length = arg.length;
+    let ptr = malloc(length, 1) >>> 0;
+    const encode = (text, from) =>
+      cachedTextEncoder.encodeInto(text, getUint8ArrayMemory0().subarray(ptr + from, ptr + length));
+    let { read, written } = encode(arg, 0);
+    if (read < arg.length) {
+      const rest = arg.slice(read);
+      const most = written + 3 * rest.length;
+      ptr = realloc(ptr, length, most, 1) >>> 0;
+      length = most;
+      written += encode(rest, written).written;
+      ptr = realloc(ptr, length, written, 1) >>> 0;
+    }
+    WASM_VECTOR_LEN = written;
+    return ptr;
+  }`;
+
 async function bind(folder) {
   await run(bindgen(), [compiled, folder]);
   const file = join(folder, "index.js");
@@ -71,6 +93,7 @@ async function bind(folder) {
   // object of the dead instance, whose pointers mean nothing in the new one. So it must not:
   // entry.js does it, between requests, and until then every call into the dead instance throws.
   text = replaceOnce(text, "__wbg_reinit_scheduled = true;", "");
+  text = replaceOnce(text, PASS_STRING, `${PASS_STRING}\n${PASS_LONG_STRING}`);
   // Nothing here is disposed of, and without these a class that is never made can go.
   text = text.replace(/^if \(Symbol\.dispose\) .*$/gm, "");
   text = text.replaceAll(": new FinalizationRegistry(", ": /* @__PURE__ */ new FinalizationRegistry(");

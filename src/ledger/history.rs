@@ -295,9 +295,9 @@ impl<S: Sql> Ledger<S> {
             data: &data,
         }
         .to_json();
-        RawValue::from_string(json)
-            .map(Some)
-            .map_err(|_| SqlError("stored data is not JSON".to_owned()))
+        let broken = || SqlError("stored data is not JSON".to_owned());
+        let value = json::value(&json).ok_or_else(broken)?;
+        Ok(Some(value.to_owned()))
     }
 
     fn entries<'a>(&self, rows: &'a [Row]) -> Result<Vec<Entry<'a>>, SqlError> {

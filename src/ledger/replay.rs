@@ -8,7 +8,7 @@
 mod event;
 mod record;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::again::Stretch;
 use super::segments::FORWARDED;
@@ -26,7 +26,7 @@ const STEP_BYTES_MAX: u64 = 8_000_000;
 const STEP_S: u64 = 1;
 
 /// What to replay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The first event.
     pub from: u64,
@@ -212,14 +212,16 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let (models, events) = serde_json::from_str(row.text(3)?)
-            .map_err(|_| SqlError("a replay's filter is broken".to_owned()))?;
+        let filter = json::items(row.text(3)?).unwrap_or_default();
+        let [models, events] = filter.as_slice() else {
+            return Err(SqlError("a replay's filter is broken".to_owned()));
+        };
         Ok(Some(Job {
             number: row.number(0)?,
             from: row.number(1)?,
             to: row.number(2)?,
-            models,
-            events,
+            models: json::texts(models),
+            events: json::texts(events),
             next: row.number(4)?,
         }))
     }

@@ -5,7 +5,7 @@
 //! hold, which replace those of older generations. An event of an older
 //! generation than its record has nothing to add.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Data, Projection, Statement, Unreadable, integer, text};
 use crate::json;
@@ -57,6 +57,7 @@ struct Whole {
 impl Notices {
     /// Adds what the event `seq` says.
     pub fn add(&mut self, seq: u64, data: &Data) -> Result<(), Unreadable> {
+        let unreadable = || Unreadable("notices that are none".to_owned());
         let names = || (data.model.to_string(), data.record_id.to_string());
         let mut add = |seq, kind, at| {
             let (model, record_id) = names();
@@ -64,14 +65,16 @@ impl Notices {
             self.rows.push(row);
         };
         if let (Some(kinds), Some(times)) = (data.notices, data.notices_at) {
-            let (kinds, times): (Vec<String>, Vec<String>) = (read(kinds)?, read(times)?);
+            let (Some(kinds), Some(times)) = (json::texts(kinds), json::texts(times)) else {
+                return Err(unreadable());
+            };
             kinds
                 .into_iter()
                 .zip(times)
                 .for_each(|(kind, at)| add(seq, kind, at));
         }
         if let Some(noticed) = data.noticed {
-            let noticed: Noticed = read(noticed)?;
+            let noticed = Noticed::parse(noticed.get()).ok_or_else(unreadable)?;
             for (seq, kind, at) in noticed.notices {
                 add(seq, kind, at);
             }
@@ -95,10 +98,6 @@ impl Notices {
         }
         statements
     }
-}
-
-fn read<'a, T: Deserialize<'a>>(value: &'a json::Value) -> Result<T, Unreadable> {
-    serde_json::from_str(value.get()).map_err(|error| Unreadable(error.to_string()))
 }
 
 /// A notice that comes and goes.

@@ -5,14 +5,13 @@
 //! be known.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
 
+use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 
-use super::{Notices, Projection, Statement, Unreadable};
-use crate::json::{self, Value};
+use super::{Notices, Projection, Statement, Unreadable, generation};
+use crate::json::{self, Object, Value};
 use crate::time::Timestamp;
 
 /// Events of one integration, in order: a JSON array of CloudEvents.
@@ -25,28 +24,39 @@ pub struct Pack<'a> {
     events: Vec<Event<'a>>,
 }
 
-#[derive(Deserialize)]
 struct Event<'a> {
     id: Cow<'a, str>,
     source: Cow<'a, str>,
-    #[serde(borrow, default, rename = "type")]
     kind: Option<&'a Value>,
-    #[serde(borrow, default)]
     time: Option<&'a Value>,
-    #[serde(borrow, default)]
     dataref: Option<&'a Value>,
     /// The replay that wrote it; 0 if it was never replayed.
-    #[serde(default)]
     generation: u64,
-    #[serde(borrow, default)]
     data: Option<&'a Value>,
+}
+
+impl<'a> Event<'a> {
+    fn read(value: &'a Value) -> Option<Self> {
+        let fields = Object::parse(value.get())?;
+        Some(Self {
+            id: fields.text("id")?,
+            source: fields.text("source")?,
+            kind: fields.value("type"),
+            time: fields.value("time"),
+            dataref: fields.value("dataref"),
+            generation: generation(&fields)?,
+            data: fields.value("data"),
+        })
+    }
 }
 
 impl<'a> Pack<'a> {
     /// Reads a message. What it says of its events is read by [`Pack::part`].
     pub fn read(text: &'a str) -> Result<Self, Unreadable> {
-        let refuse = |error: serde_json::Error| Unreadable(error.to_string());
-        let events: Vec<Event> = serde_json::from_str(text).map_err(refuse)?;
+        let items = json::items(text);
+        let events = items.and_then(|items| items.into_iter().map(Event::read).collect());
+        let events: Vec<Event> =
+            events.ok_or_else(|| Unreadable("not a list of events".to_owned()))?;
         let Some(head) = events.first() else {
             return Err(Unreadable("an empty pack".to_owned()));
         };
@@ -111,8 +121,8 @@ impl<'a> Pack<'a> {
             first,
             last,
             replay: self.replay(part),
-            records: BTreeMap::new(),
-            missing: BTreeMap::new(),
+            records: IndexMap::new(),
+            missing: Vec::new(),
             synced_at: None,
             notices: Notices::default(),
         })
@@ -130,13 +140,13 @@ fn add(projection: &mut Projection, seq: u64, event: &Event) -> Result<(), Unrea
     let data = data.ok_or_else(|| Unreadable("an event without data".to_owned()))?;
     if kind.starts_with("leasewire.record.") {
         if event.dataref.is_some() {
-            projection.missing.insert(seq, time);
+            projection.missing.push((seq, time));
             return Ok(());
         }
         return projection.add_record(seq, data, time, false);
     }
     if kind.starts_with("leasewire.sync.") {
-        let fields = json::Object::parse(data).unwrap_or_default();
+        let fields = Object::parse(data).unwrap_or_default();
         if fields.flag("is_sync_finished") != Some(false) {
             let (first, last) = projection.synced_at.unwrap_or((time, time));
             projection.synced_at = Some((first.min(time), last.max(time)));

@@ -53,5 +53,5 @@ pub async fn test(
     // Boxed, since the front door leads here, too.
     let answer = Box::pin(edge::handle(&request, env, ctx, Origin::Test)).await;
     let answer = answer.map(|answer| answer.body);
-    report(&path, &headers, &body, &answer).ok_or(Problem::LedgerUnavailable)
+    Ok(report(&path, &headers, &body, &answer))
 }

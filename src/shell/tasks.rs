@@ -7,8 +7,7 @@
 //! settles continues the one task that waits for it, where it is.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -18,18 +17,18 @@ use super::{give, glue};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
+type Settled = Result<JsValue, JsValue>;
+
 #[derive(Default)]
 struct Tasks {
-    /// Those that wait, by number.
-    waiting: BTreeMap<u32, Task>,
-    last: u32,
-    /// The one that runs.
-    current: u32,
-    /// By promise: the task that waits for it, and what it settled to.
-    promises: BTreeMap<u32, (u32, Option<Settled>)>,
+    /// Those that wait, each for one promise, by its number. They are looked
+    /// through: an isolate has some hundreds of them at most.
+    waiting: Vec<(u32, Task)>,
+    /// The promise that the task just polled waits for.
+    awaited: Option<u32>,
+    /// What the promise settled to that the task to be polled waited for.
+    settled: Option<(u32, Settled)>,
 }
-
-type Settled = Result<JsValue, JsValue>;
 
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
@@ -38,11 +37,7 @@ thread_local! {
 /// Runs `task` as far as it goes, and the rest when what it waits for is
 /// there.
 pub fn start(task: impl Future<Output = ()> + 'static) {
-    let number = TASKS.with_borrow_mut(|tasks| {
-        tasks.last = tasks.last.wrapping_add(1);
-        tasks.last
-    });
-    proceed(number, Box::pin(task));
+    proceed(Box::pin(task));
 }
 
 /// The same, with the Worker kept up until the task ends. `ctx` is that of the
@@ -57,59 +52,44 @@ pub fn start_behind(ctx: &JsValue, task: impl Future<Output = ()> + 'static) {
     });
 }
 
-/// Waits until `promise` settles.
+/// Waits until `promise` settles. A task waits for one promise at a time.
 pub async fn wait(promise: &JsValue) -> Settled {
     // Numbered by the JavaScript, which outlives this instance of the wasm: a
     // promise that an earlier one waited for is not mistaken for another.
     let number = glue::when_settled(promise)?;
-    TASKS.with_borrow_mut(|tasks| {
-        let current = tasks.current;
-        tasks.promises.insert(number, (current, None))
-    });
-    Waiting(number).await
+    future::poll_fn(|_| {
+        TASKS.with_borrow_mut(|tasks| {
+            if let Some((_, settled)) = tasks.settled.take_if(|(of, _)| *of == number) {
+                return Poll::Ready(settled);
+            }
+            tasks.awaited = Some(number);
+            Poll::Pending
+        })
+    })
+    .await
 }
 
 /// Called when the promise `number` has settled.
 #[wasm_bindgen]
 pub fn settled(number: u32, fulfilled: bool, value: JsValue) {
     let task = TASKS.with_borrow_mut(|tasks| {
-        let (task, settled) = tasks.promises.get_mut(&number)?;
-        *settled = Some(if fulfilled { Ok(value) } else { Err(value) });
-        let task = *task;
-        Some((task, tasks.waiting.remove(&task)?))
+        let at = tasks.waiting.iter().position(|(of, _)| *of == number)?;
+        let settled = if fulfilled { Ok(value) } else { Err(value) };
+        tasks.settled = Some((number, settled));
+        Some(tasks.waiting.swap_remove(at).1)
     });
-    if let Some((number, task)) = task {
-        proceed(number, task);
+    if let Some(task) = task {
+        proceed(task);
     }
 }
 
-fn proceed(number: u32, mut task: Task) {
-    let before = TASKS.with_borrow_mut(|tasks| std::mem::replace(&mut tasks.current, number));
+fn proceed(mut task: Task) {
     let outcome = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    TASKS.with_borrow_mut(|tasks| {
-        tasks.current = before;
-        if outcome.is_pending() {
-            tasks.waiting.insert(number, task);
-        }
-    });
-}
-
-struct Waiting(u32);
-
-impl Future for Waiting {
-    type Output = Settled;
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context) -> Poll<Settled> {
-        let settled = TASKS.with_borrow_mut(|tasks| {
-            let (_, settled) = tasks.promises.get_mut(&self.0)?;
-            settled.take()
+    if outcome.is_pending() {
+        TASKS.with_borrow_mut(|tasks| {
+            if let Some(number) = tasks.awaited.take() {
+                tasks.waiting.push((number, task));
+            }
         });
-        settled.map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        TASKS.with_borrow_mut(|tasks| tasks.promises.remove(&self.0));
     }
 }
