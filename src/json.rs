@@ -8,67 +8,27 @@
 //! Where a name occurs twice, the last value counts and the first place is
 //! kept, which is what `JSON.parse` does in the senders' own language.
 
+mod depth;
+mod same;
+mod writer;
+
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use indexmap::IndexMap;
-use memchr::memchr2;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// How deep a body may nest. Parsers that read records later (SQLite's stops
-/// at 1,000, many at 128) must not fail on what was accepted here.
-pub const DEPTH_MAX: usize = 100;
+pub use depth::{DEPTH_MAX, too_deep};
+pub use same::same;
+pub use writer::Writer;
 
 /// Rows of D1 whose columns are all texts, from their JSON; `None` if it is
 /// anything else.
 pub fn rows(text: &str) -> Option<Vec<Vec<String>>> {
     items(text)?.into_iter().map(texts).collect()
-}
-
-/// An object being written, field by field. Names need no escapes.
-#[derive(Default)]
-pub struct Writer(String);
-
-impl Writer {
-    /// Adds `value`, JSON.
-    pub fn raw(mut self, name: &str, value: &str) -> Self {
-        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
-        for part in [before, name, "\":", value] {
-            self.0.push_str(part);
-        }
-        self
-    }
-
-    /// Adds an array of `items`, JSON each.
-    pub fn list(self, name: &str, items: &[impl Borrow<str>]) -> Self {
-        self.raw(name, &format!("[{}]", items.join(",")))
-    }
-
-    /// Adds whatever can be written.
-    pub fn json(self, name: &str, value: &impl Serialize) -> Self {
-        self.raw(name, &to_json(value))
-    }
-
-    /// Adds a string.
-    pub fn text(self, name: &str, value: &str) -> Self {
-        self.json(name, &value)
-    }
-
-    /// Adds a number.
-    pub fn number(self, name: &str, value: u64) -> Self {
-        self.raw(name, &value.to_string())
-    }
-
-    /// The object.
-    pub fn end(self) -> String {
-        if self.0.is_empty() {
-            return "{}".to_owned();
-        }
-        self.0 + "}"
-    }
 }
 
 /// A JSON value as the text it came in.
@@ -223,104 +183,6 @@ pub fn is_null(value: &Value) -> bool {
 /// `null`.
 pub fn null() -> &'static Value {
     Value::NULL
-}
-
-/// True if two values mean the same: the same text, or the same content under
-/// another order of names, other white space, escapes or number notation.
-pub fn same(a: &Value, b: &Value) -> bool {
-    let (a_text, b_text) = (a.get(), b.get());
-    if a_text == b_text {
-        return true;
-    }
-    match (a_text.as_bytes().first(), b_text.as_bytes().first()) {
-        (Some(b'{'), Some(b'{')) => same_fields(a_text, b_text),
-        (Some(b'['), Some(b'[')) => same_items(a_text, b_text),
-        (Some(b'"'), Some(b'"')) => text(a).is_some_and(|a| Some(a) == text(b)),
-        _ => same_number(a_text, b_text),
-    }
-}
-
-fn same_fields(a: &str, b: &str) -> bool {
-    let (Some(a), Some(b)) = (Object::parse(a), Object::parse(b)) else {
-        return false;
-    };
-    a.fields.len() == b.fields.len()
-        && a.iter()
-            .all(|(name, a)| b.value(name).is_some_and(|b| same(a, b)))
-}
-
-fn same_items(a: &str, b: &str) -> bool {
-    let (Some(a), Some(b)) = (items(a), items(b)) else {
-        return false;
-    };
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-}
-
-/// Numbers are compared digit by digit, since a double would make neighbours
-/// above 2^53 equal.
-fn same_number(a: &str, b: &str) -> bool {
-    decimal(a).is_some_and(|a| Some(a) == decimal(b))
-}
-
-/// Sign, digits without zeros around them, and power of ten: the same for
-/// every notation of a number.
-fn decimal(text: &str) -> Option<(bool, String, i64)> {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let unsigned = mantissa.trim_start_matches('-');
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let all = format!("{whole}{fraction}");
-    if !all.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let digits = all.trim_matches('0');
-    if digits.is_empty() {
-        return Some((false, String::new(), 0));
-    }
-    let zeros = all.len().checked_sub(all.trim_end_matches('0').len())?;
-    let exponent = exponent
-        .parse::<i64>()
-        .ok()?
-        .checked_sub(i64::try_from(fraction.len()).ok()?)?
-        .checked_add(i64::try_from(zeros).ok()?)?;
-    Some((mantissa.starts_with('-'), digits.to_owned(), exponent))
-}
-
-/// True if `text` nests objects and arrays deeper than [`DEPTH_MAX`].
-pub fn too_deep(text: &str) -> bool {
-    let opens = |byte: &u8| matches!(byte, b'{' | b'[');
-    // Most bodies don't have so many at all.
-    if text.bytes().filter(opens).count() <= DEPTH_MAX {
-        return false;
-    }
-    let (mut rest, mut depth) = (text.as_bytes(), 0_usize);
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        match byte {
-            b'"' => rest = behind_string(behind),
-            b'{' | b'[' => {
-                depth = depth.saturating_add(1);
-                if depth > DEPTH_MAX {
-                    return true;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
-}
-
-/// What stands behind the string whose first character is that of `rest`.
-fn behind_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr2(b'"', b'\\', rest) {
-        let (_, found) = rest.split_at_checked(at).unwrap_or_default();
-        match found {
-            [b'\\', _, behind @ ..] => rest = behind,
-            [_, behind @ ..] => return behind,
-            [] => break,
-        }
-    }
-    &[]
 }
 
 /// What a JSON text is, read one level deep.

@@ -1,0 +1,165 @@
+//! What an intake writes: one statement, or one transaction.
+
+use std::borrow::Cow;
+
+use super::{Outcome, Taken};
+use crate::delivery::Delivery;
+use crate::event::{Kind, Subject, Unclear};
+use crate::filter::Ignored;
+use crate::ledger::fold::Known;
+use crate::ledger::recent::Recent;
+use crate::ledger::segments::Segments;
+use crate::ledger::{Ledger, SCHEMA};
+use crate::sql::{Param, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// Largest row, in bytes. The platform takes 2 MB; the rest is for the
+/// columns beside the large ones.
+pub(in crate::ledger) const ROW_BYTES_MAX: usize = 1_900_000;
+
+/// A row of the log, before it has a number.
+#[derive(Default)]
+pub(super) struct Entry<'a> {
+    pub name: Option<&'a str>,
+    pub kind: Option<Kind>,
+    pub occurred_at: Option<Timestamp>,
+    pub quarantine: Option<Unclear>,
+    pub ignored: Option<Ignored>,
+    pub data: Option<String>,
+    pub subject: Option<&'a Subject<'a>>,
+    pub prev_seq: Option<u64>,
+    /// What becomes of the record that it is about.
+    pub record: Option<(&'a Known, Recent)>,
+    /// The record's generation.
+    pub generation: u64,
+    /// A property that isn't linked.
+    pub unlinked: Option<Cow<'a, str>>,
+    /// Only the index knows a repetition of it.
+    pub by_key: bool,
+    /// When a synchronisation ended, if that is what it reports.
+    pub synced_at: Option<Timestamp>,
+}
+
+impl<S: Sql> Ledger<S> {
+    /// Writes the next event, and what it brings about.
+    pub(super) fn keep(
+        &self,
+        delivery: &Delivery,
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Result<Taken, SqlError> {
+        let data = entry.data.as_deref();
+        let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
+        let large = data.filter(|_| bytes > ROW_BYTES_MAX);
+        let first_ignored = entry.ignored.is_some() && !self.mark.uses_index;
+        let is_one_statement =
+            self.name.is_some() && large.is_none() && entry.synced_at.is_none() && !first_ignored;
+        if is_one_statement {
+            self.insert(delivery, entry, data, now)?;
+        } else {
+            self.sql.transaction(|| {
+                if self.name.is_none() {
+                    self.create(delivery, now)?;
+                }
+                if let Some(at) = entry.synced_at {
+                    self.keep_synced(at)?;
+                }
+                if first_ignored {
+                    self.sql.execute("UPDATE ledger SET uses_index = 1", &[])?;
+                }
+                if let Some(large) = large {
+                    self.sql.execute(
+                        "INSERT INTO large (seq, data) VALUES (?1, ?2)",
+                        &[self.next_seq().into(), Param::Text(large)],
+                    )?;
+                }
+                self.insert(delivery, entry, data.filter(|_| large.is_none()), now)
+            })?;
+        }
+        Ok(Taken {
+            outcome: match (entry.quarantine, entry.ignored) {
+                (Some(unclear), _) => Outcome::Quarantined(unclear),
+                (_, Some(ignored)) => Outcome::Ignored(ignored),
+                _ => Outcome::Accepted,
+            },
+            seq: self.next_seq(),
+        })
+    }
+
+    /// Makes the tables.
+    fn create(&self, delivery: &Delivery, now: Timestamp) -> Result<(), SqlError> {
+        let segments = Segments::new(now);
+        self.sql.execute(SCHEMA, &[])?;
+        for segment in segments.iter() {
+            self.sql.execute(&segment.schema(), &[])?;
+        }
+        self.begin(segments.present())?;
+        self.sql.execute(
+            "INSERT INTO ledger (id, source, integration) VALUES (1, ?1, ?2)",
+            &[
+                Param::Text(&delivery.source),
+                Param::Text(&delivery.integration),
+            ],
+        )
+    }
+
+    pub(in crate::ledger) fn keep_synced(&self, at: Timestamp) -> Result<(), SqlError> {
+        self.sql.execute(
+            "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
+                               last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
+            &[at.us().into()],
+        )
+    }
+
+    fn insert(
+        &self,
+        delivery: &Delivery,
+        entry: &Entry,
+        data: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        let record = entry.record.as_ref().map(|(record, _)| record);
+        let recent = entry.record.as_ref().map(|(_, recent)| recent.to_bytes());
+        let occupancy = record.map(|record| record.timeline.to_bytes());
+        let occupancy = occupancy.filter(|bytes| !bytes.is_empty());
+        let subject = entry.subject;
+        self.sql.execute(
+            "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
+                                 record_id, name, kind, occurred_at, quarantine, ignored, data,
+                                 body, version, fields, partial, drift, version_at, version_key,
+                                 generation, recent, occupancy, unlinked)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+            &[
+                self.next_seq().into(),
+                Param::Blob(&delivery.key.0),
+                entry.by_key.into(),
+                entry.prev_seq.into(),
+                self.received_at(now).us().into(),
+                self.mark.confirmed_seq.into(),
+                subject.map(|subject| subject.model.as_str()).into(),
+                subject.map(|subject| subject.record_id.as_ref()).into(),
+                entry.name.into(),
+                entry.kind.map(Kind::name).into(),
+                entry.occurred_at.map(Timestamp::us).into(),
+                entry.quarantine.map(Unclear::label).into(),
+                entry.ignored.map(Ignored::label).into(),
+                data.into(),
+                Param::Blob(&delivery.body),
+                record.map(|record| record.version).into(),
+                record.map(|record| record.fields.as_str()).into(),
+                record.map(|record| record.partial).into(),
+                record.map(|record| record.drift).into(),
+                record
+                    .and_then(|record| record.occurred_at)
+                    .map(Timestamp::us)
+                    .into(),
+                record.map(|record| record.key.0.as_slice()).into(),
+                entry.generation.into(),
+                recent.as_deref().into(),
+                occupancy.as_deref().into(),
+                entry.unlinked.as_deref().into(),
+            ],
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! What an intake remembers: the record, and whether a delivery was there
+//! before.
+
+use super::window_start;
+use crate::delivery::Delivery;
+use crate::event::Subject;
+use crate::ledger::Ledger;
+use crate::ledger::fold::Known;
+use crate::ledger::recent::Recent;
+use crate::occupancy::Timeline;
+use crate::signature::DedupeKey;
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// What the ledger knows of a record.
+pub(in crate::ledger) struct Memory {
+    pub known: Known,
+    pub last_seq: u64,
+    pub recent: Recent,
+    pub generation: u64,
+}
+
+impl<S: Sql> Ledger<S> {
+    pub(super) fn recall(&self, subject: &Subject) -> Result<Option<Memory>, SqlError> {
+        self.recall_named(subject.names())
+    }
+
+    /// What is known of the record of a model and id.
+    pub(in crate::ledger) fn recall_named(
+        &self,
+        (model, record_id): (&str, &str),
+    ) -> Result<Option<Memory>, SqlError> {
+        if self.name.is_none() {
+            return Ok(None);
+        }
+        let rows = self.sql.query(
+            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
+                    generation, occupancy
+             FROM records WHERE model = ?1 AND record_id = ?2",
+            &[Param::Text(model), Param::Text(record_id)],
+        )?;
+        rows.first().map(memory).transpose()
+    }
+
+    /// The last event about the record that is the same delivery.
+    pub(super) fn repeated(
+        &self,
+        memory: Option<&Memory>,
+        delivery: &Delivery,
+        subject: &Subject,
+        since: Timestamp,
+    ) -> Result<Option<u64>, SqlError> {
+        let recent = memory.map(|memory| &memory.recent);
+        let listed = recent.and_then(|recent| recent.find(delivery.key, since));
+        let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
+        if !is_elsewhere && !self.mark.uses_index {
+            return Ok(listed);
+        }
+        let indexed = self.indexed(&delivery.key.0, Some(subject.names()), since)?;
+        Ok(listed.max(indexed))
+    }
+
+    pub(super) fn repeated_without_record(
+        &self,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<Option<u64>, SqlError> {
+        self.indexed(&delivery.key.0, None, window_start(delivery, now))
+    }
+}
+
+fn memory(row: &Row) -> Result<Memory, SqlError> {
+    let key = row.blob(5)?.try_into();
+    Ok(Memory {
+        known: Known {
+            version: row.number(0)?,
+            fields: row.text(1)?.to_owned(),
+            partial: row.flag(2)?,
+            drift: row.flag(3)?,
+            occurred_at: row.maybe_integer(4)?.map(Timestamp::from_us),
+            key: DedupeKey(key.map_err(|_| SqlError("a key has another length".to_owned()))?),
+            timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
+        },
+        last_seq: row.number(6)?,
+        recent: Recent::parse(row.blob(7)?)?,
+        generation: row.number(8)?,
+    })
+}
