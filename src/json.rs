@@ -16,6 +16,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -37,8 +38,15 @@ pub type Value = RawValue;
 /// An object's fields in the order of their first occurrence.
 #[derive(Debug, Clone, Default)]
 pub struct Object<'a> {
-    fields: IndexMap<Name<'a>, &'a Value>,
+    fields: Map<Name<'a>, &'a Value>,
 }
+
+/// A map in the order of insertion. Those whose names these are have been let
+/// in by signature, so none has to be kept from making them collide.
+pub type Map<K, V> = IndexMap<K, V, RandomState>;
+
+/// Room for the fields that most objects have.
+const USUAL_FIELDS: usize = 14;
 
 impl<'a> Object<'a> {
     /// Reads one object; `None` if `text` is anything else.
@@ -219,7 +227,7 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape<'de>, A::Error> {
-        let mut fields = IndexMap::new();
+        let mut fields = Map::with_capacity_and_hasher(USUAL_FIELDS, RandomState::default());
         while let Some((name, value)) = map.next_entry::<Name, &Value>()? {
             fields.insert(name, value);
         }

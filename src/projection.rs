@@ -13,11 +13,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
-use indexmap::IndexMap;
 use notices::Notices;
 pub use pack::Pack;
 
-use crate::json::{self, Object};
+use crate::json::{self, Map, Object};
 use crate::ledger::{Announcement, Report};
 use crate::sql::Value;
 use crate::time::Timestamp;
@@ -114,7 +113,7 @@ pub struct Projection {
     /// The oldest replay among its events; 0 if one was never replayed.
     pub replay: u64,
     /// The newest version of each record in the pack.
-    records: IndexMap<(String, String), Row>,
+    records: Map<(String, String), Row>,
     /// Events that travel without their record, with their time: the ledger
     /// has it.
     missing: Vec<(u64, Timestamp)>,

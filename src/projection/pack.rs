@@ -7,11 +7,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
 
 use super::{Notices, Projection, Statement, Unreadable, generation};
-use crate::json::{self, Object, Value};
+use crate::json::{self, Map, Object, Value};
 use crate::time::Timestamp;
 
 /// Events of one integration, in order: a JSON array of CloudEvents.
@@ -121,7 +120,7 @@ impl<'a> Pack<'a> {
             first,
             last,
             replay: self.replay(part),
-            records: IndexMap::new(),
+            records: Map::default(),
             missing: Vec::new(),
             synced_at: None,
             notices: Notices::default(),
