@@ -41,8 +41,8 @@ pub struct Object<'a> {
     fields: Map<Name<'a>, &'a Value>,
 }
 
-/// A map in the order of insertion. Those whose names these are have been let
-/// in by signature, so none has to be kept from making them collide.
+/// A map in the order of insertion. Its hash is a fast one: names come from
+/// authentic bodies, so nobody else can choose some that collide.
 pub type Map<K, V> = IndexMap<K, V, RandomState>;
 
 /// Room for the fields that most objects have.
