@@ -1,8 +1,6 @@
 //! Bytes as text. By hand, because a library for every base there is takes
 //! more room in the Worker than anything else.
 
-use std::fmt::Write;
-
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Base64 with padding (RFC 4648, section 4).
@@ -22,11 +20,12 @@ pub fn base64(bytes: &[u8]) -> String {
 
 /// Hexadecimal digits in lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to memory doesn't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [byte.wrapping_shr(4), byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 /// The bytes of twice as many hexadecimal digits, in either case.

@@ -129,12 +129,8 @@ pub fn notices_page(rows: &str, limit: u64) -> Option<String> {
 
 /// The answer for one record, from D1's rows as JSON.
 pub fn record(rows: &str) -> Option<Result<String, Problem>> {
-    let item = json::rows(rows)?
-        .into_iter()
-        .next()
-        .map(|row| row.into_iter().next());
-    match item {
-        Some(record) => Some(Ok(record?)),
+    match json::rows(rows)?.into_iter().next() {
+        Some(row) => Some(Ok(row.into_iter().next()?)),
         None => Some(Err(Problem::Unknown("record"))),
     }
 }

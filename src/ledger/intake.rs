@@ -6,6 +6,10 @@
 mod keep;
 mod recall;
 
+use keep::Entry;
+pub(super) use keep::ROW_BYTES_MAX;
+pub(super) use recall::Memory;
+
 use super::effects::WAKE_S;
 use super::fold::{Incoming, can_repeat, fold};
 use super::segments::Segments;
@@ -18,9 +22,6 @@ use crate::json::Object;
 use crate::record::{RecordData, notice_data};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
-use keep::Entry;
-pub(super) use keep::ROW_BYTES_MAX;
-pub(super) use recall::Memory;
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

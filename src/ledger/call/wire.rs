@@ -66,8 +66,8 @@ impl Call {
             Self::Replay(request) => call("replay")
                 .number("from", request.from)
                 .number("to", request.to)
-                .raw("models", &json::to_json(&request.models))
-                .raw("events", &json::to_json(&request.events)),
+                .json("models", &request.models)
+                .json("events", &request.events),
             Self::Redrive { from, to } => call("redrive").number("from", *from).number("to", *to),
             Self::Sweep { listed_seq } => call("sweep").number("listed_seq", *listed_seq),
             Self::Unlinked {
