@@ -3,21 +3,22 @@
 //   --only a,b     some measures: see lib/measures.mjs
 //   --rounds n     more rounds, narrower ratios
 //   --backlog n    events of the backlog that is drained
+//   --against dir  beside another build of Leasewire, too: a folder as `npm run build` makes build/
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
 import { Generator } from "./lib/generator.mjs";
-import { MEASURES } from "./lib/measures.mjs";
+import { MEASURES, warm } from "./lib/measures.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { plot } from "./lib/plot.mjs";
 import { clear, Progress } from "./lib/progress.mjs";
 import { summary, table } from "./lib/report.mjs";
-import { start, stateRoot, SUBJECTS, wasmSize } from "./lib/subjects.mjs";
+import { build, start, stateRoot, SUBJECTS, wasmSize } from "./lib/subjects.mjs";
 
-const QUICK = { measures: ["accepted", "duplicates", "401"], rounds: 3, ms: 3_000, warm_ms: 2_000, backlog: 5_000 };
-const FULL = { measures: Object.keys(MEASURES), rounds: 5, ms: 5_000, warm_ms: 4_000, backlog: 50_000 };
+const QUICK = { measures: ["401", "accepted", "duplicates"], rounds: 1, warm_ms: 4_000, backlog: 5_000 };
+const FULL = { measures: Object.keys(MEASURES), rounds: 3, warm_ms: 5_000, backlog: 50_000 };
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     rounds: { type: "string" },
     backlog: { type: "string" },
+    against: { type: "string" },
     "no-build": { type: "boolean" },
   },
 });
@@ -37,64 +39,81 @@ if (unknown.length) {
   console.error(`There is no measure "${unknown[0]}". There are ${Object.keys(MEASURES).join(", ")}.`);
   process.exit(1);
 }
+if (values.against) SUBJECTS.other = build("the other build", values.against);
 
-/** By case, by subject: one entry a round. */
+/** By case, by subject: one entry a slice. */
 const cases = {};
 const starts = {};
 /** Half an hour of measuring is not thrown away for what one measure met with. */
 const failures = [];
 
-/** What is to be done, in order: each subject in each round is a visit with some measures. */
-const names = Object.keys(SUBJECTS);
-const visits = Array.from({ length: plan.rounds }, (_item, round) =>
-  // Each round begins with another subject, so that none always has the same neighbours.
-  names.map((_name, at) => {
-    const name = names[(at + round) % names.length];
-    const measures = plan.measures.filter((measure) => {
-      const { subjects, rounds = Infinity } = MEASURES[measure];
-      return subjects.includes(name) && round < rounds;
-    });
-    return { round, name, measures };
-  }),
-).flat().filter(({ measures }) => measures.length);
+const titles = new Map(Object.entries(SUBJECTS).map(([name, { title }]) => [name, title]));
+const takesPart = (kind) => MEASURES[kind].subjects.filter((name) => titles.has(name));
+/** The subjects in turn, each time another one first, so that none always has the same neighbour. */
+const inTurn = (names, turn) => names.map((_name, at) => names[(at + turn) % names.length]);
 
 const WARMING = "starting";
-const progress = new Progress(
-  visits.flatMap(({ name, measures }) =>
-    [WARMING, ...measures].map((kind) => ({ kind: `${name} ${kind}`, seconds: MEASURES[kind]?.seconds ?? plan.warm_ms / 1000 + 2 })),
-  ),
-);
+const shared = plan.measures.filter((kind) => !MEASURES[kind].apart);
+const apart = plan.measures.filter((kind) => MEASURES[kind].apart);
+const runners = [...titles.keys()].filter((name) => shared.some((kind) => takesPart(kind).includes(name)));
 
-async function visit({ round, name, measures }) {
-  const generator = new Generator();
-  const says = (what) => progress.next(`round ${round + 1} of ${plan.rounds}, ${SUBJECTS[name].title}: ${what}`);
-  let last = 0;
-  const run = { name, generator, ms: plan.ms, backlog: plan.backlog, at: () => (last += 1) };
-  const measure = async (kind, more) => {
-    says(kind);
-    try {
-      for (const [one, result] of Object.entries(await MEASURES[kind].run({ ...run, ...more }))) {
-        ((cases[one] ??= {})[name] ??= []).push({ round, ...result });
+/** What a round consists of, for the progress: as `measure` walks through it. */
+const round = [
+  ...runners.map(() => ({ kind: WARMING, seconds: plan.warm_ms / 1000 + 2 })),
+  ...[...shared, ...apart].flatMap((kind) => {
+    const { slices, seconds, cases } = MEASURES[kind];
+    return Array.from({ length: slices * cases.length * takesPart(kind).length }, () => ({ kind, seconds }));
+  }),
+];
+const progress = new Progress(Array.from({ length: plan.rounds }, () => round).flat());
+
+/** Numbers of requests: a subject has each once. */
+let last = 0;
+
+/** One measure in one round, on its subjects: those that run, or, for one apart, just their names. */
+async function measure(kind, { round, generator, subjects }) {
+  const { before, cases: all, slices, ms } = MEASURES[kind];
+  const names = takesPart(kind);
+  const run = { generator, ms, backlog: plan.backlog, at: () => (last += 1) };
+  const prepared = {};
+  const runOf = (name) => ({ ...run, name, subject: subjects[name], prepared: prepared[name] });
+  for (const name of names) prepared[name] = await before?.(runOf(name));
+  for (const one of all) {
+    for (let slice = 0; slice < slices; slice++) {
+      for (const name of inTurn(names, slice + round)) {
+        progress.next(`round ${round + 1} of ${plan.rounds}: ${one.name}, ${titles.get(name)}`);
+        const result = await one.run(runOf(name));
+        ((cases[one.name] ??= {})[name] ??= []).push({ round, slice, ...result });
       }
-    } catch (error) {
-      failures.push(`round ${round + 1}, ${SUBJECTS[name].title}, ${kind}: ${error.message}`);
     }
-  };
+  }
+}
+
+async function tryTo(kind, run) {
   try {
-    says(WARMING);
-    const subject = await start(name);
-    try {
+    await measure(kind, run);
+  } catch (error) {
+    failures.push(`round ${run.round + 1}, ${kind}: ${error.message}`);
+  }
+}
+
+async function visit(round) {
+  const generator = new Generator();
+  const subjects = {};
+  try {
+    for (const name of inTurn(runners, round)) {
+      progress.next(`round ${round + 1} of ${plan.rounds}: ${WARMING} ${titles.get(name)}`);
+      const subject = (subjects[name] = await start(name));
       (starts[name] ??= []).push(await firstAnswer(subject));
       // The wasm and the JavaScript both start slow: compilers get better while they run.
-      await MEASURES.accepted.run({ ...run, subject, ms: plan.warm_ms });
-      for (const kind of measures) if (!MEASURES[kind].apart) await measure(kind, { subject });
-    } finally {
-      await subject.stop();
+      await warm(subject, { generator, ms: plan.warm_ms, at: () => (last += 1) });
     }
-    for (const kind of measures) if (MEASURES[kind].apart) await measure(kind);
+    for (const kind of shared) await tryTo(kind, { round, generator, subjects });
   } finally {
-    generator.stop();
+    for (const subject of Object.values(subjects)) await subject.stop();
   }
+  for (const kind of apart) await tryTo(kind, { round, generator, subjects: {} });
+  generator.stop();
 }
 
 /** From the start of workerd, which Miniflare's own preparations precede, to the first answer. */
@@ -106,7 +125,7 @@ async function firstAnswer({ port, ready_ms }) {
 }
 
 const since = Date.now();
-for (const one of visits) await visit(one);
+for (let round = 0; round < plan.rounds; round++) await visit(round);
 clear();
 
 const version = (name) => JSON.parse(readFileSync(inRoot("node_modules", name, "package.json"), "utf8")).version;

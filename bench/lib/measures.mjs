@@ -1,9 +1,15 @@
-// What is measured. Each measure gives numbers by the name of its case, for each of its `subjects`,
-// in the first `rounds` rounds or all of them. One that is `apart` starts its subject itself.
-// `seconds` is about what it takes, to tell how long all will take.
+// What is measured: for each measure its cases, and the subjects that they are run on. A case gives
+// numbers for one subject and one slice of time; the subjects take turns, slice by slice, so that
+// what the machine does meanwhile meets all of them.
+//
+// `slices` is how many a round has, and `ms` how long load lasts in one. They are short: the machine may
+// be half as fast from one second to the next, and what is compared has to be close together. `seconds`
+// is about what one takes with all that belongs to it, to tell how long all will take.
+// A measure's `before` prepares a subject for its cases. One that is `apart` starts its subject
+// itself.
 
 import { arrivals } from "./arrival.mjs";
-import { drain } from "./backlog.mjs";
+import { drain, filled } from "./backlog.mjs";
 import { cpuOf, quiet } from "./generator.mjs";
 import { many } from "./numbers.mjs";
 import { start } from "./subjects.mjs";
@@ -13,8 +19,8 @@ const INTEGRATIONS = 16;
 
 const accepted = { status: 200, outcome: '"accepted"' };
 
-/** Requests no other case of the same run has sent. A case never sends this many. */
-const CASE = 1_000_000;
+/** Requests no other slice of the same run has sent. A slice never sends this many. */
+const SLICE = 100_000;
 
 /** So many that none runs out before the time is up. */
 const enough = (ms, per_s) => Math.ceil((ms / 1000) * per_s);
@@ -24,119 +30,149 @@ const PER_S_MAX = { small: 12_000, medium: 9_000, large: 3_000 };
 
 export const MATRIX = { connections: [1, 32, 256], integrations: [1, 16, 256] };
 export const cell = (connections, integrations) => `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;
-/** Shorter than a case of its own: the matrix has nine, and a second of large bodies takes a lot of memory. */
-const SHORT = 0.5;
+
+const REFUSED = { again: true, wrong: true, status: 401 };
 
 const LONE = { count: 20, count_at_once: 200 };
+/** Repeated requests that are sent in turn. */
+const REPEATED = 2_000;
 
 async function load({ subject, generator, ms, at }, name, job) {
-  await quiet(subject);
   const size = job.size ?? "small";
   const result = await generator.run(subject, {
     connections: CONNECTIONS,
     integrations: INTEGRATIONS,
-    from: at() * CASE,
+    from: at() * SLICE,
     ms,
-    distinct: job.again ? 2_000 : enough(ms, PER_S_MAX[size]),
+    distinct: job.again ? REPEATED : enough(ms, PER_S_MAX[size]),
     ...job,
   });
   if (result.ran_out) throw new Error(`${subject.title}, ${name}: too few requests were made`);
-  return { [name]: result };
+  return result;
 }
 
 /** What a webhook costs until nothing is left to do for it: packs, the queue, D1. */
 async function loadToTheEnd(run, name, job) {
-  await quiet(run.subject);
   const before = cpuOf(run.subject.pid);
-  const { [name]: result } = await load(run, name, job);
+  const result = await load(run, name, job);
   await quiet(run.subject);
-  return { [name]: { ...result, whole_cpu_us_each: ((cpuOf(run.subject.pid) - before) / result.done) * 1000 } };
+  return { ...result, whole_cpu_us_each: ((cpuOf(run.subject.pid) - before) / result.done) * 1000 };
+}
+
+const acceptedCase = (name, job) => ({
+  name,
+  run: (run) => loadToTheEnd(run, name, { ...accepted, ...job }),
+});
+
+/** A number of events, however long they take. */
+const few = (run, job) => run.generator.run(run.subject, { ...accepted, connections: CONNECTIONS, from: run.at() * SLICE, ...job });
+
+/** Loads a subject that has just started. */
+export async function warm(subject, run) {
+  await load({ ...run, subject }, "warm-up", accepted);
+  await quiet(subject);
 }
 
 export const MEASURES = {
+  401: {
+    subjects: ["ours", "other", "twin"],
+    slices: 24,
+    ms: 500,
+    seconds: 1,
+    before: (run) => load(run, "401s", REFUSED),
+    cases: [{ name: "401s", run: (run) => load(run, "401s", REFUSED) }],
+  },
   accepted: {
-    subjects: ["ours", "twin", "insert", "answer"],
-    seconds: 8,
-    run: (run) => loadToTheEnd(run, "accepted", accepted),
+    subjects: ["ours", "other", "twin", "insert", "answer"],
+    slices: 10,
+    ms: 1_000,
+    seconds: 3,
+    cases: [acceptedCase("accepted", {})],
   },
   duplicates: {
-    subjects: ["ours", "twin"],
-    seconds: 10,
-    async run(run) {
-      const job = { from: run.at() * CASE, distinct: 2_000 };
-      await load({ ...run, ms: 60_000 }, "", { ...accepted, ...job }).catch(() => {});
-      return load(run, "duplicates", { ...job, again: true, status: 200, outcome: '"duplicate"' });
+    subjects: ["ours", "other", "twin"],
+    slices: 16,
+    ms: 500,
+    seconds: 1,
+    /** Gives the number of the first of the events that are repeated. */
+    async before(run) {
+      const from = run.at() * SLICE;
+      await few(run, { from, distinct: REPEATED });
+      await quiet(run.subject);
+      return from;
     },
-  },
-  401: {
-    subjects: ["ours", "twin"],
-    seconds: 8,
-    async run(run) {
-      const job = { again: true, wrong: true, status: 401 };
-      await load({ ...run, ms: run.ms / 4 }, "", job);
-      return load(run, "401s", job);
-    },
+    cases: [
+      {
+        name: "duplicates",
+        run: (run) => load(run, "duplicates", { from: run.prepared, again: true, status: 200, outcome: '"duplicate"' }),
+      },
+    ],
   },
   sizes: {
-    subjects: ["ours", "twin", "insert"],
-    rounds: 3,
-    seconds: 20,
-    async run({ ms, ...run }) {
-      const all = {};
-      for (const size of ["medium", "large"]) {
-        Object.assign(all, await load({ ...run, ms: ms * SHORT }, `accepted, bodies of ${BYTES[size]}`, { ...accepted, size }));
-      }
-      return all;
-    },
+    subjects: ["ours", "other", "twin", "insert"],
+    slices: 4,
+    ms: 1_000,
+    seconds: 4,
+    cases: Object.entries(BYTES).map(([size, bytes]) => acceptedCase(`accepted, bodies of ${bytes}`, { size })),
   },
   matrix: {
-    subjects: ["ours", "twin", "insert"],
-    rounds: 3,
-    seconds: 45,
-    async run({ ms, ...run }) {
-      const all = {};
-      // The ledgers are made before, or the first case with so many would pay for it.
+    subjects: ["ours", "other", "twin", "insert"],
+    slices: 2,
+    ms: 1_000,
+    seconds: 3,
+    /** The ledgers are made before, or the first case with so many would pay for it. */
+    async before(run) {
       const integrations = Math.max(...MATRIX.integrations);
-      await run.generator.run(run.subject, {
-        ...accepted, integrations, connections: CONNECTIONS, from: run.at() * CASE, distinct: integrations,
-      });
-      for (const connections of MATRIX.connections) {
-        for (const integrations of MATRIX.integrations) {
-          const job = { ...accepted, connections, integrations };
-          Object.assign(all, await load({ ...run, ms: ms * SHORT }, cell(connections, integrations), job));
-        }
-      }
-      return all;
+      await few(run, { integrations, distinct: integrations });
+      await quiet(run.subject);
     },
+    cases: MATRIX.connections.flatMap((connections) =>
+      MATRIX.integrations.map((integrations) =>
+        acceptedCase(cell(connections, integrations), { connections, integrations }))),
   },
   arrival: {
-    subjects: ["ours", "twin"],
+    subjects: ["ours", "other", "twin"],
+    slices: 1,
     seconds: 26,
-    run: async ({ subject, generator, at }) => ({
-      "200 to the row in D1": await arrivals(subject, generator, { ...accepted, from: at() * CASE, count: LONE.count }),
-    }),
+    cases: [
+      {
+        name: "200 to the row in D1",
+        run: ({ subject, generator, at }) =>
+          arrivals(subject, generator, { ...accepted, from: at() * SLICE, count: LONE.count }),
+      },
+    ],
   },
   "arrival-at-once": {
-    subjects: ["ours", "twin"],
+    subjects: ["ours", "other", "twin"],
     apart: true,
+    slices: 1,
     seconds: 10,
-    async run({ name, generator, at }) {
-      const subject = await start(name, { consumer: { maxBatchTimeout: 0 } });
-      try {
-        const job = { ...accepted, from: at() * CASE, count: LONE.count_at_once };
-        return { "200 to the row in D1, batches not waited for": await arrivals(subject, generator, job) };
-      } finally {
-        await subject.stop();
-      }
-    },
+    cases: [
+      {
+        name: "200 to the row in D1, batches not waited for",
+        async run({ name, generator, at }) {
+          const subject = await start(name, { consumer: { maxBatchTimeout: 0 } });
+          try {
+            return await arrivals(subject, generator, { ...accepted, from: at() * SLICE, count: LONE.count_at_once });
+          } finally {
+            await subject.stop();
+          }
+        },
+      },
+    ],
   },
   backlog: {
-    subjects: ["ours", "twin"],
+    subjects: ["ours", "other", "twin"],
     apart: true,
-    rounds: 3,
-    seconds: 60,
-    run: async ({ name, generator, backlog }) => ({
-      backlog: await drain(name, generator, { ...accepted, events: backlog }),
-    }),
+    slices: 4,
+    seconds: 8,
+    before: ({ name, generator, backlog }) => filled(name, generator, { ...accepted, events: backlog }),
+    cases: [
+      {
+        name: "backlog",
+        run: ({ name, generator, backlog, prepared }) =>
+          drain(name, generator, prepared, { ...accepted, events: backlog }),
+      },
+    ],
   },
 };

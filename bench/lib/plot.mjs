@@ -38,7 +38,7 @@ function panel(name, metric, title, unit, { cases, summary }) {
       label: SUBJECTS[subject].title,
       style: subject,
       value,
-      dots: subjects[subject].map((round) => round[metric]),
+      dots: subjects[subject].map((slice) => slice[metric]),
       note: `${short(value)}${ratio ? ` · ours ${ratio.median.toFixed(2)}×` : ""}`,
     };
   });
@@ -86,7 +86,7 @@ export function plot(results) {
   const { at, machine, plan, versions } = results;
   drawing.text(LEFT, 34, "Leasewire beside its JavaScript twin", "title");
   drawing.text(LEFT, 54, `One workerd ${versions.workerd}, ${machine.cores} cores of ${machine.processor}, ${at.slice(0, 10)}. ` +
-    `Bars are medians of up to ${plan.rounds} rounds, dots are rounds.`, "faint");
+    `Bars are medians, dots are slices of time in ${many(plan.rounds, "round")}.`, "faint");
   let y = 92;
   const panels = [...PANELS.map((one) => panel(...one, results)), starting(results)].filter(Boolean);
   for (let at = 0; at < panels.length; at += 2) {

@@ -4,13 +4,14 @@ import { cell, MATRIX } from "./measures.mjs";
 import { many, median, quantile, short } from "./numbers.mjs";
 import { SUBJECTS } from "./subjects.mjs";
 
-/** `a` over `b` in each round that has both: subjects of one round had the same machine. */
+/** `a` over `b` in each slice that has both: seconds apart, they had the same machine. */
 function ratio(a, b, metric) {
   const both = a.flatMap((one) => {
-    const other = b.find(({ round }) => round === one.round);
+    const other = b.find(({ round, slice }) => round === one.round && slice === one.slice);
     return other ? [one[metric] / other[metric]] : [];
   });
-  return both.length ? { median: median(both), min: Math.min(...both), max: Math.max(...both) } : null;
+  if (!both.length) return null;
+  return { median: median(both), low: quantile(both, 0.25), high: quantile(both, 0.75) };
 }
 
 /** What there is to know of a case, and how it's called in a table. */
@@ -77,7 +78,7 @@ export function goals({ summary, wasm }) {
 
 export const verdict = (met) => (met === null ? "not measured" : met ? "met" : "MISSED");
 
-export const spread = ({ median, min, max }) => `${median.toFixed(2)}× (${min.toFixed(2)}–${max.toFixed(2)})`;
+export const spread = ({ median, low, high }) => `${median.toFixed(2)}× (${low.toFixed(2)}–${high.toFixed(2)})`;
 
 export function grid(rows) {
   const widths = rows[0].map((_cell, at) => Math.max(...rows.map((row) => row[at].length)));
@@ -94,7 +95,7 @@ export function table(results) {
     ...["twin", "insert"].map((subject) => matrixTable(results.summary, subject)),
     grid([["start to first answer", "ms"], ...Object.entries(results.starts).map(([subject, values]) =>
       [`  ${SUBJECTS[subject].title}`, short(median(values))])]),
-    grid([["goal", "wanted", "measured (smallest–largest of the rounds)", ""], ...goals(results).map(
+    grid([["goal", "wanted", "measured (the middle half)", ""], ...goals(results).map(
       ({ title, wanted, measured, met }) => [`  ${title}`, wanted, measured ?? "–", verdict(met)])]),
     trust(results),
   ].filter(Boolean).join("\n\n");
@@ -133,8 +134,8 @@ function trust({ cases, machine, versions, state, plan, minutes }) {
   const loads = all.filter((one) => one.generator_cpu_ms !== undefined);
   const says = [
     `${machine.processor}, ${machine.cores} cores; workerd ${versions.workerd}; state ${state};`,
-    `${plan.rounds} rounds of ${plan.ms / 1000} s each, subjects in turn, ${minutes.toFixed(1)} minutes in all. Values are medians,`,
-    "ratios medians of the rounds' ratios, with the smallest and the largest.",
+    `${many(plan.rounds, "round")} of slices of time, subjects in turn, ${minutes.toFixed(1)} minutes in all. Values are`,
+    "medians, ratios medians of the slices' ratios, with what the middle half of them lies between.",
   ];
   if (loads.length) {
     const generator = median(loads.map((one) => (one.generator_cpu_ms / one.done) * 1000));

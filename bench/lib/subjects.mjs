@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
@@ -36,14 +36,18 @@ const twin = {
 
 const floor = (kind) => ({ modules: [esModule(inBench("floor.js"))], bindings: { FLOOR: kind } });
 
+/** Leasewire as it was built into `folder`. */
+export const build = (title, folder) => ({
+  title,
+  modulesRoot: folder,
+  modules: [
+    esModule(resolve(folder, "index.js")),
+    { type: "CompiledWasm", path: resolve(folder, "index_bg.wasm") },
+  ],
+});
+
 export const SUBJECTS = {
-  ours: {
-    title: "ours",
-    modules: [
-      esModule(inRoot("build", "index.js")),
-      { type: "CompiledWasm", path: inRoot("build", "index_bg.wasm") },
-    ],
-  },
+  ours: build("ours", inRoot("build")),
   twin: { title: "the twin", ...twin },
   insert: { title: "floor: insert", ...floor("insert") },
   answer: { title: "floor: answer", ...floor("answer") },

@@ -8,7 +8,7 @@ const STYLE = `
   .title { fill: #1f2328; font-size: 18px; font-weight: 600 } .head { fill: #1f2328; font-weight: 600 }
   .end { text-anchor: end } .middle { text-anchor: middle }
   .grid { stroke: #d8dee4; stroke-width: 1 } .dot { fill: #ffffff; stroke: #1f2328; stroke-width: 1 }
-  .ours { fill: #d9480f } .twin { fill: #1c7ed6 } .insert { fill: #868e96 } .answer { fill: #ced4da }
+  .ours { fill: #d9480f } .twin { fill: #1c7ed6 } .insert { fill: #868e96 } .answer { fill: #ced4da } .other { fill: #ffc078 }
   .met { fill: #2b8a3e; font-weight: 600 } .missed { fill: #c92a2a; font-weight: 600 }
   .better { fill: #d3f9d8 } .worse { fill: #ffe3e3 } .even { fill: #f1f3f5 }
   .line { fill: none; stroke-width: 2; stroke-linejoin: round }
@@ -16,7 +16,7 @@ const STYLE = `
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } .text, .title, .head { fill: #e6edf3 } .faint { fill: #9198a1 }
     .grid { stroke: #30363d } .dot { fill: #0d1117; stroke: #e6edf3 }
-    .ours { fill: #fd7e14 } .twin { fill: #4dabf7 } .insert { fill: #868e96 } .answer { fill: #495057 }
+    .ours { fill: #fd7e14 } .twin { fill: #4dabf7 } .insert { fill: #868e96 } .answer { fill: #495057 } .other { fill: #9c5a1c }
     .met { fill: #69db7c } .missed { fill: #ff8787 }
     .better { fill: #14351d } .worse { fill: #471d1d } .even { fill: #21262d }
     .one { stroke: #fd7e14 } .two { stroke: #4dabf7 } .three { stroke: #868e96 } .four { stroke: #69db7c }
