@@ -8,7 +8,35 @@
 //! Where a name occurs twice, the last value counts and the first place is
 //! kept, which is what `JSON.parse` does in the senders' own language.
 
+/// What a visitor makes of numbers, booleans and `null`. The trait's own
+/// answers are errors that tell what was found, and printing floating-point
+/// numbers is a tenth of the Worker.
+macro_rules! flat_values {
+    ($made:expr) => {
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok($made)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok($made)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok($made)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok($made)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok($made)
+        }
+    };
+}
+
 mod depth;
+mod pick;
 mod same;
 mod writer;
 
@@ -18,13 +46,14 @@ use std::hash::{Hash, Hasher};
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
+use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub use depth::{DEPTH_MAX, too_deep};
+pub use pick::{Picked, pick, pick_each};
 pub use same::same;
-pub use writer::Writer;
+pub use writer::{Writer, list, push_all, push_quoted, quoted, texts_or_null};
 
 /// Rows of D1 whose columns are all texts, from their JSON; `None` if it is
 /// anything else.
@@ -92,16 +121,12 @@ impl<'a> Object<'a> {
 
     /// The number under `name`, if it is whole, not negative and has 64 bits.
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.value(name)?.get().parse().ok()
+        self.value(name).and_then(number)
     }
 
     /// The boolean under `name`.
     pub fn flag(&self, name: &str) -> Option<bool> {
-        match self.value(name)?.get() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
+        self.value(name).and_then(flag)
     }
 
     /// The only field, where there is exactly one.
@@ -138,14 +163,17 @@ impl<'a> Object<'a> {
 
     /// The object as compact JSON, each value as it came.
     pub fn to_json(&self) -> String {
-        to_json(self)
+        let mut json = String::from("{");
+        for (name, value) in self.iter() {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            push_quoted(&mut json, name);
+            push_all(&mut json, &[":", value.get()]);
+        }
+        json.push('}');
+        json
     }
-}
-
-/// `value` as JSON text. Everything written here has string keys and writes
-/// to memory, so it can't fail; were it to, the result would be `null`.
-pub fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// The items of the array that `text` is, if it is one.
@@ -179,6 +207,20 @@ pub fn text(value: &Value) -> Option<Cow<'_, str>> {
     }
     match Shape::of(raw)? {
         Shape::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The number that `value` is, if it is whole, not negative and has 64 bits.
+pub fn number(value: &Value) -> Option<u64> {
+    value.get().parse().ok()
+}
+
+/// The boolean that `value` is, if it is one.
+pub fn flag(value: &Value) -> Option<bool> {
+    match value.get() {
+        "true" => Some(true),
+        "false" => Some(false),
         _ => None,
     }
 }
@@ -250,31 +292,7 @@ impl<'de> Visitor<'de> for Any {
         Ok(Shape::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Shape<'de>, E> {
-        Ok(Shape::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Shape<'de>, E> {
-        Ok(Shape::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Shape<'de>, E> {
-        Ok(Shape::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Shape<'de>, E> {
-        Ok(Shape::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Shape<'de>, E> {
-        Ok(Shape::Other)
-    }
-}
-
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
-    }
+    flat_values!(Shape::Other);
 }
 
 /// A field's name; borrowed from the text unless it holds escapes.

@@ -25,6 +25,7 @@ pub mod replay;
 mod report;
 mod retention;
 mod segments;
+mod unsent;
 
 use again::Again;
 pub use call::{Call, Reply, received_at, was_woken};
@@ -40,6 +41,7 @@ pub use recent::RECENT_MAX;
 pub use report::{Announcement, Numbers, Report};
 use segments::Segments;
 
+use crate::record::origin;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -63,6 +65,13 @@ pub struct Name {
     pub source: String,
     /// The integration.
     pub integration: String,
+}
+
+impl Name {
+    /// The `source` of its events.
+    fn origin(&self) -> String {
+        origin(&self.source, &self.integration)
+    }
 }
 
 /// How far things are. All of it can be read back from the tables; what is

@@ -111,7 +111,7 @@ impl Counts {
         let mut all = String::new();
         for (source, counts) in &self.0 {
             all.push_str(if all.is_empty() { "[[" } else { "],[" });
-            all.push_str(&json::to_json(source));
+            all.push_str(&json::quoted(source));
             for count in counts {
                 all.push(',');
                 all.push_str(&count.to_string());

@@ -13,9 +13,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
-use crate::json::{self, Object, Value};
+use crate::json::{self, Object, Value, Writer};
 use crate::signature::DedupeKey;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -270,20 +268,15 @@ pub fn members(turns: &[Turn]) -> String {
     if turns.is_empty() {
         return String::new();
     }
-    let notices: Vec<_> = turns.iter().map(|turn| turn.to.notice()).collect();
-    let times: Vec<_> = turns.iter().map(|turn| turn.at).collect();
-    [
-        r#","notices":"#,
-        &json::to_json(&notices),
-        r#","notices_at":"#,
-        &json::to_json(&times),
-    ]
-    .concat()
+    let notices = turns.iter().map(|turn| json::quoted(turn.to.notice()));
+    let times = turns.iter().map(|turn| json::quoted(&turn.at.to_string()));
+    let (notices, times) = (json::list(notices), json::list(times));
+    [r#","notices":"#, &notices, r#","notices_at":"#, &times].concat()
 }
 
 /// All notices of a unit that a replay has folded again: of its events from
 /// the first to the last one that is kept, those hold and no others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Noticed {
     /// The first event that is kept.
     pub from: u64,
@@ -332,6 +325,13 @@ impl Noticed {
 
     /// As a member of the forwarded data, JSON.
     pub fn member(&self) -> String {
-        [r#","noticed":"#, &json::to_json(self)].concat()
+        let notice = |(seq, kind, at): &(u64, String, String)| {
+            format!("[{seq},{},{}]", json::quoted(kind), json::quoted(at))
+        };
+        let noticed = Writer::default()
+            .number("from", self.from)
+            .number("to", self.to)
+            .raw("notices", &json::list(self.notices.iter().map(notice)));
+        [r#","noticed":"#, &noticed.end()].concat()
     }
 }

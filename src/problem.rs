@@ -3,9 +3,7 @@
 //! Bodies are problem documents (RFC 9457). They name no secret and repeat no
 //! payload; the label is also the outcome in the log.
 
-use serde::Serialize;
-
-use crate::json;
+use crate::json::Writer;
 
 /// How long a sender should wait before it tries again.
 pub const RETRY_AFTER_S: u32 = 30;
@@ -95,19 +93,13 @@ impl Problem {
 
     /// The problem document.
     pub fn to_json(&self) -> String {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            r#type: String,
-            title: &'a str,
-            status: u16,
-            detail: String,
-        }
-        json::to_json(&Document {
-            r#type: format!("urn:leasewire:problem:{}", self.label().replace('_', "-")),
-            title: self.title(),
-            status: self.status(),
-            detail: self.detail(),
-        })
+        let name = self.label().replace('_', "-");
+        Writer::default()
+            .text("type", &format!("urn:leasewire:problem:{name}"))
+            .text("title", self.title())
+            .number("status", self.status().into())
+            .text("detail", &self.detail())
+            .end()
     }
 
     fn title(&self) -> &'static str {

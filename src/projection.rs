@@ -16,21 +16,22 @@ pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
 use notices::Notices;
 pub use pack::Pack;
 
-use crate::json::{self, Map, Object};
+use crate::json::{self, Map};
 use crate::ledger::{Announcement, Report};
 use crate::sql::Value;
 use crate::time::Timestamp;
 
-/// All records of a pack at once: `?3` is a JSON array of
-/// `[model, record_id, version, fields, partial, drift, occurred_at, generation]`.
-/// The fields are an object, not the text of one: each `"` would be escaped,
-/// and that on every layer there is. SQLite gives an object back as it came, but
-/// for white space.
+/// All records of a pack at once: `?3` is a JSON object of their fields, by
+/// names as [`Row::name`] makes them. SQLite takes an object apart once; what is
+/// in an array within an array, it would read again for each of its columns.
+/// It gives the fields back as they came, but for white space.
 const UPSERT_RECORDS: &str = "
     INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
                          occurred_at, generation, updated_at)
-    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value -> 3, value ->> 4, value ->> 5,
-           value ->> 6, value ->> 7, ?4
+    SELECT ?1, ?2, substr(key, 74, substr(key, 70, 4) + 0), substr(key, 74 + substr(key, 70, 4)),
+           CAST(substr(key, 1, 20) AS INTEGER), value, substr(key, 41, 1) + 0,
+           substr(key, 42, 1) + 0, rtrim(substr(key, 43, 27)),
+           CAST(substr(key, 21, 20) AS INTEGER), ?4
     FROM json_each(?3) WHERE true
     ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
       version = excluded.version, fields = excluded.fields, partial = excluded.partial,
@@ -101,7 +102,7 @@ impl fmt::Display for Unreadable {
 
 /// What a pack does to D1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Projection {
+pub struct Projection<'a> {
     /// The source.
     pub source: String,
     /// The integration.
@@ -113,7 +114,7 @@ pub struct Projection {
     /// The oldest replay among its events; 0 if one was never replayed.
     pub replay: u64,
     /// The newest version of each record in the pack.
-    records: Map<(String, String), Row>,
+    records: Map<Key<'a>, Row<'a>>,
     /// Events that travel without their record, with their time: the ledger
     /// has it.
     missing: Vec<(u64, Timestamp)>,
@@ -121,15 +122,35 @@ pub struct Projection {
     notices: Notices,
 }
 
+/// A record's model and id.
+type Key<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 #[derive(Debug, Clone, PartialEq)]
-struct Row {
+struct Row<'a> {
     generation: u64,
     version: u64,
-    fields: String,
+    fields: &'a str,
     partial: bool,
     drift: bool,
     occurred_at: Timestamp,
     large: bool,
+}
+
+impl Row<'_> {
+    /// All but its fields, each column as wide as it may get: version,
+    /// generation, partial, drift, time, letters of the model; then model and
+    /// id.
+    fn name(&self, model: &str, id: &str) -> String {
+        format!(
+            "{:020}{:020}{}{}{:27}{:04}{model}{id}",
+            self.version,
+            self.generation,
+            u8::from(self.partial),
+            u8::from(self.drift),
+            self.occurred_at.to_string(),
+            model.chars().count(),
+        )
+    }
 }
 
 /// The data of an event about a record.
@@ -151,35 +172,58 @@ struct Data<'a> {
 }
 
 impl<'a> Data<'a> {
+    const FIELDS: [&'static str; 11] = [
+        "model",
+        "record_id",
+        "record",
+        "version",
+        "partial",
+        "drift",
+        "late",
+        "generation",
+        "notices",
+        "notices_at",
+        "noticed",
+    ];
+
     fn read(text: &'a str) -> Option<Self> {
-        let fields = Object::parse(text)?;
+        let [
+            model,
+            record_id,
+            record,
+            version,
+            partial,
+            drift,
+            late,
+            replay,
+            notices,
+            notices_at,
+            noticed,
+        ] = json::pick(text, &Self::FIELDS)?;
         Some(Self {
-            model: fields.text("model")?,
-            record_id: fields.text("record_id")?,
-            record: fields.value("record")?,
-            version: fields.number("version")?,
-            partial: fields.flag("partial")?,
-            drift: fields.flag("drift")?,
-            late: fields.flag("late")?,
-            generation: generation(&fields)?,
-            notices: fields.value("notices"),
-            notices_at: fields.value("notices_at"),
-            noticed: fields.value("noticed"),
+            model: json::text(model?)?,
+            record_id: json::text(record_id?)?,
+            record: record.filter(|record| record.get().starts_with('{'))?,
+            version: json::number(version?)?,
+            partial: json::flag(partial?)?,
+            drift: json::flag(drift?)?,
+            late: json::flag(late?)?,
+            generation: generation(replay)?,
+            notices,
+            notices_at,
+            noticed,
         })
     }
 }
 
 /// The replay that wrote an event, or a record anew; 0 if none did.
-fn generation(fields: &Object) -> Option<u64> {
-    match fields.value("generation") {
-        Some(_) => fields.number("generation"),
-        None => Some(0),
-    }
+fn generation(stated: Option<&json::Value>) -> Option<u64> {
+    stated.map_or(Some(0), json::number)
 }
 
-impl Projection {
+impl<'a> Projection<'a> {
     /// Reads a pack of which every event can be read.
-    pub fn read(text: &str) -> Result<Self, Unreadable> {
+    pub fn read(text: &'a str) -> Result<Self, Unreadable> {
         let pack = Pack::read(text)?;
         pack.part(&pack.all())
     }
@@ -187,7 +231,7 @@ impl Projection {
     fn add_record(
         &mut self,
         seq: u64,
-        data: &str,
+        data: &'a str,
         time: Timestamp,
         large: bool,
     ) -> Result<(), Unreadable> {
@@ -198,7 +242,7 @@ impl Projection {
         if data.late {
             return Ok(());
         }
-        let key = (data.model.into_owned(), data.record_id.into_owned());
+        let key = (data.model, data.record_id);
         if self
             .records
             .get(&key)
@@ -211,7 +255,7 @@ impl Projection {
             Row {
                 generation: data.generation,
                 version: data.version,
-                fields: data.record.get().to_owned(),
+                fields: data.record.get(),
                 partial: data.partial,
                 drift: data.drift,
                 occurred_at: time,
@@ -227,7 +271,7 @@ impl Projection {
     }
 
     /// Adds the whole data of the event `seq`.
-    pub fn supply(&mut self, seq: u64, data: &str) -> Result<(), Unreadable> {
+    pub fn supply(&mut self, seq: u64, data: &'a str) -> Result<(), Unreadable> {
         match self.missing.iter().position(|(of, _)| *of == seq) {
             Some(at) => {
                 let (_, time) = self.missing.remove(at);
@@ -254,11 +298,11 @@ impl Projection {
 
     /// The integration's row, and a record's that comes and goes.
     fn probe(&self, sent_at: Timestamp, now: Timestamp) -> Vec<Statement> {
-        let name = (String::new(), String::new());
+        let name = Key::default();
         let row = Row {
             generation: 0,
             version: 0,
-            fields: "{}".to_owned(),
+            fields: "{}",
             partial: true,
             drift: false,
             occurred_at: now,
@@ -276,37 +320,28 @@ impl Projection {
         statements
     }
 
-    fn many(&self, rows: &[(&(String, String), &Row)], now: Timestamp) -> Statement {
-        let mut tuples = String::from("[");
+    fn many(&self, rows: &[(&Key, &Row)], now: Timestamp) -> Statement {
+        let mut records = String::from("{");
         for ((model, id), row) in rows {
-            if tuples.len() > 1 {
-                tuples.push(',');
+            if records.len() > 1 {
+                records.push(',');
             }
-            tuples.push_str(&format!(
-                r#"[{},{},{},{},{},{},"{}",{}]"#,
-                json::to_json(model),
-                json::to_json(id),
-                row.version,
-                row.fields,
-                u8::from(row.partial),
-                u8::from(row.drift),
-                row.occurred_at,
-                row.generation
-            ));
+            json::push_quoted(&mut records, &row.name(model, id));
+            json::push_all(&mut records, &[":", row.fields]);
         }
-        tuples.push(']');
+        records.push('}');
         Statement {
             sql: UPSERT_RECORDS,
             params: vec![
                 text(&self.source),
                 text(&self.integration),
-                Value::Text(tuples),
+                Value::Text(records),
                 text(now),
             ],
         }
     }
 
-    fn one(&self, (model, id): &(String, String), row: &Row, now: Timestamp) -> Statement {
+    fn one(&self, (model, id): &Key, row: &Row, now: Timestamp) -> Statement {
         Statement {
             sql: UPSERT_RECORD,
             params: vec![
@@ -315,7 +350,7 @@ impl Projection {
                 text(model),
                 text(id),
                 integer(row.version),
-                text(&row.fields),
+                text(row.fields),
                 integer(u64::from(row.partial)),
                 integer(u64::from(row.drift)),
                 text(row.occurred_at),

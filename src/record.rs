@@ -8,7 +8,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::event::Kind;
-use crate::json::{self, Object};
+use crate::json::{Object, push_all, quoted};
 use crate::occupancy::{self, Noticed, Turn};
 use crate::time::Timestamp;
 
@@ -59,28 +59,37 @@ pub struct RecordData<'a> {
 impl RecordData<'_> {
     /// As the `data` of a CloudEvent.
     pub fn to_json(&self) -> String {
-        format!(
-            concat!(
-                r#"{{"event":{},"model":{},"record_id":{},"changes":{},"record":{}{}{},"#,
-                r#""version":{},"partial":{},"drift":{},"late":{},"ambiguous":{}{}}}"#
-            ),
-            json::to_json(&self.event),
-            json::to_json(&self.model),
-            json::to_json(&self.record_id),
+        let word = |flag| if flag { "true" } else { "false" };
+        [
+            r#"{"event":"#,
+            &self.event.map_or_else(|| "null".to_owned(), quoted),
+            r#","model":"#,
+            &quoted(self.model),
+            r#","record_id":"#,
+            &quoted(self.record_id),
+            r#","changes":"#,
             self.changes,
+            r#","record":"#,
             self.record,
-            occupancy::members(self.turns),
-            self.noticed.map(Noticed::member).unwrap_or_default(),
-            self.version,
-            self.partial,
-            self.drift,
-            self.late,
-            self.ambiguous,
-            match self.generation {
+            &occupancy::members(self.turns),
+            &self.noticed.map(Noticed::member).unwrap_or_default(),
+            r#","version":"#,
+            &self.version.to_string(),
+            r#","partial":"#,
+            word(self.partial),
+            r#","drift":"#,
+            word(self.drift),
+            r#","late":"#,
+            word(self.late),
+            r#","ambiguous":"#,
+            word(self.ambiguous),
+            &match self.generation {
                 0 => String::new(),
                 generation => format!(r#","generation":{generation}"#),
             },
-        )
+            "}",
+        ]
+        .concat()
     }
 }
 
@@ -91,7 +100,7 @@ pub fn notice_data(event: Option<&str>, fields: &Object) -> String {
     match (event, json.strip_prefix('{')) {
         (Some(event), Some(rest)) if !fields.has("event") => {
             let comma = if fields.is_empty() { "" } else { "," };
-            format!(r#"{{"event":{}{comma}{rest}"#, json::to_json(&event))
+            format!(r#"{{"event":{}{comma}{rest}"#, quoted(event))
         }
         _ => json,
     }
@@ -120,10 +129,8 @@ pub fn slim_data(data: &str) -> Option<String> {
 
 /// One forwarded event.
 pub struct CloudEvent<'a> {
-    /// Name of the source.
-    pub source: &'a str,
-    /// The integration.
-    pub integration: &'a str,
+    /// The path of its integration, as [`origin`] gives it.
+    pub origin: &'a str,
     /// Its number.
     pub seq: u64,
     /// What kind of news it is.
@@ -143,48 +150,48 @@ pub struct CloudEvent<'a> {
 impl CloudEvent<'_> {
     /// The event in CloudEvents' JSON format.
     pub fn to_json(&self) -> String {
-        let (source, integration) = (segment(self.source), segment(self.integration));
-        let mut json = format!(
-            r#"{{"specversion":"1.0","id":"{}","source":"/{source}/{integration}","type":"leasewire.{}""#,
-            self.seq,
-            self.kind.name(),
-        );
-        let subject = self.subject.map(|(model, id)| {
-            let subject = format!("{model}/{id}");
-            json::to_json(&subject)
-        });
+        const ZEROS: &str = "00000000000000000000";
+        let seq = self.seq.to_string();
+        let time = self.time.to_string();
+        let subject = self
+            .subject
+            .map(|(model, id)| quoted(&[model, "/", id].concat()));
+        let mut json = String::with_capacity(self.data.len().saturating_add(USUAL_BYTES));
+        let mut push = |parts: &[&str]| push_all(&mut json, parts);
+        push(&[r#"{"specversion":"1.0","id":""#, &seq]);
+        push(&[r#"","source":""#, self.origin]);
+        push(&[r#"","type":"leasewire."#, self.kind.name(), "\""]);
         if let Some(subject) = &subject {
-            json.push_str(r#","subject":"#);
-            json.push_str(subject);
+            push(&[r#","subject":"#, subject]);
         }
-        json.push_str(&format!(
-            r#","time":"{}","datacontenttype":"application/json","sequence":"{:020}""#,
-            self.time, self.seq,
-        ));
+        push(&[r#","time":""#, &time]);
+        push(&[r#"","datacontenttype":"application/json""#]);
+        let zeros = ZEROS.get(seq.len()..).unwrap_or_default();
+        push(&[r#","sequence":""#, zeros, &seq, "\""]);
         if let Some(subject) = &subject {
-            json.push_str(r#","partitionkey":"#);
-            json.push_str(subject);
+            push(&[r#","partitionkey":"#, subject]);
         }
         if self.by_reference {
-            let path = event_path(self.source, self.integration, self.seq);
-            json.push_str(r#","dataref":"#);
-            json.push_str(&json::to_json(&path));
+            let path = event_path(self.origin, self.seq);
+            push(&[r#","dataref":""#, &path, "\""]);
         }
         if let Some(replay) = self.replay {
-            json.push_str(&format!(r#","replay":true,"generation":{replay}"#));
+            push(&[r#","replay":true,"generation":"#, &replay.to_string()]);
         }
-        json.push_str(r#","data":"#);
-        json.push_str(self.data);
-        json.push('}');
+        push(&[r#","data":"#, self.data, "}"]);
         json
     }
 }
 
-/// The path under which the API has an event.
-pub fn event_path(source: &str, integration: &str, seq: u64) -> String {
-    format!(
-        "/v1/integrations/{}/{}/events/{seq}",
-        segment(source),
-        segment(integration)
-    )
+/// Bytes of an event without its data, mostly.
+const USUAL_BYTES: usize = 400;
+
+/// An integration as a path: `/propexo/int_1`. The `source` of its events.
+pub fn origin(source: &str, integration: &str) -> String {
+    ["/", &segment(source), "/", &segment(integration)].concat()
+}
+
+/// The path under which the API has an event of the integration `origin`.
+fn event_path(origin: &str, seq: u64) -> String {
+    format!("/v1/integrations{origin}/events/{seq}")
 }

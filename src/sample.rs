@@ -73,7 +73,7 @@ impl<'a> Wanted<'a> {
 
     /// The same as a whole record, with its id among the fields.
     pub fn record_or(&self, usual: &str) -> String {
-        let id = json::to_json(&self.record_id());
+        let id = json::quoted(&self.record_id());
         let fields = self.fields_or(usual);
         let mut fields = Object::parse(&fields).unwrap_or_default();
         let has_id = fields.id("id").is_some_and(|id| !id.is_empty());

@@ -120,13 +120,16 @@ fn entry(listed: &Listed, uses: &[Vec<String>]) -> String {
     if let Some(source) = listed.source {
         // Null lets everything through.
         let filters = Writer::default()
-            .json("models", &source.filter.models)
-            .json("events", &source.filter.events)
-            .json("properties", &source.filter.properties);
+            .raw("models", &json::texts_or_null(&source.filter.models))
+            .raw("events", &json::texts_or_null(&source.filter.events))
+            .raw(
+                "properties",
+                &json::texts_or_null(&source.filter.properties),
+            );
         entry = entry
             .text("dialect", source.dialect.name())
             .text("default_integration", &source.default_integration)
-            .json("accepted_age_s", &source.accepted_age_s)
+            .number_or_null("accepted_age_s", source.accepted_age_s)
             .number("dedupe_window_s", source.dedupe_window_s)
             .number("retention_days", source.retention_days)
             .raw("filters", &filters.end())
@@ -139,7 +142,9 @@ fn secrets(source: &str, bindings: &[Binding], uses: &[Vec<String>]) -> Vec<Stri
     let last_use = |value: &str| {
         let fingerprint = fingerprint(source, value.as_bytes());
         uses.iter().find_map(|row| match row.as_slice() {
-            [name, print, at] if (name.as_str(), print) == (source, &fingerprint) => Some(at),
+            [name, print, at] if (name.as_str(), print) == (source, &fingerprint) => {
+                Some(at.as_str())
+            }
             _ => None,
         })
     };
@@ -150,12 +155,12 @@ fn secrets(source: &str, bindings: &[Binding], uses: &[Vec<String>]) -> Vec<Stri
         let values = values.map(|(value, position)| {
             Writer::default()
                 .number("position", position)
-                .json("last_used_at", &last_use(value))
+                .text_or_null("last_used_at", last_use(value))
                 .end()
         });
         Writer::default()
             .text("binding", &binding.name)
-            .json("set", &!binding.values.is_empty())
+            .flag("set", !binding.values.is_empty())
             .list("values", &values.collect::<Vec<_>>())
             .end()
     };

@@ -25,6 +25,7 @@ use worker::js_sys::{Date, Function, Reflect};
 use worker::web_sys::Request;
 use worker::worker_sys::Message;
 
+use self::edge::{Incoming, Origin};
 use crate::time::Timestamp;
 
 /// Adds the JavaScript stack to the news of a panic; the SDK's own hook, which
@@ -38,12 +39,26 @@ fn start() {
     }));
 }
 
-/// Every HTTP request, with the platform's context of it; its response goes to
-/// `done`.
+/// Every HTTP request, with its method, its URL and the platform's context of
+/// it; its response goes to `done`.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: JsValue, ctx: JsValue, done: Function) {
+pub fn fetch(
+    request: Request,
+    method: String,
+    url: String,
+    env: JsValue,
+    ctx: JsValue,
+    done: Function,
+) {
     tasks::start(async move {
-        let response = edge::fetch(request, env, ctx).await;
+        let call = Incoming {
+            request,
+            method,
+            url,
+            origin: Origin::Outside,
+            at: now(),
+        };
+        let response = edge::fetch(call, env, ctx).await;
         give(&done, &response);
     });
 }

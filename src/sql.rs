@@ -129,6 +129,15 @@ impl Row {
         }
     }
 
+    /// The first column as text, or NULL.
+    pub fn into_text(self) -> Result<Option<String>, SqlError> {
+        match self.0.into_iter().next() {
+            Some(Value::Text(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            _ => Err(unexpected(0)),
+        }
+    }
+
     /// Column `at` as bytes.
     pub fn blob(&self, at: usize) -> Result<&[u8], SqlError> {
         self.maybe_blob(at)?.ok_or_else(|| unexpected(at))

@@ -110,9 +110,3 @@ impl fmt::Display for Timestamp {
         f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 }
-
-impl serde::Serialize for Timestamp {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}

@@ -755,6 +755,11 @@ fn every_statement_uses_an_index() {
         ledger.intake(&delivery, now).unwrap();
         ledger.intake(&delivery, now).unwrap();
     }
+    // More than are read without looking at how long they are.
+    for id in 2..20 {
+        let delivery = delivery("propexo", "i", &Sent::Job { id }.body());
+        ledger.intake(&delivery, now).unwrap();
+    }
     ledger.next_batch().unwrap();
     ledger.bury(1, 1, 0, "test", now).unwrap();
     ledger.confirm(2, 2, 0, now).unwrap();

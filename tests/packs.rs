@@ -105,6 +105,85 @@ fn packs_and_batches_keep_within_the_limits() {
     assert_eq!(next, count as u64 + 1);
 }
 
+/// An object has little memory, and SQLite copies what it gives.
+#[test]
+fn a_batch_reads_little_more_than_it_sends() {
+    let now = at("2026-01-01T00:00:00Z");
+    // So many that their lengths are looked at before, and so few that not.
+    for (count, bytes, most) in [
+        (40, 100_000, 350_000),
+        (9, 126_000, 380_000),
+        (8, 126_000, 1_020_000),
+        (30, 1_000_000, 20_000),
+    ] {
+        let database = Database::default();
+        let mut ledger = Ledger::open(&database).unwrap();
+        for record in 0..count {
+            let delivery = delivery("meterbase", "i", &whole(record, bytes));
+            ledger.intake(&delivery, now).unwrap();
+        }
+        if bytes < MESSAGE_BYTES_MAX {
+            database.most_read.set(0);
+            ledger.next_batch().unwrap();
+            let read = database.most_read.get();
+            assert!(
+                read <= most,
+                "{count} events of {bytes} bytes: {read} bytes read"
+            );
+        }
+        let batches = drain(&mut ledger);
+        let packs = batches.concat();
+        assert_eq!(packs.last().unwrap().1, count as u64);
+    }
+}
+
+/// Whatever lies between them, each event that is sent is sent once, in order.
+#[test]
+fn events_of_every_kind_and_size_go_out() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-01-01T00:00:00.000001Z");
+    let mut expected = Vec::new();
+    for n in 0..1_500_usize {
+        let (source, body) = match n % 7 {
+            // Quarantined.
+            0 => ("meterbase", format!("junk {n}")),
+            // About no record.
+            1 => (
+                "propexo",
+                format!(r#"{{"event":"JOB_FAILURE","job_id":"j{n}","text":"a\u001e b\n"}}"#),
+            ),
+            // Pretty, as its sender likes it.
+            2 => (
+                "propify",
+                format!(
+                    "{{\n\"meta\": {{\"object\": \"leases\"}},\n\"record_id\": \"l/{n} é\", \"payload\": {{\"a\":\n [ 1,\t2 ]}}}}"
+                ),
+            ),
+            3 => ("meterbase", whole(n, 3_000)),
+            // By reference.
+            4 if n % 100 == 4 => ("meterbase", whole(n, 130_000)),
+            _ => ("meterbase", whole(n, n % 50)),
+        };
+        let taken = ledger.intake(&delivery(source, "i", &body), now).unwrap();
+        if n % 7 != 0 {
+            expected.push(taken.seq);
+        }
+    }
+    let sent: Vec<u64> = drain(&mut ledger)
+        .concat()
+        .iter()
+        .flat_map(|(_, _, text)| {
+            let events: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+            events
+                .into_iter()
+                .map(|event| event["id"].as_str().unwrap().parse().unwrap())
+                .collect::<Vec<u64>>()
+        })
+        .collect();
+    assert_eq!(sent, expected);
+}
+
 #[test]
 fn small_events_share_a_message() {
     let database = Database::default();
@@ -286,12 +365,19 @@ fn calls_cross_as_they_are() {
     for bytes in [
         "",
         "\n",
-        "{}\n",
-        "{\"call\":\"nonsense\"}\n",
-        "{\"call\":\"state\"}",
-        "{\"call\":\"event\"}\n",
-        "{\"call\":\"event\",\"seq\":-1}\n",
-        "{\"call\":\"confirm\",\"first\":1,\"last\":1,\"replay\":\"1\"}\n",
+        "{}",
+        "{\"call\":\"nonsense\"}",
+        "{\"call\":\"state\"}more",
+        "{\"call\":\"event\"}",
+        "{\"call\":\"event\",\"seq\":-1}",
+        "{\"call\":\"confirm\",\"first\":1,\"last\":1,\"replay\":\"1\"}",
+        "intake",
+        "intake propexo 00000000000000000000000000000000 1 1 1",
+        "intake propexo 00000000000000000000000000000000 1 1 1\ns",
+        "intake propexo 0000 1 1 1\nsi{}",
+        "intake nobody 00000000000000000000000000000000 1 1 1\nsi{}",
+        "intake propexo 00000000000000000000000000000000 -1 1 1\nsi{}",
+        "INTAKE propexo 00000000000000000000000000000000 1 1 1\nsi{}",
     ] {
         assert!(
             Call::decode(bytes.as_bytes().to_vec()).is_none(),

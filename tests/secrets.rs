@@ -5,7 +5,6 @@ mod common;
 
 use common::{Database, at, source};
 use leasewire::filter::Filter;
-use leasewire::json;
 use leasewire::secret::{
     Binding, Listed, NOTE_INTERVAL_S, Noted, missing, note, page, select_uses,
 };
@@ -29,7 +28,7 @@ fn rows(d1: &Database) -> String {
         .iter()
         .map(|row| row.split('|').map(str::to_owned).collect())
         .collect();
-    json::to_json(&rows)
+    serde_json::to_string(&rows).unwrap()
 }
 
 /// The page on one source with these bindings.

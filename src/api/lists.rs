@@ -161,5 +161,5 @@ fn page<const N: usize>(
     }
     let next = last.filter(|_| has_next).map(after);
     let answer = Writer::default().list(name, &items);
-    Some(answer.json("next", &next).end())
+    Some(answer.text_or_null("next", next.as_deref()).end())
 }

@@ -76,7 +76,7 @@ impl Dialect for MeterBase {
         };
         Ok(format!(
             r#"{{"event":{},"timestamp":"{}",{rest}}}"#,
-            json::to_json(&name),
+            json::quoted(name),
             wanted.now,
         ))
     }

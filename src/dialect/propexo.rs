@@ -71,10 +71,10 @@ fn sample_record(wanted: &Wanted, name: &str) -> String {
             r#""event":{name},"record_id":{id},"object":"leases",{change}}},"#,
             r#""meta":{{"object":"leases","integration_id":"{test}"}}}}"#
         ),
-        name = json::to_json(&name),
+        name = json::quoted(name),
         unique = wanted.unique,
         test = TEST_INTEGRATION,
-        id = json::to_json(&wanted.record_id()),
+        id = json::quoted(&wanted.record_id()),
         change = sample_change(wanted, name == "DATA_UPDATE"),
     )
 }
@@ -95,7 +95,7 @@ fn sample_notice(wanted: &Wanted, name: &str, kind: Kind) -> String {
     let fields = wanted.fields_or(usual);
     let own = format!(
         r#"{{"event":{},"integration_id":"{TEST_INTEGRATION}","vendor":"LEASEWIRE","{unique}":"test_{}"}}"#,
-        json::to_json(&name),
+        json::quoted(name),
         wanted.unique,
     );
     let mut body = Object::parse(&fields).unwrap_or_default();
@@ -106,47 +106,52 @@ fn sample_notice(wanted: &Wanted, name: &str, kind: Kind) -> String {
 }
 
 /// Any of the envelopes, opened.
-struct Envelope<'a> {
-    root: Object<'a>,
+struct Envelope<'r, 'a> {
+    root: &'r Object<'a>,
     meta: Object<'a>,
-    /// What is wrapped in `data`; the root itself where nothing is.
-    data: Object<'a>,
+    /// What is wrapped in `data`, if anything is.
+    wrapped: Option<Object<'a>>,
 }
 
-impl<'a> Envelope<'a> {
-    fn open(root: &Object<'a>) -> Self {
+impl<'r, 'a> Envelope<'r, 'a> {
+    fn open(root: &'r Object<'a>) -> Self {
         Self {
-            root: root.clone(),
+            root,
             meta: root.object("meta").unwrap_or_default(),
-            data: root.object("data").unwrap_or_else(|| root.clone()),
+            wrapped: root.object("data"),
         }
+    }
+
+    /// What is wrapped in `data`; the root itself where nothing is.
+    fn data(&self) -> &Object<'a> {
+        self.wrapped.as_ref().unwrap_or(self.root)
     }
 
     fn name(&self) -> Option<Cow<'a, str>> {
         let name = self.root.text("event");
         let name = name.or_else(|| self.root.text("trigger"));
-        name.or_else(|| self.data.text("event"))
+        name.or_else(|| self.data().text("event"))
             .filter(|name| !name.is_empty())
     }
 
     fn integration(&self) -> Option<Cow<'a, str>> {
         let id = self.root.id("integration_id");
-        let id = id.or_else(|| self.data.id("integration_id"));
+        let id = id.or_else(|| self.data().id("integration_id"));
         id.or_else(|| self.meta.id("integration_id"))
     }
 
     fn property(&self) -> Option<Cow<'a, str>> {
         let context = self.root.object("context");
         context
-            .or_else(|| self.data.object("context"))?
+            .or_else(|| self.data().object("context"))?
             .id("property_id")
     }
 
     /// A body with a job id is one event for ever. Synchronisations and the
     /// like are about no record, so a repetition can't be told from news.
     fn identity(&self) -> Identity<'a> {
-        let has_job = self.root.has("job_id") || self.data.has("job_id");
-        let has_record = self.root.has("record_id") || self.data.has("record_id");
+        let has_job = self.root.has("job_id") || self.data().has("job_id");
+        let has_record = self.root.has("record_id") || self.data().has("record_id");
         if has_record && !has_job {
             Identity::RepeatableBody
         } else {
@@ -169,10 +174,9 @@ impl<'a> Envelope<'a> {
     }
 
     fn change(&self) -> Result<Option<Change<'a>>, Unclear> {
-        let change = diff_or_payload(&self.data)?;
-        match change {
+        match diff_or_payload(self.data())? {
             Some(change) => Ok(Some(change)),
-            None => diff_or_payload(&self.root),
+            None => diff_or_payload(self.root),
         }
     }
 
@@ -183,11 +187,11 @@ impl<'a> Envelope<'a> {
     ) -> Result<Event<'a>, Unclear> {
         let record_id = self.root.id("record_id");
         let record_id = record_id
-            .or_else(|| self.data.id("record_id"))
+            .or_else(|| self.data().id("record_id"))
             .ok_or(Unclear::NoRecordId)?;
         let model = self.root.text("object");
         let model = model
-            .or_else(|| self.data.text("object"))
+            .or_else(|| self.data().text("object"))
             .or_else(|| self.meta.text("object"))
             .ok_or(Unclear::NoModel)?;
         Ok(Event {
@@ -208,7 +212,7 @@ impl<'a> Envelope<'a> {
             name,
             occurred_at: None,
             property: None,
-            content: Content::Notice(self.data.clone()),
+            content: Content::Notice(self.data().clone()),
         }
     }
 }

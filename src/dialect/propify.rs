@@ -55,7 +55,7 @@ impl Dialect for Propify {
         Ok(format!(
             r#"{{"meta":{{"object":"leases","integration_id":"{TEST_INTEGRATION}","test":"{}"}},"record_id":{},{}}}"#,
             wanted.unique,
-            json::to_json(&wanted.record_id()),
+            json::quoted(&wanted.record_id()),
             sample_change(wanted, is_update),
         ))
     }

@@ -73,9 +73,9 @@ impl Dialect for RealEstate {
         Ok(format!(
             r#"{{"id":"{TEST_ID}{}","type":{},"created":"{}","data":{{{}:{}}}}}"#,
             wanted.unique,
-            json::to_json(&name),
+            json::quoted(name),
             wanted.now,
-            json::to_json(&thing),
+            json::quoted(thing),
             wanted.record_or(usual),
         ))
     }

@@ -1,10 +1,47 @@
-//! Objects, written.
+//! JSON, written. Piece by piece into one text: what goes through a general
+//! serialiser takes a call for each of its pieces.
 
 use std::borrow::Borrow;
 
-use serde::Serialize;
+use crate::time::Timestamp;
 
-use super::to_json;
+/// `text` as a JSON string.
+pub fn quoted(text: &str) -> String {
+    let mut json = String::with_capacity(text.len().saturating_add(2));
+    push_quoted(&mut json, text);
+    json
+}
+
+/// Adds `text` to `json` as a JSON string.
+pub fn push_quoted(json: &mut String, text: &str) {
+    let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        push_all(json, &["\"", text, "\""]);
+    } else {
+        // A text can always be written.
+        json.push_str(&serde_json::to_string(text).unwrap_or_default());
+    }
+}
+
+/// Adds all `parts` to `json`.
+pub fn push_all(json: &mut String, parts: &[&str]) {
+    for part in parts {
+        json.push_str(part);
+    }
+}
+
+/// An array of `items`, JSON each.
+pub fn list(items: impl Iterator<Item = String>) -> String {
+    ["[", &items.collect::<Vec<_>>().join(","), "]"].concat()
+}
+
+/// An array of `texts`, or `null`.
+pub fn texts_or_null(texts: &Option<Vec<String>>) -> String {
+    match texts {
+        Some(texts) => list(texts.iter().map(|text| quoted(text))),
+        None => "null".to_owned(),
+    }
+}
 
 /// An object being written, field by field. Names need no escapes.
 #[derive(Default)]
@@ -13,31 +50,81 @@ pub struct Writer(String);
 impl Writer {
     /// Adds `value`, JSON.
     pub fn raw(mut self, name: &str, value: &str) -> Self {
-        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
-        for part in [before, name, "\":", value] {
-            self.0.push_str(part);
-        }
+        self.name(name);
+        self.0.push_str(value);
         self
     }
 
     /// Adds an array of `items`, JSON each.
     pub fn list(self, name: &str, items: &[impl Borrow<str>]) -> Self {
-        self.raw(name, &format!("[{}]", items.join(",")))
-    }
-
-    /// Adds whatever can be written.
-    pub fn json(self, name: &str, value: &impl Serialize) -> Self {
-        self.raw(name, &to_json(value))
+        self.raw(name, &["[", &items.join(","), "]"].concat())
     }
 
     /// Adds a string.
-    pub fn text(self, name: &str, value: &str) -> Self {
-        self.json(name, &value)
+    pub fn text(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        push_quoted(&mut self.0, value);
+        self
+    }
+
+    /// Adds a string, if there is one.
+    pub fn maybe_text(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a string, or `null`.
+    pub fn text_or_null(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    /// Adds a time.
+    pub fn time(self, name: &str, value: Timestamp) -> Self {
+        self.text(name, &value.to_string())
+    }
+
+    /// Adds a time, or `null`.
+    pub fn time_or_null(self, name: &str, value: Option<Timestamp>) -> Self {
+        match value {
+            Some(value) => self.time(name, value),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    /// Adds a boolean.
+    pub fn flag(self, name: &str, value: bool) -> Self {
+        self.raw(name, if value { "true" } else { "false" })
     }
 
     /// Adds a number.
     pub fn number(self, name: &str, value: u64) -> Self {
         self.raw(name, &value.to_string())
+    }
+
+    /// Adds a number, or `null`.
+    pub fn number_or_null(self, name: &str, value: Option<u64>) -> Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    /// Adds a number, if there is one.
+    pub fn maybe_number(self, name: &str, value: Option<u64>) -> Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self,
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
+        push_all(&mut self.0, &[before, name, "\":"]);
     }
 
     /// The object.

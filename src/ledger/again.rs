@@ -156,22 +156,21 @@ impl<S: Sql> Ledger<S> {
         let (Some(name), Some(stretch)) = (&self.name, self.again.unsent.first()) else {
             return Ok(None);
         };
-        let rows = self.unsent(&stretch.condition(), (stretch.first, stretch.last))?;
+        let unsent = self.unsent(&stretch.condition(), (stretch.first, stretch.last))?;
+        let origin = name.origin();
+        let events = unsent.events(&origin)?;
         let mut packs = Packs::default();
-        let mut through = match rows.last() {
-            Some(end) => end.number(0)?,
-            None => stretch.last,
-        };
+        let mut through = events.last().map_or(stretch.last, |end| end.seq);
         let mut before = None;
-        for row in &rows {
-            let seq = row.number(0)?;
+        for event in &events {
+            let seq = event.seq;
             // All that a pack spans is confirmed with it, so it may span
             // nothing that still waits.
             if before.is_some_and(|before| !self.is_settled_between(before, seq)) {
                 packs.close();
             }
             before = Some(seq);
-            let event = self.cloud_event(row, &name.source, &name.integration)?;
+            let event = self.sendable(event)?;
             if !packs.push(seq, &event) {
                 through = seq.saturating_sub(1);
                 break;

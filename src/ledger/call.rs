@@ -10,7 +10,7 @@ use super::replay::Request;
 use super::{Ledger, Taken};
 use crate::delivery::Delivery;
 use crate::filter::Filter;
-use crate::json::{self, Object};
+use crate::json;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -180,7 +180,7 @@ impl<S: Sql> Ledger<S> {
                 self.quarantine(seq, replay, &reason, now)?;
                 Reply::Done
             }
-            Call::State => json(self.state()?.map(|state| json::to_json(&state))),
+            Call::State => json(self.state()?.map(|state| state.to_json())),
             Call::Events { after, limit } => Reply::Json(self.events(after, limit)?),
             Call::Quarantined { after, limit } => Reply::Json(self.quarantined(after, limit)?),
             Call::Dead { after, limit } => Reply::Json(self.dead(after, limit)?),
@@ -188,7 +188,7 @@ impl<S: Sql> Ledger<S> {
             Call::Data { seq } => json(self.data(seq)?),
             Call::Replay(request) => {
                 let asked = self.ask_for_replay(&request, now)?;
-                json(asked.map(|progress| json::to_json(&progress)))
+                json(asked.map(|progress| progress.to_json()))
             }
             Call::Redrive { from, to } => {
                 let (packs, events) = self.redrive(from, to, now)?;
@@ -220,10 +220,10 @@ impl Taken {
 
     /// Reads the answer: its status and number.
     pub fn parse(json: &str) -> Option<(&'static str, u64)> {
-        let answer = Object::parse(json)?;
-        let named = answer.text("status")?;
+        let [status, seq] = json::pick(json, &["status", "seq"])?;
+        let named = json::text(status?)?;
         let statuses = ["accepted", "duplicate", "quarantined", "ignored"];
         let status = statuses.into_iter().find(|status| *status == named);
-        Some((status?, answer.number("seq")?))
+        Some((status?, json::number(seq?)?))
     }
 }

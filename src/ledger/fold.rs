@@ -6,10 +6,8 @@
 //! arrival order is all there is, and a contradiction is marked as `drift`
 //! (decision 8).
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use crate::event::Change;
-use crate::json::{self, Object, Value, null, same};
+use crate::json::{Object, Value, null, push_all, push_quoted, same};
 use crate::occupancy::{self, Occupancy, Sight, Timeline, Turn};
 use crate::signature::DedupeKey;
 use crate::time::Timestamp;
@@ -147,7 +145,7 @@ fn whole(
     let before = known.and_then(|known| Object::parse(&known.fields));
     let changes = match (stated, before) {
         (Some(stated), _) => stated.get().to_owned(),
-        (None, Some(before)) => json::to_json(&Changes(difference(&before, fields))),
+        (None, Some(before)) => changes_json(&difference(&before, fields)),
         (None, None) => "{}".to_owned(),
     };
     Folded {
@@ -183,13 +181,7 @@ fn diff(known: Option<&Known>, event: &Incoming, previous: &Object, new: &Object
             fields.set(name, null());
         }
     }
-    partly(
-        known,
-        event,
-        &fields,
-        contradicted,
-        json::to_json(&Changes(changes)),
-    )
+    partly(known, event, &fields, contradicted, changes_json(&changes))
 }
 
 fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
@@ -203,13 +195,7 @@ fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
         }
         fields.set(name, value);
     }
-    partly(
-        known,
-        event,
-        &fields,
-        contradicted,
-        json::to_json(&Changes(changes)),
-    )
+    partly(known, event, &fields, contradicted, changes_json(&changes))
 }
 
 fn timeline(known: Option<&Known>) -> Timeline {
@@ -262,19 +248,16 @@ fn difference<'a>(before: &'a Object, after: &'a Object) -> Vec<FieldChange<'a>>
 }
 
 /// Changes as `{field: {old, new}}`.
-struct Changes<'a>(Vec<FieldChange<'a>>);
-
-impl Serialize for Changes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(serde::Serialize)]
-        struct Pair<'a> {
-            old: &'a Value,
-            new: &'a Value,
+fn changes_json(changes: &[FieldChange]) -> String {
+    let mut json = String::from("{");
+    for (name, old, new) in changes {
+        if json.len() > 1 {
+            json.push(',');
         }
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, old, new) in &self.0 {
-            map.serialize_entry(name, &Pair { old, new })?;
-        }
-        map.end()
+        push_quoted(&mut json, name);
+        let values = [":{\"old\":", old.get(), ",\"new\":", new.get(), "}"];
+        push_all(&mut json, &values);
     }
+    json.push('}');
+    json
 }

@@ -5,17 +5,13 @@
 //! or reported dead. The watermark lives in memory and is written along with
 //! the next event, or by the alarm: losing it only makes events go out again.
 
-use super::packs::{BATCH_BYTES_MAX, EVENT_BYTES_MAX, Pack, Packs};
+use super::packs::{EVENT_BYTES_MAX, Pack, Packs};
 use super::segments::FORWARDED;
 use super::{Ledger, Ranges};
 use crate::event::Kind;
 use crate::record::{CloudEvent, slim_data};
-use crate::sql::{Param, Row, Sql, SqlError};
+use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
-
-/// Events looked at for one batch. The smallest have about 400 bytes, so this
-/// many nearly fill it.
-const BATCH_EVENTS_MAX: u64 = 600;
 
 /// Packs to hand to the queue together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,8 +61,10 @@ impl<S: Sql> Ledger<S> {
             return Ok(batch);
         }
         let from = self.mark.sent_seq.saturating_add(1);
-        let rows = self.unsent(FORWARDED, (from, self.mark.last_seq))?;
-        let Some(end) = rows.last() else {
+        let unsent = self.unsent(FORWARDED, (from, self.mark.last_seq))?;
+        let origin = name.origin();
+        let events = unsent.events(&origin)?;
+        let Some(end) = events.last() else {
             // What is left is quarantined.
             return Ok(Batch {
                 packs: Vec::new(),
@@ -75,16 +73,16 @@ impl<S: Sql> Ledger<S> {
         };
         // A confirmed or dead event within reach ends a pack, so that a
         // pack's range holds its own events only.
-        let mut through = end.number(0)?;
+        let mut through = end.seq;
         let mut packs = Packs::default();
-        for row in &rows {
-            let seq = row.number(0)?;
+        for event in &events {
+            let seq = event.seq;
             let settled = self.mark.ahead.end_of(seq).or(self.mark.dead.end_of(seq));
             if settled.is_some() {
                 packs.close();
                 continue;
             }
-            let event = self.cloud_event(row, &name.source, &name.integration)?;
+            let event = self.sendable(event)?;
             if !packs.push(seq, &event) {
                 through = seq.saturating_sub(1);
                 break;
@@ -243,72 +241,20 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    /// The next events of `from..=to` to send, at least one if any meets
-    /// `condition`, and not much more than a batch takes: an object has little
-    /// memory. They are of one segment.
-    pub(super) fn unsent(
-        &self,
-        condition: &str,
-        (from, to): (u64, u64),
-    ) -> Result<Vec<Row>, SqlError> {
-        for (segment, from, to) in self.segments.within(from, to) {
-            let table = segment.table();
-            let statement = format!(
-                "SELECT e.seq, kind, model, record_id, occurred_at, received_at,
-                        CASE WHEN next.bytes <= ?3 THEN data END, replay
-                 FROM (SELECT seq, bytes, sum(bytes) OVER (ORDER BY seq) AS bytes_through
-                       FROM (SELECT seq, coalesce(length(data), 0) AS bytes FROM {table}
-                             WHERE seq BETWEEN ?1 AND ?2 {condition}
-                             ORDER BY seq LIMIT ?4)) AS next
-                 JOIN {table} AS e ON e.seq = next.seq
-                 WHERE next.bytes_through - next.bytes < ?5 ORDER BY e.seq"
-            );
-            let params = [
-                from.into(),
-                to.into(),
-                bytes(EVENT_BYTES_MAX),
-                BATCH_EVENTS_MAX.into(),
-                bytes(BATCH_BYTES_MAX),
-            ];
-            let rows = self.sql.query(&statement, &params)?;
-            if !rows.is_empty() {
-                return Ok(rows);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// The forwarded form of a row as [`Ledger::unsent`] reads it.
-    pub(super) fn cloud_event(
-        &self,
-        row: &Row,
-        source: &str,
-        integration: &str,
-    ) -> Result<String, SqlError> {
-        let seq = row.number(0)?;
-        let event = CloudEvent {
-            source,
-            integration,
-            seq,
-            kind: kind(row, 1)?,
-            subject: row.maybe_text(2)?.zip(row.maybe_text(3)?),
-            time: time(row, 4, 5)?,
-            replay: row.maybe_number(7)?,
-            by_reference: false,
-            data: row.maybe_text(6)?.unwrap_or_default(),
-        };
+    /// An event as it is sent: where it has too much data, with less of it.
+    pub(super) fn sendable(&self, event: &CloudEvent) -> Result<String, SqlError> {
         if !event.data.is_empty() {
             let json = event.to_json();
             if json.len() <= EVENT_BYTES_MAX {
                 return Ok(json);
             }
         }
-        let whole = self.data(seq)?.unwrap_or_default();
+        let whole = self.data(event.seq)?.unwrap_or_default();
         let data = slim_data(&whole).unwrap_or_else(|| "{}".to_owned());
         Ok(CloudEvent {
             by_reference: true,
             data: &data,
-            ..event
+            ..*event
         }
         .to_json())
     }
@@ -332,10 +278,6 @@ impl<S: Sql> Ledger<S> {
             None => Ok(None),
         }
     }
-}
-
-fn bytes(count: usize) -> Param<'static> {
-    Param::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// The kind in column `at`.

@@ -1,8 +1,5 @@
 //! What a ledger tells of itself: its state, and every delivery it has kept.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::{FORWARDED, QUARANTINED};
@@ -10,13 +7,13 @@ use super::{Ledger, first};
 use crate::encoding;
 use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
-use crate::json;
+use crate::json::Writer;
 use crate::record::CloudEvent;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A ledger's own state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The source.
     pub source: String,
@@ -44,47 +41,30 @@ pub struct State {
     /// When the last new event was received.
     pub last_event_at: Option<Timestamp>,
     /// The replay that was asked for last.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<Progress>,
 }
 
-/// One entry of the history.
-#[derive(Serialize)]
-struct Entry<'a> {
-    seq: u64,
-    status: &'static str,
-    event: Option<&'a str>,
-    kind: Option<&'a str>,
-    model: Option<&'a str>,
-    record_id: Option<&'a str>,
-    occurred_at: Option<Timestamp>,
-    received_at: Timestamp,
-    bytes: u64,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    replay: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    /// True for a test event, and left out for any other.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    test: bool,
-}
-
-/// A page of the history.
-#[derive(Serialize)]
-struct Page<'a> {
-    events: Vec<Entry<'a>>,
-    next: Option<u64>,
-}
-
-/// A dead pack.
-#[derive(Serialize)]
-struct Dead<'a> {
-    first_seq: u64,
-    last_seq: u64,
-    /// How many events it has.
-    events: u64,
-    reason: &'a str,
-    died_at: Timestamp,
+impl State {
+    /// As the API has it; `replay` only if there was one.
+    pub fn to_json(&self) -> String {
+        let json = Writer::default()
+            .text("source", &self.source)
+            .text("integration", &self.integration)
+            .number("last_seq", self.last_seq)
+            .number("confirmed_seq", self.confirmed_seq)
+            .number("pending", self.pending)
+            .number("unconfirmed", self.unconfirmed)
+            .number("dead", self.dead)
+            .number("quarantined", self.quarantined)
+            .time_or_null("oldest_unconfirmed_at", self.oldest_unconfirmed_at)
+            .time_or_null("first_synced_at", self.first_synced_at)
+            .time_or_null("last_synced_at", self.last_synced_at)
+            .time_or_null("last_event_at", self.last_event_at);
+        match &self.replay {
+            Some(replay) => json.raw("replay", &replay.to_json()).end(),
+            None => json.end(),
+        }
+    }
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
@@ -151,11 +131,8 @@ impl<S: Sql> Ledger<S> {
         let from = after.saturating_add(1);
         let rows = self.scan(ENTRY, "", (from, self.mark.last_seq), limit)?;
         let events = self.entries(&rows)?;
-        let next = events
-            .last()
-            .map(|entry| entry.seq)
-            .filter(|seq| *seq < self.mark.last_seq);
-        Ok(json::to_json(&Page { events, next }))
+        let next = last_seq(&rows)?.filter(|seq| *seq < self.mark.last_seq);
+        Ok(page("events", &events, next))
     }
 
     /// Up to `limit` quarantined events after number `after`, as the API's
@@ -166,21 +143,15 @@ impl<S: Sql> Ledger<S> {
         let mut rows = self.scan(ENTRY, QUARANTINED, (from, last), limit.saturating_add(1))?;
         let has_next = cut(&mut rows, limit);
         let events = self.entries(&rows)?;
-        let next = events.last().map(|entry| entry.seq).filter(|_| has_next);
-        Ok(json::to_json(&Page { events, next }))
+        let next = last_seq(&rows)?.filter(|_| has_next);
+        Ok(page("events", &events, next))
     }
 
     /// Up to `limit` dead packs that begin after number `after`, as the API's
     /// answer.
     pub fn dead(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        #[derive(Serialize)]
-        struct Page<'a> {
-            packs: Vec<Dead<'a>>,
-            next: Option<u64>,
-        }
         if self.name.is_none() {
-            let (packs, next) = (Vec::new(), None);
-            return Ok(json::to_json(&Page { packs, next }));
+            return Ok(page("packs", &[], None));
         }
         let mut rows = self.sql.query(
             "SELECT first_seq, last_seq, reason, died_at FROM dead
@@ -191,30 +162,21 @@ impl<S: Sql> Ledger<S> {
         let mut packs = Vec::new();
         for row in &rows {
             let (first_seq, last_seq) = (row.number(0)?, row.number(1)?);
-            packs.push(Dead {
-                first_seq,
-                last_seq,
-                events: self.forwarded_within(first_seq, last_seq)?,
-                reason: row.text(2)?,
-                died_at: Timestamp::from_us(row.integer(3)?),
-            });
+            let pack = Writer::default()
+                .number("first_seq", first_seq)
+                .number("last_seq", last_seq)
+                .number("events", self.forwarded_within(first_seq, last_seq)?)
+                .text("reason", row.text(2)?)
+                .time("died_at", Timestamp::from_us(row.integer(3)?));
+            packs.push(pack.end());
         }
-        let next = packs.last().map(|pack| pack.first_seq);
-        let next = next.filter(|_| has_next);
-        Ok(json::to_json(&Page { packs, next }))
+        let next = last_seq(&rows)?.filter(|_| has_next);
+        Ok(page("packs", &packs, next))
     }
 
     /// One entry with its raw body and the forwarded CloudEvent, as the API's
     /// answer; `None` if there is no such event.
     pub fn event(&self, seq: u64) -> Result<Option<String>, SqlError> {
-        #[derive(Serialize)]
-        struct Whole<'a> {
-            #[serde(flatten)]
-            entry: Entry<'a>,
-            body: String,
-            body_encoding: &'static str,
-            cloudevent: Option<Box<RawValue>>,
-        }
         let Some(row) = self.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
@@ -223,69 +185,56 @@ impl<S: Sql> Ledger<S> {
             Ok(text) => (text.to_owned(), "utf-8"),
             Err(_) => (encoding::base64(body), "base64"),
         };
-        Ok(Some(json::to_json(&Whole {
-            entry: self.entry(&row)?,
-            body,
-            body_encoding,
-            cloudevent: self.forwarded(seq, &row)?,
-        })))
+        let cloudevent = self.forwarded(seq, &row)?;
+        let whole = self
+            .entry(&row)?
+            .text("body", &body)
+            .text("body_encoding", body_encoding)
+            .raw("cloudevent", cloudevent.as_deref().unwrap_or("null"));
+        Ok(Some(whole.end()))
     }
 
     /// Up to `limit` properties after the id `after` that aren't linked, each
     /// with its first event that `filter` left out, as the API's answer.
     pub fn unlinked(&self, after: &str, limit: u64, filter: &Filter) -> Result<String, SqlError> {
-        #[derive(Serialize)]
-        struct Property {
-            property_id: String,
-            first_seq: u64,
-            first_seen_at: Timestamp,
-        }
-        #[derive(Serialize)]
-        struct Page {
-            properties: Vec<Property>,
-            next: Option<String>,
-        }
-        let mut page = Page {
-            properties: Vec::new(),
-            next: (self.name.is_some()).then(|| after.to_owned()),
-        };
-        while let Some(after) = page.next.take() {
+        let mut properties = Vec::new();
+        let mut next = (self.name.is_some()).then(|| after.to_owned());
+        while let Some(after) = next.take() {
             let rows = self.sql.query(
                 "SELECT property_id, first_seq, first_seen_at FROM unlinked
                  WHERE property_id > ?1 ORDER BY property_id LIMIT ?2",
                 &[after.as_str().into(), limit.into()],
             )?;
             for row in &rows {
-                let property_id = row.text(0)?.to_owned();
-                page.next = Some(property_id.clone());
+                let property_id = row.text(0)?;
+                next = Some(property_id.to_owned());
                 // Those that are linked since then have been dealt with.
-                if filter.has_linked(&property_id) {
+                if filter.has_linked(property_id) {
                     continue;
                 }
-                page.properties.push(Property {
-                    property_id,
-                    first_seq: row.number(1)?,
-                    first_seen_at: Timestamp::from_us(row.integer(2)?),
-                });
-                if page.properties.len() as u64 >= limit {
-                    return Ok(json::to_json(&page));
+                let property = Writer::default()
+                    .text("property_id", property_id)
+                    .number("first_seq", row.number(1)?)
+                    .time("first_seen_at", Timestamp::from_us(row.integer(2)?));
+                properties.push(property.end());
+                if properties.len() as u64 >= limit {
+                    return Ok(unlinked_page(&properties, next.as_deref()));
                 }
             }
             if (rows.len() as u64) < limit {
-                page.next = None;
+                next = None;
             }
         }
-        Ok(json::to_json(&page))
+        Ok(unlinked_page(&properties, None))
     }
 
     /// The forwarded event of a row as [`ENTRY`] reads it, with all its data.
-    fn forwarded(&self, seq: u64, row: &Row) -> Result<Option<Box<RawValue>>, SqlError> {
+    fn forwarded(&self, seq: u64, row: &Row) -> Result<Option<String>, SqlError> {
         let (Some(name), Some(data)) = (&self.name, self.data(seq)?) else {
             return Ok(None);
         };
-        let json = CloudEvent {
-            source: &name.source,
-            integration: &name.integration,
+        let event = CloudEvent {
+            origin: &name.origin(),
             seq,
             kind: kind(row, 2)?,
             subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
@@ -293,42 +242,44 @@ impl<S: Sql> Ledger<S> {
             replay: row.maybe_number(10)?,
             by_reference: false,
             data: &data,
-        }
-        .to_json();
-        let broken = || SqlError("stored data is not JSON".to_owned());
-        let value = json::value(&json).ok_or_else(broken)?;
-        Ok(Some(value.to_owned()))
+        };
+        Ok(Some(event.to_json()))
     }
 
-    fn entries<'a>(&self, rows: &'a [Row]) -> Result<Vec<Entry<'a>>, SqlError> {
-        rows.iter().map(|row| self.entry(row)).collect()
+    fn entries(&self, rows: &[Row]) -> Result<Vec<String>, SqlError> {
+        let entry = |row| self.entry(row).map(Writer::end);
+        rows.iter().map(entry).collect()
     }
 
-    fn entry<'a>(&self, row: &'a Row) -> Result<Entry<'a>, SqlError> {
+    /// An entry of the history, from a row as [`ENTRY`] reads it.
+    fn entry(&self, row: &Row) -> Result<Writer, SqlError> {
         let seq = row.number(0)?;
         let reason = row.maybe_text(8)?;
         let replay = row.maybe_number(10)?;
-        Ok(Entry {
-            seq,
-            status: match reason {
-                Some(_) if row.flag(9)? => "ignored",
-                Some(_) => "quarantined",
-                None => self.status(seq, replay.unwrap_or(0)),
-            },
-            event: row.maybe_text(1)?,
-            kind: row.maybe_text(2)?,
-            model: row.maybe_text(3)?,
-            record_id: row.maybe_text(4)?,
-            occurred_at: row.maybe_integer(5)?.map(Timestamp::from_us),
-            received_at: Timestamp::from_us(row.integer(6)?),
-            bytes: row.number(7)?,
-            replay: replay.is_some(),
-            reason,
-            test: self
-                .name
-                .as_ref()
-                .is_some_and(|name| name.integration == TEST_INTEGRATION),
-        })
+        let status = match reason {
+            Some(_) if row.flag(9)? => "ignored",
+            Some(_) => "quarantined",
+            None => self.status(seq, replay.unwrap_or(0)),
+        };
+        let mut entry = Writer::default()
+            .number("seq", seq)
+            .text("status", status)
+            .text_or_null("event", row.maybe_text(1)?)
+            .text_or_null("kind", row.maybe_text(2)?)
+            .text_or_null("model", row.maybe_text(3)?)
+            .text_or_null("record_id", row.maybe_text(4)?)
+            .time_or_null("occurred_at", row.maybe_integer(5)?.map(Timestamp::from_us))
+            .time("received_at", Timestamp::from_us(row.integer(6)?))
+            .number("bytes", row.number(7)?);
+        if replay.is_some() {
+            entry = entry.flag("replay", true);
+        }
+        entry = entry.maybe_text("reason", reason);
+        let name = self.name.as_ref();
+        if name.is_some_and(|name| name.integration == TEST_INTEGRATION) {
+            entry = entry.flag("test", true);
+        }
+        Ok(entry)
     }
 
     fn status(&self, seq: u64, replay: u64) -> &'static str {
@@ -362,4 +313,21 @@ fn cut(rows: &mut Vec<Row>, limit: u64) -> bool {
     let is_more = rows.len() > limit;
     rows.truncate(limit);
     is_more
+}
+
+/// The number that the last of `rows` begins with.
+fn last_seq(rows: &[Row]) -> Result<Option<u64>, SqlError> {
+    rows.last().map(|row| row.number(0)).transpose()
+}
+
+/// A page of a list of the API.
+fn page(name: &str, items: &[String], next: Option<u64>) -> String {
+    let next = next.map_or_else(|| "null".to_owned(), |next| next.to_string());
+    let page = Writer::default().list(name, items);
+    page.raw("next", &next).end()
+}
+
+fn unlinked_page(properties: &[String], next: Option<&str>) -> String {
+    let page = Writer::default().list("properties", properties);
+    page.text_or_null("next", next).end()
 }

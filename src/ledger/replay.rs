@@ -8,14 +8,12 @@
 mod event;
 mod record;
 
-use serde::Serialize;
-
 use super::again::Stretch;
 use super::segments::FORWARDED;
 use super::{Ledger, Ranges, first};
 use crate::dialect::Dialect;
 use crate::filter::Filter;
-use crate::json;
+use crate::json::{self, Writer, texts_or_null};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -39,7 +37,7 @@ pub struct Request {
 }
 
 /// How a replay goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// Its number, 1 for the first one.
     pub replay: u64,
@@ -55,6 +53,21 @@ pub struct Progress {
     pub asked_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+}
+
+impl Progress {
+    /// As the API has it.
+    pub fn to_json(&self) -> String {
+        Writer::default()
+            .number("replay", self.replay)
+            .number("from", self.from)
+            .number("to", self.to)
+            .number("count", self.count)
+            .number("done", self.done)
+            .time("asked_at", self.asked_at)
+            .time_or_null("ended_at", self.ended_at)
+            .end()
+    }
 }
 
 /// How bodies are read today.
@@ -111,7 +124,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let (models, events) = (&request.models, &request.events);
-        let filter = json::to_json(&(models, events));
+        let filter = json::list([models, events].into_iter().map(texts_or_null));
         let going_on = format!(
             "SELECT {PROGRESS} FROM replays
              WHERE ended_at IS NULL AND from_seq = ?1 AND to_seq = ?2 AND filter = ?3"
@@ -250,7 +263,7 @@ impl<S: Sql> Ledger<S> {
     /// Numbers of the events to look at in this step, and whether this replay
     /// has written them already.
     fn wanted(&self, job: &Job, last: u64) -> Result<Vec<(u64, bool)>, SqlError> {
-        let (models, events) = (json::to_json(&job.models), json::to_json(&job.events));
+        let (models, events) = (texts_or_null(&job.models), texts_or_null(&job.events));
         let mut wanted = Vec::new();
         for (segment, from, to) in self.segments.within(job.next, last) {
             let statement = format!(
@@ -279,7 +292,7 @@ impl<S: Sql> Ledger<S> {
         models: &Option<Vec<String>>,
         events: &Option<Vec<String>>,
     ) -> Result<u64, SqlError> {
-        let (models, events) = (json::to_json(models), json::to_json(events));
+        let (models, events) = (texts_or_null(models), texts_or_null(events));
         let mut count = 0_u64;
         for (segment, from, to) in self.segments.within(from, to) {
             let statement = format!(

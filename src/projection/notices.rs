@@ -5,8 +5,6 @@
 //! hold, which replace those of older generations. An event of an older
 //! generation than its record has nothing to add.
 
-use serde::Serialize;
-
 use super::{Data, Projection, Statement, Unreadable, integer, text};
 use crate::json;
 use crate::occupancy::Noticed;
@@ -42,8 +40,16 @@ pub(super) struct Notices {
 }
 
 /// Number, kind, model, record id, time and generation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 struct Row(u64, String, String, String, String, u64);
+
+impl Row {
+    fn to_json(&self) -> String {
+        let Self(seq, kind, model, record_id, at, generation) = self;
+        let texts = [kind, model, record_id, at].map(|text| json::quoted(text));
+        format!("[{seq},{},{generation}]", texts.join(","))
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 struct Whole {
@@ -117,7 +123,7 @@ fn insert(of: &Projection, rows: &[Row]) -> Statement {
         params: vec![
             text(&of.source),
             text(&of.integration),
-            Value::Text(json::to_json(&rows)),
+            Value::Text(json::list(rows.iter().map(Row::to_json))),
         ],
     }
 }

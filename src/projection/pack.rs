@@ -10,7 +10,7 @@ use std::ops::Range;
 use percent_encoding::percent_decode_str;
 
 use super::{Notices, Projection, Statement, Unreadable, generation};
-use crate::json::{self, Map, Object, Value};
+use crate::json::{self, Map, Object, Picked, Value};
 use crate::time::Timestamp;
 
 /// Events of one integration, in order: a JSON array of CloudEvents.
@@ -22,6 +22,17 @@ pub struct Pack<'a> {
     numbers: Vec<u64>,
     events: Vec<Event<'a>>,
 }
+
+/// The fields of an event that count here.
+const FIELDS: [&str; 7] = [
+    "id",
+    "source",
+    "type",
+    "time",
+    "dataref",
+    "generation",
+    "data",
+];
 
 struct Event<'a> {
     id: Cow<'a, str>,
@@ -35,16 +46,15 @@ struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    fn read(value: &'a Value) -> Option<Self> {
-        let fields = Object::parse(value.get())?;
+    fn read([id, source, kind, time, dataref, replay, data]: Picked<'a, 7>) -> Option<Self> {
         Some(Self {
-            id: fields.text("id")?,
-            source: fields.text("source")?,
-            kind: fields.value("type"),
-            time: fields.value("time"),
-            dataref: fields.value("dataref"),
-            generation: generation(&fields)?,
-            data: fields.value("data"),
+            id: json::text(id?)?,
+            source: json::text(source?)?,
+            kind,
+            time,
+            dataref,
+            generation: generation(replay)?,
+            data,
         })
     }
 }
@@ -52,8 +62,8 @@ impl<'a> Event<'a> {
 impl<'a> Pack<'a> {
     /// Reads a message. What it says of its events is read by [`Pack::part`].
     pub fn read(text: &'a str) -> Result<Self, Unreadable> {
-        let items = json::items(text);
-        let events = items.and_then(|items| items.into_iter().map(Event::read).collect());
+        let events = json::pick_each(text, &FIELDS);
+        let events = events.and_then(|events| events.into_iter().map(Event::read).collect());
         let events: Vec<Event> =
             events.ok_or_else(|| Unreadable("not a list of events".to_owned()))?;
         let Some(head) = events.first() else {
@@ -95,7 +105,7 @@ impl<'a> Pack<'a> {
     }
 
     /// What the events at `part` do to D1.
-    pub fn part(&self, part: &Range<usize>) -> Result<Projection, Unreadable> {
+    pub fn part(&self, part: &Range<usize>) -> Result<Projection<'a>, Unreadable> {
         let mut projection = self.empty(part)?;
         for at in part.clone() {
             if let (Some(seq), Some(event)) = (self.numbers.get(at), self.events.get(at)) {
@@ -111,7 +121,7 @@ impl<'a> Pack<'a> {
         Ok(self.empty(&self.all())?.probe(sent_at, now))
     }
 
-    fn empty(&self, part: &Range<usize>) -> Result<Projection, Unreadable> {
+    fn empty(&self, part: &Range<usize>) -> Result<Projection<'a>, Unreadable> {
         let nothing = || Unreadable("a part without events".to_owned());
         let (first, last) = self.range(part).ok_or_else(nothing)?;
         Ok(Projection {
@@ -128,7 +138,7 @@ impl<'a> Pack<'a> {
     }
 }
 
-fn add(projection: &mut Projection, seq: u64, event: &Event) -> Result<(), Unreadable> {
+fn add<'a>(projection: &mut Projection<'a>, seq: u64, event: &Event<'a>) -> Result<(), Unreadable> {
     let time = event.time.and_then(json::text);
     let time = time
         .and_then(|time| Timestamp::parse(&time))

@@ -135,10 +135,13 @@ impl Hand<'_> {
     async fn apply(&self, part: &Range<usize>) -> Result<(), String> {
         let unreadable = |why: Unreadable| why.to_string();
         let mut projection = self.pack.part(part).map_err(unreadable)?;
+        let mut asked = Vec::new();
         for seq in projection.missing() {
             let data = self.ask(&Call::Data { seq }).await?;
-            let supplied = projection.supply(seq, &data.unwrap_or_default());
-            supplied.map_err(unreadable)?;
+            asked.push((seq, data.unwrap_or_default()));
+        }
+        for (seq, data) in &asked {
+            projection.supply(*seq, data).map_err(unreadable)?;
         }
         database::run(self.env, &projection.statements(self.sent_at, now())).await
     }

@@ -9,7 +9,7 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{database, glue, ledgers, now, numbers, operate, read, sources};
+use super::{database, glue, ledgers, numbers, operate, read, sources};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
@@ -17,6 +17,7 @@ use crate::metrics;
 use crate::problem::Problem;
 use crate::secret;
 use crate::signature::Presented;
+use crate::time::Timestamp;
 
 /// Who sends a request. No request can say so itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub enum Origin {
     Test,
 }
 
+/// A request, and what the platform says of it.
+pub struct Incoming {
+    pub request: Request,
+    pub method: String,
+    pub url: String,
+    pub origin: Origin,
+    /// When it came in.
+    pub at: Timestamp,
+}
+
 /// What a request that isn't refused is answered with.
 pub struct Answer {
     pub status: u16,
@@ -35,8 +46,8 @@ pub struct Answer {
 }
 
 /// Answers a request from outside.
-pub async fn fetch(request: Request, env: JsValue, ctx: JsValue) -> Response {
-    match handle(&request, &env, &ctx, Origin::Outside).await {
+pub async fn fetch(call: Incoming, env: JsValue, ctx: JsValue) -> Response {
+    match handle(&call, &env, &ctx).await {
         Ok(answer) => {
             let Answer { status, body, .. } = &answer;
             glue::respond(*status, answer.content_type, body, None, None)
@@ -46,23 +57,17 @@ pub async fn fetch(request: Request, env: JsValue, ctx: JsValue) -> Response {
 }
 
 /// What a request is answered with; it is logged.
-pub async fn handle(
-    request: &Request,
-    env: &JsValue,
-    ctx: &JsValue,
-    origin: Origin,
-) -> Result<Answer, Problem> {
-    let started = now();
+pub async fn handle(call: &Incoming, env: &JsValue, ctx: &JsValue) -> Result<Answer, Problem> {
     let mut line = Line {
-        test: origin == Origin::Test,
+        test: call.origin == Origin::Test,
         ..Line::default()
     };
-    let answer = route(request, env, ctx, origin, &mut line).await;
+    let answer = route(call, env, ctx, &mut line).await;
     let status = *line.status.get_or_insert(200);
     if let Err(problem) = &answer {
         line.refused(problem);
     }
-    line.write_since(started);
+    line.write_since(call.at);
     answer.map(|(content_type, body)| Answer {
         status,
         content_type,
@@ -71,25 +76,24 @@ pub async fn handle(
 }
 
 async fn route(
-    request: &Request,
+    call: &Incoming,
     env: &JsValue,
     ctx: &JsValue,
-    origin: Origin,
     line: &mut Line,
 ) -> Result<(&'static str, String), Problem> {
-    let url = request.url();
-    let (path, query) = split(&url);
-    let method = request.method();
-    line.message = format!("{method} {path}");
-    let route = Route::parse(&method, path, query);
+    let Incoming {
+        request, method, ..
+    } = call;
+    let (path, query) = split(&call.url);
+    line.message = [method, " ", path].concat();
+    let route = Route::parse(method, path, query);
     // Who has no token learns nothing of the API, not even what is a path.
     let wants_token = matches!(
         route,
         Ok(Route::Api(_) | Route::Command(_) | Route::Metrics | Route::Test { .. })
     );
     if is_api(path) || wants_token {
-        let headers = request.headers();
-        let authorization = headers.get("authorization").ok().flatten();
+        let authorization = glue::header(request, "authorization");
         read::authorize(env, authorization.as_deref())?;
     }
     let json = match route? {
@@ -98,8 +102,8 @@ async fn route(
             return Ok((metrics::CONTENT_TYPE, page));
         }
         Route::Webhook { source } => {
-            let answer = webhook(request, env, ctx, source, origin, line).await;
-            if origin == Origin::Outside {
+            let answer = webhook(call, env, ctx, source, line).await;
+            if call.origin == Origin::Outside {
                 count(env, ctx, &answer, line);
             }
             answer
@@ -146,11 +150,10 @@ fn split(url: &str) -> (&str, &str) {
 }
 
 async fn webhook(
-    request: &Request,
+    call: &Incoming,
     env: &JsValue,
     ctx: &JsValue,
     name: String,
-    origin: Origin,
     line: &mut Line,
 ) -> Result<String, Problem> {
     let ready = environment::source(env, &name).map_err(|not_ready| match not_ready {
@@ -162,14 +165,14 @@ async fn webhook(
         }
     })?;
     line.source = Some(name);
-    let body = body(request, BODY_BYTES_MAX).await?;
+    let body = body(&call.request, BODY_BYTES_MAX).await?;
     line.bytes = Some(body.len());
-    let (label, delivery) = match verify(request, &ready, body, line)? {
+    let (label, delivery) = match verify(call, &ready, body, line)? {
         Admitted::Ping(label) => (label, None),
         Admitted::Delivery(delivery, label) => (label, Some(delivery)),
     };
-    if origin == Origin::Outside {
-        note_use(env, ctx, &ready, label.secret);
+    if call.origin == Origin::Outside {
+        note_use(env, ctx, &ready, label.secret, call.at);
     }
     line.label(label);
     match delivery {
@@ -178,7 +181,7 @@ async fn webhook(
             Ok(r#"{"status":"pong"}"#.to_owned())
         }
         Some(mut delivery) => {
-            if origin == Origin::Test {
+            if call.origin == Origin::Test {
                 delivery = delivery.into_test();
             }
             line.integration = Some(delivery.integration.clone());
@@ -189,8 +192,7 @@ async fn webhook(
 
 /// Writes down, behind the answer and seldom, that a secret was used. Our own
 /// test events don't count: they would keep an old secret looking alive.
-fn note_use(env: &JsValue, ctx: &JsValue, ready: &Ready, position: u32) {
-    let now = now();
+fn note_use(env: &JsValue, ctx: &JsValue, ready: &Ready, position: u32, now: Timestamp) {
     if let Some(secret) = ready.to_note(position, now) {
         let note = secret::note(&ready.source.name, secret, now);
         database::run_behind(env, ctx, note, "use of a secret not noted");
@@ -209,21 +211,20 @@ pub async fn body(request: &Request, max: usize) -> Result<Vec<u8>, Problem> {
 }
 
 fn verify(
-    request: &Request,
+    call: &Incoming,
     ready: &Ready,
     body: Vec<u8>,
     line: &mut Line,
 ) -> Result<Admitted, Problem> {
     let scheme = ready.source.dialect.scheme();
-    let headers = request.headers();
-    let header = |name| headers.get(name).ok().flatten();
+    let header = |name| glue::header(&call.request, name);
     let signature = header(scheme.header);
     let timestamp = scheme.timestamp_header.and_then(header);
     let presented = Presented {
         signature: signature.as_deref(),
         timestamp: timestamp.as_deref(),
     };
-    admit(&ready.source, &ready.secrets, presented, body, now()).map_err(|why| {
+    admit(&ready.source, &ready.secrets, presented, body, call.at).map_err(|why| {
         line.reason = Some(why.label().to_owned());
         Problem::BadSignature
     })

@@ -57,7 +57,7 @@ function call(work) {
 export default {
   async fetch(request, env, ctx) {
     try {
-      return await call((done) => wasm.fetch(request, env, ctx, done));
+      return await call((done) => wasm.fetch(request, request.method, request.url, env, ctx, done));
     } catch (error) {
       console.error(JSON.stringify({ level: "error", message: "request failed", error: String(error) }));
       const problem = {

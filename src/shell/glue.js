@@ -26,9 +26,13 @@ export function whenSettled(promise) {
  * The body of `request`, or null if it has more than `max` bytes. The platform
  * holds senders to the length they state; without one it is counted.
  */
-export async function readBody(request, max) {
+export function readBody(request, max) {
   const stated = request.headers.get("content-length");
-  if (stated !== null) return Number(stated) > max ? null : request.arrayBuffer();
+  if (stated === null) return readCounted(request, max);
+  return Number(stated) > max ? Promise.resolve(null) : request.arrayBuffer();
+}
+
+async function readCounted(request, max) {
   if (request.body === null) return EMPTY;
   const reader = request.body.getReader();
   const chunks = [];
@@ -46,6 +50,9 @@ export async function readBody(request, max) {
   }
   return new Blob(chunks).arrayBuffer();
 }
+
+/** The header `name` of `request`, or null. */
+export const header = (request, name) => request.headers.get(name);
 
 /** A response; one more header can be given. */
 export function respond(status, type, body, name, value) {

@@ -14,6 +14,8 @@ extern "C" {
     #[wasm_bindgen(js_name = readBody, catch)]
     fn body_promise(request: &Request, max: u32) -> Result<JsValue, JsValue>;
 
+    pub fn header(request: &Request, name: &str) -> Option<String>;
+
     pub fn respond(
         status: u16,
         content_type: &str,
@@ -45,10 +47,10 @@ extern "C" {
     pub fn transaction(storage: &JsValue, work: &mut dyn FnMut() -> bool) -> Result<(), JsValue>;
 
     #[wasm_bindgen(catch)]
-    pub fn rows(sql: &JsValue, statement: &str, params: Array) -> Result<Array, JsValue>;
+    pub fn rows(sql: &JsValue, statement: &JsValue, params: Array) -> Result<Array, JsValue>;
 
     #[wasm_bindgen(catch)]
-    pub fn run(sql: &JsValue, statement: &str, params: Array) -> Result<(), JsValue>;
+    pub fn run(sql: &JsValue, statement: &JsValue, params: Array) -> Result<(), JsValue>;
 
     #[wasm_bindgen(catch)]
     pub fn arm(storage: &JsValue, ms: f64) -> Result<(), JsValue>;

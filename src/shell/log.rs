@@ -1,60 +1,42 @@
 //! One JSON object a line, for `wrangler tail`. Never a secret, a signature
 //! or a body.
 
-use serde::Serialize;
 use worker::web_sys::console;
 
 use crate::delivery::Label;
-use crate::json;
+use crate::json::Writer;
 use crate::problem::Problem;
 use crate::time::Timestamp;
 
 /// A line of the log.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 pub struct Line {
     pub level: Level,
     pub message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub integration: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// Which of the source's secrets a webhook is signed with.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<u32>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub record_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
     /// Of a sweep: how many ledgers were looked at, had lost their alarm, and
     /// could not be asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ledgers: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub woken: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<usize>,
     /// Why, in words for the operator.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 /// How bad it is.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Level {
     /// As it should be.
     #[default]
@@ -63,6 +45,16 @@ pub enum Level {
     Warn,
     /// An operator should look.
     Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
 }
 
 impl Line {
@@ -102,11 +94,39 @@ impl Line {
 
     /// Writes the line.
     pub fn write(&self) {
-        let json = json::to_json(self).into();
+        let json = self.to_json().into();
         match self.level {
             Level::Info => console::log_1(&json),
             Level::Warn => console::warn_1(&json),
             Level::Error => console::error_1(&json),
         }
+    }
+    fn to_json(&self) -> String {
+        let number = |count: Option<usize>| count.map(|count| count as u64);
+        let mut json = Writer::default()
+            .text("level", self.level.name())
+            .text("message", &self.message)
+            .maybe_text("source", self.source.as_deref())
+            .maybe_text("integration", self.integration.as_deref())
+            .maybe_number("status", self.status.map(u64::from))
+            .maybe_text("outcome", self.outcome)
+            .maybe_number("seq", self.seq)
+            .maybe_number("secret", self.secret.map(u64::from));
+        if self.test {
+            json = json.raw("test", "true");
+        }
+        json = json
+            .maybe_text("event", self.event.as_deref())
+            .maybe_text("model", self.model.as_deref())
+            .maybe_text("record_id", self.record_id.as_deref())
+            .maybe_number("bytes", number(self.bytes));
+        if let Some(ms) = self.duration_ms {
+            json = json.raw("duration_ms", &ms.to_string());
+        }
+        json.maybe_number("ledgers", number(self.ledgers))
+            .maybe_number("woken", number(self.woken))
+            .maybe_number("failed", number(self.failed))
+            .maybe_text("reason", self.reason.as_deref())
+            .end()
     }
 }

@@ -5,7 +5,7 @@
 //! it is only carried out. The alarm's handler never fails: a failing alarm
 //! is dropped by the platform after a few attempts, and the events with it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -126,14 +126,16 @@ impl Object {
         &self,
         work: impl FnOnce(&mut Core<ObjectStorage>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
+        work(&mut *self.opened()?)
+    }
+
+    fn opened(&self) -> Result<RefMut<'_, Core<ObjectStorage>>, SqlError> {
         let mut core = self.core.borrow_mut();
         if core.is_none() {
             *core = Some(Core::open(ObjectStorage::new(self.storage.clone()))?);
         }
-        match core.as_mut() {
-            Some(core) => work(core),
-            None => Err(SqlError("the ledger is not open".to_owned())),
-        }
+        RefMut::filter_map(core, Option::as_mut)
+            .map_err(|_| SqlError("the ledger is not open".to_owned()))
     }
 
     /// Carries out what the core decided.

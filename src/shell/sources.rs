@@ -2,7 +2,7 @@
 
 use wasm_bindgen::JsValue;
 
-use super::edge::{self, Origin};
+use super::edge::{self, Incoming, Origin};
 use super::environment::{self, NotReady};
 use super::log::Line;
 use super::{database, glue, now, random};
@@ -50,8 +50,15 @@ pub async fn test(
     ));
     let path = format!("/webhooks/{}", segment(name));
     let request = glue::new_request(&path, &headers, &body);
+    let call = Incoming {
+        method: request.method(),
+        url: request.url(),
+        request,
+        origin: Origin::Test,
+        at: now,
+    };
     // Boxed, since the front door leads here, too.
-    let answer = Box::pin(edge::handle(&request, env, ctx, Origin::Test)).await;
+    let answer = Box::pin(edge::handle(&call, env, ctx)).await;
     let answer = answer.map(|answer| answer.body);
     Ok(report(&path, &headers, &body, &answer))
 }

@@ -1,10 +1,21 @@
 //! The Durable Object's SQLite as the core's storage trait.
 
+use std::cell::RefCell;
+
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::{Array, ArrayBuffer, Uint8Array};
 
 use super::{error_text, glue, property};
+use crate::json::Map;
 use crate::sql::{Param, Row, Sql, SqlError, Value};
+
+/// Statements whose texts are kept in JavaScript. There are some dozens; more
+/// come with the tables of each ledger.
+const TEXTS_MAX: usize = 256;
+
+thread_local! {
+    static TEXTS: RefCell<Map<String, JsValue>> = RefCell::default();
+}
 
 /// The storage of one Durable Object.
 pub struct ObjectStorage {
@@ -22,11 +33,11 @@ impl ObjectStorage {
 
 impl Sql for ObjectStorage {
     fn execute(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {
-        glue::run(&self.sql, sql, array(params)).map_err(sql_error)
+        glue::run(&self.sql, &text(sql), array(params)).map_err(sql_error)
     }
 
     fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
-        let rows = glue::rows(&self.sql, sql, array(params)).map_err(sql_error)?;
+        let rows = glue::rows(&self.sql, &text(sql), array(params)).map_err(sql_error)?;
         rows.iter().map(|row| read(&row)).collect()
     }
 
@@ -50,6 +61,22 @@ impl Sql for ObjectStorage {
             (Ok(()), None) => Err(SqlError("the transaction did not run".to_owned())),
         }
     }
+}
+
+/// The text of a statement as JavaScript has it. One that was used before
+/// isn't translated again.
+fn text(sql: &str) -> JsValue {
+    TEXTS.with_borrow_mut(|texts| {
+        if let Some(text) = texts.get(sql) {
+            return text.clone();
+        }
+        if texts.len() >= TEXTS_MAX {
+            texts.clear();
+        }
+        let text = JsValue::from_str(sql);
+        texts.insert(sql.to_owned(), text.clone());
+        text
+    })
 }
 
 fn array(params: &[Param]) -> Array {

@@ -22,6 +22,8 @@ pub struct Database {
     pub fails_in: Cell<Option<u32>>,
     /// Refuses statements that would read a table whole that grows.
     pub explained: Cell<bool>,
+    /// Bytes of text in the longest answer.
+    pub most_read: Cell<usize>,
 }
 
 impl Default for Database {
@@ -30,6 +32,7 @@ impl Default for Database {
             connection: Connection::open_in_memory().unwrap(),
             fails_in: Cell::new(None),
             explained: Cell::new(false),
+            most_read: Cell::new(0),
         }
     }
 }
@@ -217,6 +220,12 @@ impl Sql for &Database {
             });
             found.push(Row(columns.collect()));
         }
+        let length = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        };
+        let read = found.iter().flat_map(|row: &Row| &row.0).map(length).sum();
+        self.most_read.set(self.most_read.get().max(read));
         Ok(found)
     }
 

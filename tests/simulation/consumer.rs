@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use leasewire::ledger::{Call, NOT_APPLIED};
-use leasewire::projection::{Halves, Pack, Projection, Task};
+use leasewire::projection::{Halves, Pack, Projection, Task, Unreadable};
 
 use crate::bugs::Bug;
 use crate::faults::is_down;
@@ -17,8 +17,19 @@ pub struct Consumption {
     halves: Halves,
     /// What is being applied: all of it at first.
     part: Range<usize>,
-    pack: Projection,
+    /// What the ledger was asked for of it.
+    supplied: Vec<(u64, String)>,
     confirmed: bool,
+}
+
+impl Consumption {
+    fn read(&self) -> Result<Projection<'_>, Unreadable> {
+        let mut read = Pack::read(&self.message.text)?.part(&self.part)?;
+        for (seq, data) in &self.supplied {
+            read.supply(*seq, data)?;
+        }
+        Ok(read)
+    }
 }
 
 impl World {
@@ -36,28 +47,22 @@ impl World {
         if self.consumer_dies(&message) {
             return;
         }
-        let read = Pack::read(&message.text).and_then(|pack| {
-            let part = pack.all();
-            pack.part(&part).map(|pack| (part, pack))
-        });
-        let (part, pack) = match read {
-            Ok(read) => read,
+        let part = match Pack::read(&message.text) {
+            Ok(pack) => pack.all(),
             Err(why) => return self.complain(format!("a pack that can't be read: {why}")),
         };
         let consumption = Box::new(Consumption {
             halves: Halves::new(part.len(), message.attempts + 1),
             message,
             part,
-            pack,
+            supplied: Vec::new(),
             confirmed: false,
         });
+        let (first, last, replay) = match consumption.read() {
+            Ok(read) => (read.first, read.last, read.replay),
+            Err(why) => return self.complain(format!("events that can't be read: {why}")),
+        };
         if consumption.message.dead {
-            let Projection {
-                first,
-                last,
-                replay,
-                ..
-            } = consumption.pack;
             let reason = "the consumer failed on every attempt".to_owned();
             let call = if self.bug == Some(Bug::BuriedIsConfirmed) {
                 Call::Confirm {
@@ -85,9 +90,8 @@ impl World {
     pub fn proceed(&mut self, mut consumption: Box<Consumption>) {
         match consumption.halves.task() {
             Task::Apply(part) => {
-                let pack = Pack::read(&consumption.message.text).unwrap();
-                consumption.pack = pack.part(&part).unwrap();
                 consumption.part = part;
+                consumption.supplied.clear();
                 self.consume(consumption);
             }
             Task::Probe => {
@@ -111,14 +115,16 @@ impl World {
         if self.consumer_dies(&consumption.message) {
             return;
         }
-        let missing = consumption.pack.missing().first().copied();
+        let pack = match consumption.read() {
+            Ok(pack) => pack,
+            Err(why) => return self.complain(format!("data that can't be read: {why}")),
+        };
+        let missing = pack.missing().first().copied();
         match missing.filter(|_| self.bug != Some(Bug::LargeEventsSkipped)) {
             Some(seq) => self.ask_for(consumption, Call::Data { seq }, Asked::Data),
             None => {
                 let now = self.clock.receiver();
-                let statements = consumption
-                    .pack
-                    .statements(consumption.message.sent_at, now);
+                let statements = pack.statements(consumption.message.sent_at, now);
                 let (applied, after_ms) = self.run_in_d1(statements);
                 let step = Step::Applied(consumption, applied);
                 self.clock.after(after_ms, step);
@@ -132,8 +138,8 @@ impl World {
         call: Call,
         asked: impl FnOnce(Box<Consumption>) -> Asked,
     ) {
-        let pack = &consumption.pack;
-        let ledger = self.ledger((pack.source.clone(), pack.integration.clone()));
+        let pack = Pack::read(&consumption.message.text).unwrap();
+        let ledger = self.ledger((pack.source, pack.integration));
         self.ask(ledger, call, asked(consumption));
     }
 
@@ -171,11 +177,9 @@ impl World {
         let Some(data) = reply else {
             return self.part_failed(consumption);
         };
-        let seq = consumption.pack.missing()[0];
-        match consumption.pack.supply(seq, &data) {
-            Ok(()) => self.consume(consumption),
-            Err(why) => self.complain(format!("data that can't be read: {why}")),
-        }
+        let seq = consumption.read().unwrap().missing()[0];
+        consumption.supplied.push((seq, data));
+        self.consume(consumption);
     }
 
     pub fn applied(&mut self, mut consumption: Box<Consumption>, applied: bool) {
@@ -198,9 +202,9 @@ impl World {
         let outages = [self.faults.d1_down, self.faults.ledgers_down];
         let is_down = outages.iter().any(|outage| is_down(*outage, now_ms));
         if consumption.part.len() == 1 && !is_down {
-            let pack = &consumption.pack;
-            let seq = pack.first;
-            let ledger = self.ledger((pack.source.clone(), pack.integration.clone()));
+            let pack = Pack::read(&consumption.message.text).unwrap();
+            let (seq, _) = pack.range(&consumption.part).unwrap();
+            let ledger = self.ledger((pack.source, pack.integration));
             *self.refused.entry((ledger, seq)).or_default() += 1;
         }
         consumption.halves.failed();

@@ -1,7 +1,9 @@
-//! Calls as bytes: a line of JSON, and behind it, for a delivery, the raw body.
+//! Calls as bytes: JSON, but for deliveries, of which there are many.
 
 use std::borrow::Cow;
 use std::rc::Rc;
+
+use memchr::memchr;
 
 use super::Call;
 use crate::delivery::Delivery;
@@ -10,19 +12,12 @@ use crate::ledger::replay::Request;
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
 
+/// What a delivery begins with.
+const INTAKE: &str = "intake";
+
 impl Call {
     /// The call as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.line().into_bytes();
-        bytes.push(b'\n');
-        if let Self::Intake(delivery) = self {
-            bytes.extend_from_slice(&delivery.body);
-        }
-        bytes
-    }
-
-    /// Everything but a delivery's body, as JSON.
-    fn line(&self) -> String {
         let call = |name| Writer::default().text("call", name);
         let pack = |name, first: &u64, last: &u64, replay: &u64| {
             let call = call(name).number("first", *first).number("last", *last);
@@ -32,12 +27,7 @@ impl Call {
             call(name).number("after", *after).number("limit", *limit)
         };
         let call = match self {
-            Self::Intake(delivery) => call("intake")
-                .text("source", &delivery.source)
-                .text("integration", &delivery.integration)
-                .text("dialect", delivery.dialect.name())
-                .text("key", &encoding::hex(&delivery.key.0))
-                .number("dedupe_window_s", delivery.dedupe_window_s),
+            Self::Intake(delivery) => return encode_delivery(delivery),
             Self::Confirm {
                 first,
                 last,
@@ -66,8 +56,8 @@ impl Call {
             Self::Replay(request) => call("replay")
                 .number("from", request.from)
                 .number("to", request.to)
-                .json("models", &request.models)
-                .json("events", &request.events),
+                .raw("models", &json::texts_or_null(&request.models))
+                .raw("events", &json::texts_or_null(&request.events)),
             Self::Redrive { from, to } => call("redrive").number("from", *from).number("to", *to),
             Self::Sweep { listed_seq } => call("sweep").number("listed_seq", *listed_seq),
             Self::Unlinked {
@@ -80,26 +70,18 @@ impl Call {
                 .text("after", after)
                 .number("limit", *limit),
         };
-        call.end()
+        call.end().into_bytes()
     }
 
     /// Reads what [`Call::encode`] wrote; `None` for anything else.
-    pub fn decode(mut bytes: Vec<u8>) -> Option<Self> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let body = bytes.split_off(end.checked_add(1)?);
+    pub fn decode(bytes: Vec<u8>) -> Option<Self> {
+        if bytes.first() != Some(&b'{') {
+            return decode_delivery(bytes).map(Self::Intake);
+        }
         let fields = Object::parse(std::str::from_utf8(&bytes).ok()?)?;
         let number = |name| fields.number(name);
         let text = |name| fields.text(name).map(Cow::into_owned);
         Some(match &*fields.text("call")? {
-            "intake" => Self::Intake(Delivery {
-                source: text("source")?,
-                integration: text("integration")?,
-                dialect: dialect::named(&text("dialect")?)?,
-                key: DedupeKey(encoding::from_hex(&text("key")?)?),
-                dedupe_window_s: number("dedupe_window_s")?,
-                filter: Rc::default(),
-                body,
-            }),
             "confirm" => Self::Confirm {
                 first: number("first")?,
                 last: number("last")?,
@@ -157,4 +139,56 @@ impl Call {
             _ => return None,
         })
     }
+}
+
+/// A delivery: a line of words, among them the lengths of the two names that
+/// come behind it, and then the raw body.
+fn encode_delivery(delivery: &Delivery) -> Vec<u8> {
+    let (source, integration) = (&delivery.source, &delivery.integration);
+    let words = [
+        INTAKE,
+        delivery.dialect.name(),
+        &encoding::hex(&delivery.key.0),
+        &delivery.dedupe_window_s.to_string(),
+        &source.len().to_string(),
+        &integration.len().to_string(),
+    ];
+    let mut bytes = words.join(" ").into_bytes();
+    for part in [
+        b"\n",
+        source.as_bytes(),
+        integration.as_bytes(),
+        &delivery.body,
+    ] {
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+fn decode_delivery(mut bytes: Vec<u8>) -> Option<Delivery> {
+    let (line, behind) = bytes.split_at_checked(memchr(b'\n', &bytes)?)?;
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    if words.next()? != INTAKE {
+        return None;
+    }
+    let dialect = dialect::named(words.next()?)?;
+    let key = DedupeKey(encoding::from_hex(words.next()?)?);
+    let dedupe_window_s = words.next()?.parse().ok()?;
+    let mut rest = behind.get(1..)?;
+    let mut name = || {
+        let (name, behind) = rest.split_at_checked(words.next()?.parse().ok()?)?;
+        rest = behind;
+        String::from_utf8(name.to_vec()).ok()
+    };
+    let (source, integration) = (name()?, name()?);
+    let body_at = bytes.len().saturating_sub(rest.len());
+    Some(Delivery {
+        source,
+        integration,
+        dialect,
+        key,
+        dedupe_window_s,
+        filter: Rc::default(),
+        body: bytes.split_off(body_at),
+    })
 }

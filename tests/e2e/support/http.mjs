@@ -8,11 +8,24 @@ export const agent = (connections) => new http.Agent({ keepAlive: true, maxSocke
 
 const shared = agent(16);
 
+const TRIES = 5;
+
 /**
  * Sends a request. `body` is a string or bytes, sent with its length; a list of them is sent in
  * chunks, without one. Gives the answer, even where it comes before all of the body was sent.
  */
-export function request(url, { method = "GET", headers = {}, body, via = shared, ms = 30_000 } = {}) {
+export async function request(url, options) {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await send(url, options);
+    } catch (error) {
+      // A refused body may break the connection before its answer could be read.
+      if (error.code !== "EPIPE" || tried === TRIES) throw error;
+    }
+  }
+}
+
+function send(url, { method = "GET", headers = {}, body, via = shared, ms = 30_000 } = {}) {
   return new Promise((resolve, reject) => {
     const outgoing = http.request(url, { method, headers, agent: via, timeout: ms });
     let answered = false;

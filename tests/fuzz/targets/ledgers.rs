@@ -115,9 +115,10 @@ fn check_packs(ledger: &Ledger<&Database>, packs: &[Pack], accepted: &[u64]) {
         let mut read = Projection::read(&pack.text).unwrap();
         assert_eq!((read.first, read.last), (pack.first, pack.last));
         assert_eq!((&*read.source, &*read.integration), ("s/é", "i 1"));
-        for seq in read.missing() {
-            read.supply(seq, &ledger.data(seq).unwrap().unwrap())
-                .unwrap();
+        let data = |seq| (seq, ledger.data(seq).unwrap().unwrap());
+        let missing: Vec<_> = read.missing().into_iter().map(data).collect();
+        for (seq, data) in &missing {
+            read.supply(*seq, data).unwrap();
         }
         for statement in read.statements(at(NOW), at(NOW)) {
             d1.run(&statement);
