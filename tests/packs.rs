@@ -6,11 +6,12 @@ mod common;
 use std::rc::Rc;
 
 use common::{Database, at, delivery};
+use leasewire::event::model_name;
 use leasewire::json::Object;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Call, Ledger, Outcome, Reply};
 use leasewire::projection::Projection;
-use leasewire::sql::{Sql, Value};
+use leasewire::sql::{Row, Sql, Value};
 
 /// Limits of the platform: a message, and a batch of messages.
 const MESSAGE_BYTES_MAX: usize = 128_000 - 100;
@@ -182,6 +183,71 @@ fn events_of_every_kind_and_size_go_out() {
         })
         .collect();
     assert_eq!(sent, expected);
+}
+
+/// Names and times of every form come out of D1 as they went into the ledger.
+#[test]
+fn odd_records_reach_d1_as_they_are() {
+    let database = Database::default();
+    let d1 = Database::default();
+    d1.migrate();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let names = [
+        "a", "a\"b", "\\", "\\u0041", " a ", "a  ", "é", "🏠", "a/b", "'", "%", "{}", "0", "1e3",
+        "\u{2028}", "null", "a\u{301}",
+    ];
+    let times = [
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00.5Z",
+        "2026-01-01T00:00:00.000001Z",
+    ];
+    let mut expected = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        for (m, model) in ["leases", "x", "été 🏠 \"q\" \\"].iter().enumerate() {
+            let quoted = [
+                serde_json::to_string(name).unwrap(),
+                serde_json::to_string(model).unwrap(),
+            ];
+            let body = format!(
+                r#"{{"meta":{{"object":{}}},"record_id":{},"payload":{{"n":1.50,"é\"":"\"\\","o":{{"a":[1,null]}}}}}}"#,
+                quoted[1], quoted[0],
+            );
+            let now = at(times[(n + m) % 3]).plus_s((n * 3 + m) as u64 * 10);
+            let taken = ledger
+                .intake(&delivery("propify", "i", &body), now)
+                .unwrap();
+            assert_eq!(taken.outcome, Outcome::Accepted, "{body}");
+            expected.push([
+                model_name(model),
+                (*name).to_owned(),
+                taken.seq.to_string(),
+                r#"{"n":1.50,"é\"":"\"\\","o":{"a":[1,null]}}"#.to_owned(),
+                "1".to_owned(),
+                "0".to_owned(),
+                now.to_string(),
+                "0".to_owned(),
+            ]);
+        }
+    }
+    for (_, _, text) in drain(&mut ledger).concat() {
+        let projection = Projection::read(&text).unwrap();
+        for statement in projection.statements(at(times[0]), at(times[0])) {
+            d1.run(&statement);
+        }
+    }
+    let columns = "model, record_id, CAST(version AS TEXT), fields, CAST(partial AS TEXT),
+                   CAST(drift AS TEXT), occurred_at, CAST(generation AS TEXT)";
+    let query = format!("SELECT {columns} FROM records ORDER BY version");
+    let rows = (&d1).query(&query, &[]).unwrap();
+    let found: Vec<[String; 8]> = rows
+        .iter()
+        .map(|row| std::array::from_fn(|at| row.text(at).unwrap().to_owned()))
+        .collect();
+    assert_eq!(found, expected);
+    // SQLite compares numbers with numbers.
+    let types = "SELECT DISTINCT typeof(version), typeof(partial), typeof(drift), typeof(generation) FROM records";
+    let types = (&d1).query(types, &[]).unwrap();
+    assert_eq!(types, [Row(vec![Value::Text("integer".to_owned()); 4])]);
 }
 
 #[test]
