@@ -61,8 +61,10 @@ const runners = [...titles.keys()].filter((name) => shared.some((kind) => takesP
 const round = [
   ...runners.map(() => ({ kind: WARMING, seconds: plan.warm_ms / 1000 + 2 })),
   ...[...shared, ...apart].flatMap((kind) => {
-    const { slices, seconds, cases } = MEASURES[kind];
-    return Array.from({ length: slices * cases.length * takesPart(kind).length }, () => ({ kind, seconds }));
+    const { before, before_seconds = 1, slices, seconds, cases } = MEASURES[kind];
+    const names = takesPart(kind);
+    const first = before ? names.map(() => ({ kind: `before ${kind}`, seconds: before_seconds })) : [];
+    return [...first, ...Array.from({ length: slices * cases.length * names.length }, () => ({ kind, seconds }))];
   }),
 ];
 const progress = new Progress(Array.from({ length: plan.rounds }, () => round).flat());
@@ -77,11 +79,15 @@ async function measure(kind, { round, generator, subjects }) {
   const run = { generator, ms, backlog: plan.backlog, at: () => (last += 1) };
   const prepared = {};
   const runOf = (name) => ({ ...run, name, subject: subjects[name], prepared: prepared[name] });
-  for (const name of names) prepared[name] = await before?.(runOf(name));
+  const says = (what, name) => progress.next(`round ${round + 1} of ${plan.rounds}: ${what}, ${titles.get(name)}`);
+  for (const name of before ? names : []) {
+    says(`before ${kind}`, name);
+    prepared[name] = await before(runOf(name));
+  }
   for (const one of all) {
     for (let slice = 0; slice < slices; slice++) {
       for (const name of inTurn(names, slice + round)) {
-        progress.next(`round ${round + 1} of ${plan.rounds}: ${one.name}, ${titles.get(name)}`);
+        says(one.name, name);
         const result = await one.run(runOf(name));
         ((cases[one.name] ??= {})[name] ??= []).push({ round, slice, ...result });
       }
@@ -102,7 +108,7 @@ async function visit(round) {
   const subjects = {};
   try {
     for (const name of inTurn(runners, round)) {
-      progress.next(`round ${round + 1} of ${plan.rounds}: ${WARMING} ${titles.get(name)}`);
+      progress.next(`round ${round + 1} of ${plan.rounds}: ${WARMING}, ${titles.get(name)}`);
       const subject = (subjects[name] = await start(name));
       (starts[name] ??= []).push(await firstAnswer(subject));
       // The wasm and the JavaScript both start slow: compilers get better while they run.

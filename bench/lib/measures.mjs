@@ -5,8 +5,8 @@
 // `slices` is how many a round has, and `ms` how long load lasts in one. They are short: the machine may
 // be half as fast from one second to the next, and what is compared has to be close together. `seconds`
 // is about what one takes with all that belongs to it, to tell how long all will take.
-// A measure's `before` prepares a subject for its cases. One that is `apart` starts its subject
-// itself.
+// A measure's `before` prepares a subject for its cases, which takes `before_seconds`. One that is
+// `apart` starts its subject itself.
 
 import { arrivals } from "./arrival.mjs";
 import { drain, filled } from "./backlog.mjs";
@@ -166,6 +166,7 @@ export const MEASURES = {
     apart: true,
     slices: 4,
     seconds: 8,
+    before_seconds: 60,
     before: ({ name, generator, backlog }) => filled(name, generator, { ...accepted, events: backlog }),
     cases: [
       {

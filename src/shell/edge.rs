@@ -9,7 +9,7 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{database, glue, ledgers, numbers, operate, read, sources};
+use super::{database, glue, ledgers, now, numbers, operate, read, sources};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::{Call, Taken};
@@ -224,7 +224,9 @@ fn verify(
         signature: signature.as_deref(),
         timestamp: timestamp.as_deref(),
     };
-    admit(&ready.source, &ready.secrets, presented, body, call.at).map_err(|why| {
+    // By the clock once the body is here, as the ledger's: a body that took its
+    // time must not make a replayed request younger than its dedupe window.
+    admit(&ready.source, &ready.secrets, presented, body, now()).map_err(|why| {
         line.reason = Some(why.label().to_owned());
         Problem::BadSignature
     })

@@ -101,6 +101,7 @@ impl Line {
             Level::Error => console::error_1(&json),
         }
     }
+
     fn to_json(&self) -> String {
         let number = |count: Option<usize>| count.map(|count| count as u64);
         let mut json = Writer::default()
@@ -113,7 +114,7 @@ impl Line {
             .maybe_number("seq", self.seq)
             .maybe_number("secret", self.secret.map(u64::from));
         if self.test {
-            json = json.raw("test", "true");
+            json = json.flag("test", true);
         }
         json = json
             .maybe_text("event", self.event.as_deref())
