@@ -115,11 +115,11 @@ async function visit(round) {
       await warm(subject, { generator, ms: plan.warm_ms, at: () => (last += 1) });
     }
     for (const kind of shared) await tryTo(kind, { round, generator, subjects });
-  } finally {
     for (const subject of Object.values(subjects)) await subject.stop();
+    for (const kind of apart) await tryTo(kind, { round, generator, subjects: {} });
+  } finally {
+    generator.stop();
   }
-  for (const kind of apart) await tryTo(kind, { round, generator, subjects: {} });
-  generator.stop();
 }
 
 /** From the start of workerd, which Miniflare's own preparations precede, to the first answer. */

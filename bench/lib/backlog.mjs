@@ -3,10 +3,9 @@
 // consumers, and one more webhook for each ledger wakes it: from there on, packs go through the queue
 // into D1 until every record is there. Each event is about a record of its own.
 
-import { cpSync, globSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { cpSync } from "node:fs";
 
+import { loseAlarms } from "./alarms.mjs";
 import { cpuOf, quiet } from "./generator.mjs";
 import { look, newFolder, removeFolder, start } from "./subjects.mjs";
 
@@ -46,18 +45,10 @@ export async function filled(name, generator, { events, ...accepted }) {
   } finally {
     await subject.stop();
   }
+  // One that is due would begin before the clock does.
   loseAlarms(folder);
   folders.set(key, folder);
   return folder;
-}
-
-/** Takes every alarm out of the state kept in `folder`: one that is due would begin before the clock does. */
-function loseAlarms(folder) {
-  for (const file of globSync(join(folder, "do", "*", "metadata.sqlite"))) {
-    const db = new DatabaseSync(file);
-    db.exec("DELETE FROM _cf_ALARM");
-    db.close();
-  }
 }
 
 /** Drains a copy of the backlog in `full`. */

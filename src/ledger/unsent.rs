@@ -82,13 +82,15 @@ impl<S: Sql> Ledger<S> {
         let mut encoded = [0; 4];
         for (segment, from, to) in self.segments.within(from, to) {
             let table = segment.table();
-            let to = self.end_of_batch(&table, condition, (from, to))?;
+            let Some(to) = self.end_of_batch(&table, condition, (from, to))? else {
+                continue;
+            };
             let statement = format!(
                 "SELECT group_concat(
                    seq || ?4 || kind || ?4 || coalesce(model, '') || ?4
                    || coalesce(record_id, '') || ?4 || coalesce(occurred_at, received_at) || ?4
                    || coalesce(replay, '') || ?4
-                   || coalesce(CASE WHEN length(data) <= ?3 THEN data END, ''), ?4)
+                   || coalesce(CASE WHEN octet_length(data) <= ?3 THEN data END, ''), ?4)
                  FROM (SELECT seq, kind, model, record_id, occurred_at, received_at, replay, data
                        FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition} ORDER BY seq)"
             );
@@ -107,24 +109,26 @@ impl<S: Sql> Ledger<S> {
         Ok(Unsent::default())
     }
 
-    /// Where to end, so that not much more is read than a batch takes.
+    /// Where to end, so that not much more is read than a batch takes; `None`
+    /// if nothing meets `condition`. Bytes, not letters, are counted: those
+    /// stand in a row's head, and what is large isn't read for it.
     fn end_of_batch(
         &self,
         table: &str,
         condition: &str,
         (from, to): (u64, u64),
-    ) -> Result<u64, SqlError> {
+    ) -> Result<Option<u64>, SqlError> {
         if to.saturating_sub(from) < FEW {
-            return Ok(to);
+            return Ok(Some(to));
         }
         let statement = format!(
-            "SELECT group_concat(seq || ' ' || coalesce(length(data), 0), ' ')
+            "SELECT group_concat(seq || ' ' || coalesce(octet_length(data), 0), ' ')
              FROM (SELECT seq, data FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition}
                    ORDER BY seq LIMIT ?3)"
         );
         let params = [from.into(), to.into(), EVENTS_MAX.into()];
         let Some(text) = only(self.sql.query(&statement, &params)?)? else {
-            return Ok(to);
+            return Ok(None);
         };
         let mut numbers = text.split(' ').map(str::parse::<u64>);
         let (mut end, mut total) = (from, 0_u64);
@@ -136,7 +140,7 @@ impl<S: Sql> Ledger<S> {
                 break;
             }
         }
-        Ok(end)
+        Ok(Some(end))
     }
 }
 

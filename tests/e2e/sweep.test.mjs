@@ -2,12 +2,10 @@
 // costs nothing.
 
 import assert from "node:assert/strict";
-import { globSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { loseAlarms } from "../../bench/lib/alarms.mjs";
 import { between, count, counts, putForward } from "../../bench/lib/count.mjs";
 import { diff } from "./support/bodies.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
@@ -23,20 +21,6 @@ const lease = (n) => diff("int_1", `lease_${n}`, {}, { n });
 
 /** The sweep's lines in the log. */
 const sweeps = (worker) => worker.log.map((line) => JSON.parse(line)).filter((line) => line.message === "sweep");
-
-/** Takes every alarm out of the state kept in `folder`; gives how many there were. */
-function loseAlarms(folder) {
-  let lost = 0;
-  for (const file of globSync(join(folder, "**", "*.sqlite"))) {
-    const db = new DatabaseSync(file);
-    const has = (table) => db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(table);
-    if (has("_cf_ALARM")) lost += db.prepare("DELETE FROM _cf_ALARM").run().changes;
-    // What the object itself is told.
-    if (has("_cf_METADATA")) db.prepare("UPDATE _cf_METADATA SET value = NULL WHERE key = 1").run();
-    db.close();
-  }
-  return lost;
-}
 
 test("a ledger that has lost its alarm, and its packs, is woken", async () => {
   const folder = newFolder();
