@@ -53,7 +53,7 @@ use serde_json::value::RawValue;
 pub use depth::{DEPTH_MAX, too_deep};
 pub use pick::{Picked, pick, pick_each};
 pub use same::same;
-pub use writer::{Writer, list, push_all, push_quoted, quoted, texts_or_null};
+pub use writer::{Writer, list, push_all, quoted, texts_or_null};
 
 /// Rows of D1 whose columns are all texts, from their JSON; `None` if it is
 /// anything else.
@@ -163,16 +163,8 @@ impl<'a> Object<'a> {
 
     /// The object as compact JSON, each value as it came.
     pub fn to_json(&self) -> String {
-        let mut json = String::from("{");
-        for (name, value) in self.iter() {
-            if json.len() > 1 {
-                json.push(',');
-            }
-            push_quoted(&mut json, name);
-            push_all(&mut json, &[":", value.get()]);
-        }
-        json.push('}');
-        json
+        let field = |json: Writer, (name, value): (&str, &Value)| json.field(name, &[value.get()]);
+        self.iter().fold(Writer::default(), field).end()
     }
 }
 

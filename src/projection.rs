@@ -16,7 +16,7 @@ pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
 use notices::Notices;
 pub use pack::Pack;
 
-use crate::json::{self, Map};
+use crate::json::{self, Map, Writer};
 use crate::ledger::{Announcement, Report};
 use crate::sql::Value;
 use crate::time::Timestamp;
@@ -321,15 +321,10 @@ impl<'a> Projection<'a> {
     }
 
     fn many(&self, rows: &[(&Key, &Row)], now: Timestamp) -> Statement {
-        let mut records = String::from("{");
-        for ((model, id), row) in rows {
-            if records.len() > 1 {
-                records.push(',');
-            }
-            json::push_quoted(&mut records, &row.name(model, id));
-            json::push_all(&mut records, &[":", row.fields]);
-        }
-        records.push('}');
+        let field = |json: Writer, ((model, id), row): &(&Key, &Row)| {
+            json.field(&row.name(model, id), &[row.fields])
+        };
+        let records = rows.iter().fold(Writer::default(), field).end();
         Statement {
             sql: UPSERT_RECORDS,
             params: vec![

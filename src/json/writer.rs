@@ -13,7 +13,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Adds `text` to `json` as a JSON string.
-pub fn push_quoted(json: &mut String, text: &str) {
+fn push_quoted(json: &mut String, text: &str) {
     let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
         push_all(json, &["\"", text, "\""]);
@@ -43,7 +43,8 @@ pub fn texts_or_null(texts: &Option<Vec<String>>) -> String {
     }
 }
 
-/// An object being written, field by field. Names need no escapes.
+/// An object being written, field by field. Names need no escapes, except
+/// those of [`Writer::field`].
 #[derive(Default)]
 pub struct Writer(String);
 
@@ -120,6 +121,15 @@ impl Writer {
             Some(value) => self.number(name, value),
             None => self,
         }
+    }
+
+    /// Adds JSON, in parts, under a name that may need escapes.
+    pub fn field(mut self, name: &str, value: &[&str]) -> Self {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        push_quoted(&mut self.0, name);
+        self.0.push(':');
+        push_all(&mut self.0, value);
+        self
     }
 
     fn name(&mut self, name: &str) {

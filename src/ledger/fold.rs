@@ -7,7 +7,7 @@
 //! (decision 8).
 
 use crate::event::Change;
-use crate::json::{Object, Value, null, push_all, push_quoted, same};
+use crate::json::{Object, Value, Writer, null, same};
 use crate::occupancy::{self, Occupancy, Sight, Timeline, Turn};
 use crate::signature::DedupeKey;
 use crate::time::Timestamp;
@@ -249,15 +249,9 @@ fn difference<'a>(before: &'a Object, after: &'a Object) -> Vec<FieldChange<'a>>
 
 /// Changes as `{field: {old, new}}`.
 fn changes_json(changes: &[FieldChange]) -> String {
-    let mut json = String::from("{");
-    for (name, old, new) in changes {
-        if json.len() > 1 {
-            json.push(',');
-        }
-        push_quoted(&mut json, name);
-        let values = [":{\"old\":", old.get(), ",\"new\":", new.get(), "}"];
-        push_all(&mut json, &values);
-    }
-    json.push('}');
-    json
+    let field = |json: Writer, (name, old, new): &FieldChange| {
+        let values = ["{\"old\":", old.get(), ",\"new\":", new.get(), "}"];
+        json.field(name, &values)
+    };
+    changes.iter().fold(Writer::default(), field).end()
 }
