@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use common::{Database, at, delivery};
+use common::{Database, at, delivery, job};
 use leasewire::delivery::Delivery;
 use leasewire::dialect;
 use leasewire::filter::Filter;
@@ -179,7 +179,7 @@ fn propexo() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => (0..4_u8, 0..2_u8, 0..3_u8, 0..3_u8)
             .prop_map(|(record, field, from, to)| diff(record, field, from, to)),
-        1 => (0..9_u8).prop_map(|id| format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}"}}"#)),
+        1 => (0..9_u32).prop_map(job),
         1 => (0..9_u8).prop_map(|id| format!("junk {id}")),
     ]
 }

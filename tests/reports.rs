@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Database, at, delivery};
+use common::{Database, at, delivery, job};
 use leasewire::dialect;
 use leasewire::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
@@ -63,7 +63,7 @@ impl<'a> World<'a> {
     }
 
     fn job(&mut self, id: u32) {
-        self.take(&format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}"}}"#));
+        self.take(&job(id));
     }
 
     fn confirm(&mut self, first: u64, last: u64) -> Option<Timestamp> {

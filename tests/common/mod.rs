@@ -288,3 +288,16 @@ pub fn admit(
 pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
+
+/// A body of Propexo about a job: an event about no record.
+pub fn job(id: u32) -> String {
+    format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}"}}"#)
+}
+
+/// The numbers called `name` in an answer.
+pub fn numbers(json: &str, name: &str) -> Vec<u64> {
+    let name = format!(r#""{name}":"#);
+    let parts = json.split(&name).skip(1);
+    let digits = parts.map(|rest| rest.split([',', '}']).next().unwrap_or_default());
+    digits.map(|digits| digits.parse().unwrap()).collect()
+}

@@ -1,0 +1,164 @@
+//! The ledger against a naive model, under random operations: deliveries,
+//! repetitions, packs that are lost, repeated or reordered, restarts, alarms,
+//! dead packs, and storage that fails in the middle.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod model;
+mod sent;
+mod world;
+
+use std::collections::BTreeSet;
+
+use common::{Database, at, delivery, job};
+use leasewire::ledger::{Effects, Ledger, NOT_APPLIED};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sent::{Sent, propexo, real_estate};
+use world::{Step, World, steps};
+
+const WINDOW_S: u64 = 48 * 3_600;
+const RETENTION_S: u64 = WINDOW_S;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn partial_changes_agree_with_the_model(steps in steps(propexo())) {
+        run(&steps);
+    }
+
+    #[test]
+    fn whole_objects_agree_with_the_model(steps in steps(real_estate())) {
+        run(&steps);
+    }
+
+    /// Any permutation and repetition of the same deliveries ends in the same
+    /// fields, where events carry their own time.
+    #[test]
+    fn order_does_not_matter_where_events_have_a_time(
+        (sent, shuffled) in vec(real_estate(), 1..12)
+            .prop_map(|mut sent| { one_body_an_event(&mut sent); sent })
+            .prop_flat_map(|sent| {
+                let twice = [sent.clone(), sent.clone()].concat();
+                (Just(sent), Just(twice).prop_shuffle())
+            })
+    ) {
+        prop_assert_eq!(fields_after(&sent), fields_after(&shuffled));
+    }
+}
+
+fn run(steps: &[Step]) {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new(&database, &d1);
+    for step in steps {
+        world.step(step);
+    }
+    world.check_ledger();
+    world.settle();
+    world.check_ledger();
+    world.check_d1();
+}
+
+/// An event id names one event: later bodies under the same id are dropped.
+fn one_body_an_event(sent: &mut Vec<Sent>) {
+    let mut seen = BTreeSet::new();
+    sent.retain(|sent| seen.insert(sent.identity()));
+}
+
+fn fields_after(sent: &[Sent]) -> Vec<String> {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    for sent in sent {
+        let delivery = delivery("real-estate", "i", &sent.body());
+        ledger
+            .intake(&delivery, at("2026-02-01T00:00:00Z"))
+            .unwrap();
+    }
+    database.dump("SELECT record_id, fields, partial, drift, occurred_at FROM records ORDER BY 1")
+}
+
+/// No statement reads more rows than it gives: rows read are what grows with
+/// a ledger.
+#[test]
+fn every_statement_uses_an_index() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-02-01T00:00:00Z");
+    database.explained.set(true);
+    for sent in [
+        Sent::Job { id: 1 },
+        Sent::New {
+            record: 1,
+            value: 1,
+        },
+        Sent::Junk { id: 1 },
+    ] {
+        let delivery = delivery("propexo", "i", &sent.body());
+        ledger.intake(&delivery, now).unwrap();
+        ledger.intake(&delivery, now).unwrap();
+    }
+    // More than are read without looking at how long they are.
+    for id in 2..20 {
+        let delivery = delivery("propexo", "i", &job(id));
+        ledger.intake(&delivery, now).unwrap();
+    }
+    ledger.next_batch().unwrap();
+    ledger.bury(1, 1, 0, "test", now).unwrap();
+    ledger.confirm(2, 2, 0, now).unwrap();
+    ledger.state().unwrap();
+    ledger.events(0, 10).unwrap();
+    ledger.event(2).unwrap();
+    ledger.data(2).unwrap();
+    ledger.quarantined(0, 10).unwrap();
+    ledger.dead(0, 10).unwrap();
+    ledger.quarantine(1, 0, NOT_APPLIED, now).unwrap();
+    ledger.confirm(1, 1, 0, now).unwrap();
+    while ledger.expire(now.plus_s(u64::MAX), 1).unwrap().is_some() {}
+    Ledger::open(&database).unwrap();
+}
+
+#[test]
+fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    assert_eq!(ledger.state().unwrap(), None);
+    assert_eq!(ledger.event(1).unwrap(), None);
+    assert_eq!(ledger.data(1).unwrap(), None);
+    assert_eq!(
+        ledger.events(0, 10).unwrap(),
+        r#"{"events":[],"next":null}"#
+    );
+    assert_eq!(
+        ledger.quarantined(0, 10).unwrap(),
+        r#"{"events":[],"next":null}"#
+    );
+    assert_eq!(ledger.dead(0, 10).unwrap(), r#"{"packs":[],"next":null}"#);
+    assert!(ledger.next_batch().unwrap().packs.is_empty());
+    let now = at("2026-02-01T00:00:00Z");
+    assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
+    assert_eq!(ledger.follow_up(now, 7), Effects::default());
+    assert!(ledger.confirm(1, 1, 0, now).is_err());
+    assert!(ledger.quarantine(1, 0, NOT_APPLIED, now).is_err());
+    assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
+}
+
+/// What is confirmed isn't sent again, so no second confirmation would come.
+#[test]
+fn a_confirmation_that_fails_half_way_is_not_lost() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-02-01T00:00:00Z");
+    let delivery = delivery("propexo", "i", &job(0));
+    ledger.intake(&delivery, now).unwrap();
+    let batch = ledger.next_batch().unwrap();
+    ledger.sent(batch.through, now);
+    database.fails_in.set(Some(0));
+    assert!(ledger.confirm(1, 1, 0, now).is_err());
+    ledger.wake(now.plus_s(60), 0).unwrap();
+    assert!(!ledger.has_unsettled());
+    assert_eq!(
+        database.dump("SELECT confirmed_seq FROM ledger"),
+        ["1".to_owned()]
+    );
+}
