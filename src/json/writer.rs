@@ -45,8 +45,15 @@ pub fn texts_or_null(texts: &Option<Vec<String>>) -> String {
 
 /// An object being written, field by field. Names need no escapes, except
 /// those of [`Writer::field`].
-#[derive(Default)]
 pub struct Writer(String);
+
+impl Default for Writer {
+    /// With room for most objects: to grow step by step takes longer than to
+    /// write one.
+    fn default() -> Self {
+        Self(String::with_capacity(256))
+    }
+}
 
 impl Writer {
     /// Adds `value`, JSON.

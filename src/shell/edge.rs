@@ -104,7 +104,9 @@ async fn route(
         Route::Webhook { source } => {
             let answer = webhook(call, env, ctx, source, line).await;
             if call.origin == Origin::Outside {
-                count(env, ctx, &answer, line);
+                let now = now();
+                count(env, ctx, &answer, line, now);
+                line.ended = Some(now);
             }
             answer
         }
@@ -132,19 +134,26 @@ async fn route(
 
 /// Counts what became of a webhook, if it was one to a configured source:
 /// anybody can make up names.
-fn count(env: &JsValue, ctx: &JsValue, answer: &Result<String, Problem>, line: &Line) {
+fn count(
+    env: &JsValue,
+    ctx: &JsValue,
+    answer: &Result<String, Problem>,
+    line: &Line,
+    now: Timestamp,
+) {
     let outcome = match answer {
         Ok(_) => line.outcome,
         Err(problem) => Some(problem.label()),
     };
     if let (Some(source), Some(outcome)) = (&line.source, outcome) {
-        numbers::delivery(env, ctx, source, outcome);
+        numbers::delivery(env, ctx, source, outcome, now);
     }
 }
 
 /// Path and query of a URL.
 fn split(url: &str) -> (&str, &str) {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = url.split_once(':').map_or(url, |(_, rest)| rest);
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
     let rest = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
     rest.split_once('?').unwrap_or((rest, ""))
 }

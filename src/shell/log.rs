@@ -26,6 +26,8 @@ pub struct Line {
     pub record_id: Option<String>,
     pub bytes: Option<usize>,
     pub duration_ms: Option<i64>,
+    /// When it was over, if somebody has asked the clock already.
+    pub ended: Option<Timestamp>,
     /// Of a sweep: how many ledgers were looked at, had lost their alarm, and
     /// could not be asked.
     pub ledgers: Option<usize>,
@@ -88,7 +90,8 @@ impl Line {
 
     /// Writes the line for a request that came in at `started`.
     pub fn write_since(mut self, started: Timestamp) {
-        self.duration_ms = Some(super::now().ms().saturating_sub(started.ms()));
+        let ended = self.ended.unwrap_or_else(super::now);
+        self.duration_ms = Some(ended.ms().saturating_sub(started.ms()));
         self.write();
     }
 

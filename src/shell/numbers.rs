@@ -8,27 +8,28 @@ use super::log::{Level, Line};
 use super::{database, environment, glue, now, tasks};
 use crate::metrics::{Meter, page, select};
 use crate::problem::Problem;
+use crate::time::Timestamp;
 
 thread_local! {
     static METER: RefCell<Meter> = RefCell::default();
 }
 
 /// Counts a delivery to a configured source.
-pub fn delivery(env: &JsValue, ctx: &JsValue, source: &str, outcome: &str) {
-    count(env, ctx, |meter| meter.delivery(source, outcome));
+pub fn delivery(env: &JsValue, ctx: &JsValue, source: &str, outcome: &str, now: Timestamp) {
+    count(env, ctx, now, |meter| meter.delivery(source, outcome));
 }
 
 /// Counts a confirmation that came `ms` milliseconds after the receipt.
 pub fn confirmation(env: &JsValue, ctx: &JsValue, source: &str, ms: u64) {
-    count(env, ctx, |meter| meter.confirmation(source, ms));
+    count(env, ctx, now(), |meter| meter.confirmation(source, ms));
 }
 
 /// Counts, and writes what is counted behind the answer to the event of `ctx`
 /// if its turn has come. Nobody waits for that.
-fn count(env: &JsValue, ctx: &JsValue, work: impl FnOnce(&mut Meter)) {
+fn count(env: &JsValue, ctx: &JsValue, now: Timestamp, work: impl FnOnce(&mut Meter)) {
     let planned = METER.with_borrow_mut(|meter| {
         work(meter);
-        meter.plan(now())
+        meter.plan(now)
     });
     if let Some(ms) = planned {
         let env = env.clone();
