@@ -1,7 +1,7 @@
 // Counts what Cloudflare bills, around a Worker that doesn't notice: its own code runs unchanged, and
 // only what it is handed (storage, bindings, console, timers) is counted on the way through. What
 // can't be counted is refused, so that nothing is left out by accident. lib/count.mjs puts this module
-// around a Worker; GET /counted gives the sums since the start.
+// around a Worker; GET /counted gives the sums since the start, and how many alarms are set and due soon.
 //
 // GET /counted?later_ms=N puts the clock forward, for what takes days to happen.
 // `wake_sooner`: divides the time until an alarm, for tests that can't wait a minute.
@@ -184,18 +184,33 @@ const countedSql = (sql) => {
 };
 
 /** What costs no row. */
-const FREE = new Set(["transactionSync", "transaction", "getAlarm", "deleteAlarm", "sync"]);
+const FREE = new Set(["transactionSync", "transaction", "getAlarm", "sync"]);
 
-function countedStorage(storage) {
+/** When the alarm of each object goes off that has one, by the object's id. */
+const alarmOf = new Map();
+/** One that is further ahead is for old history, which is counted by itself. */
+const SOON_MS = 600_000;
+
+const alarmsDue = () => [...alarmOf.values()].filter((at) => at < real() + SOON_MS).length;
+
+function countedStorage(storage, id) {
   const sql = countedSql(storage.sql);
-  const setAlarm = (at, ...rest) => {
-    sums.alarms_set += 1;
-    return storage.setAlarm(real() + (Number(at) - Date.now()) / wake_sooner, ...rest);
+  const alarm = {
+    setAlarm(at, ...rest) {
+      sums.alarms_set += 1;
+      const then = real() + (Number(at) - Date.now()) / wake_sooner;
+      alarmOf.set(id, then);
+      return storage.setAlarm(then, ...rest);
+    },
+    deleteAlarm(...rest) {
+      alarmOf.delete(id);
+      return storage.deleteAlarm(...rest);
+    },
   };
   return new Proxy(storage, {
     get(_target, name) {
       if (name === "sql") return sql;
-      if (name === "setAlarm") return setAlarm;
+      if (name in alarm) return alarm[name];
       return FREE.has(name) ? storage[name].bind(storage) : refuse(`storage.${String(name)}`);
     },
   });
@@ -265,15 +280,18 @@ function countedBindings(env, awake) {
 // ---- The object
 
 const awakeOf = new WeakMap();
+const idOf = new WeakMap();
 
 export class Ledger extends Real {
   constructor(ctx, env) {
     const awake = new Awake();
     const { storage } = ctx;
-    Object.defineProperty(ctx, "storage", { value: countedStorage(storage) });
+    const id = ctx.id.toString();
+    Object.defineProperty(ctx, "storage", { value: countedStorage(storage, id) });
     super(ctx, countedBindings(env, awake));
     sums.objects_opened += 1;
     awakeOf.set(this, awake);
+    idOf.set(this, id);
   }
 }
 
@@ -281,7 +299,10 @@ for (const name of Object.getOwnPropertyNames(Real.prototype)) {
   if (name === "constructor") continue;
   const method = Real.prototype[name];
   Ledger.prototype[name] = function counted(...args) {
-    if (name === "alarm") sums.alarms += 1;
+    if (name === "alarm") {
+      sums.alarms += 1;
+      alarmOf.delete(idOf.get(this));
+    }
     const awake = awakeOf.get(this);
     return running.run(awake, () => awake.during(() => method.apply(this, args)));
   };
@@ -329,7 +350,7 @@ export default {
     if (url.pathname === "/counted") {
       ahead_ms += Number(url.searchParams.get("later_ms") ?? 0);
       Awake.settle();
-      return Response.json(sums);
+      return Response.json({ ...sums, alarms_due: alarmsDue() });
     }
     sums.requests += 1;
     return worker.fetch(request, countedBindings(env), ctx);

@@ -61,7 +61,17 @@ test("what a Worker is known to do is counted, no more and no less", async () =>
     assert.deepEqual(counted, { ...call, ...rows }, name);
     assert.ok(awake_ms < 200, `${name}: awake for ${awake_ms} ms`);
   }
-  assert.deepEqual((await doing("alarm", { ms: 500 })).counted, { ...call, alarms_set: 1, alarms: 1 });
+  const alarms = {
+    alarmLater: { alarms_set: 1, alarms_due: 1 },
+    alarmTakenBack: { alarms_due: -1 },
+    alarmTomorrow: { alarms_set: 1 },
+    // Instead of tomorrow's, so that none is left.
+    alarm: { alarms_set: 1, alarms: 1 },
+  };
+  for (const [name, expected] of Object.entries(alarms)) {
+    assert.deepEqual((await doing(name, { ms: 500 })).counted, { ...call, ...expected }, name);
+  }
+  assert.equal((await counts(worker.url)).alarms_due, 0);
   for (const name of ["sleep", "after"]) {
     const { awake_ms } = await doing(name, { ms: 500 });
     assert.ok(awake_ms >= 290 && awake_ms < 490, `${name}: awake for ${awake_ms} ms`);

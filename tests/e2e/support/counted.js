@@ -30,6 +30,9 @@ const DOINGS = {
   delete: ({ sql }) => sql.exec("DELETE FROM b WHERE n < 3"),
   drop: ({ sql }) => sql.exec("DROP TABLE a"),
   alarm: (storage) => storage.setAlarm(Date.now() + 100),
+  alarmLater: (storage) => storage.setAlarm(Date.now() + 60_000),
+  alarmTakenBack: (storage) => storage.deleteAlarm(),
+  alarmTomorrow: (storage) => storage.setAlarm(Date.now() + 86_400_000),
   sleep: () => new Promise((resolve) => setTimeout(resolve, 300)),
   /** Awake for as long although the answer comes at once. */
   after: () => void setTimeout(() => {}, 300),
