@@ -279,8 +279,8 @@ function countedBindings(env, awake) {
 
 // ---- The object
 
-const awakeOf = new WeakMap();
-const idOf = new WeakMap();
+/** Of each object how it is awake, and its id. */
+const partsOf = new WeakMap();
 
 export class Ledger extends Real {
   constructor(ctx, env) {
@@ -290,8 +290,7 @@ export class Ledger extends Real {
     Object.defineProperty(ctx, "storage", { value: countedStorage(storage, id) });
     super(ctx, countedBindings(env, awake));
     sums.objects_opened += 1;
-    awakeOf.set(this, awake);
-    idOf.set(this, id);
+    partsOf.set(this, { awake, id });
   }
 }
 
@@ -299,11 +298,11 @@ for (const name of Object.getOwnPropertyNames(Real.prototype)) {
   if (name === "constructor") continue;
   const method = Real.prototype[name];
   Ledger.prototype[name] = function counted(...args) {
+    const { awake, id } = partsOf.get(this);
     if (name === "alarm") {
       sums.alarms += 1;
-      alarmOf.delete(idOf.get(this));
+      alarmOf.delete(id);
     }
-    const awake = awakeOf.get(this);
     return running.run(awake, () => awake.during(() => method.apply(this, args)));
   };
 }

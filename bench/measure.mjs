@@ -105,6 +105,16 @@ async function tryTo(kind, run) {
 
 async function visit(round) {
   const generator = new Generator();
+  try {
+    await visitShared({ round, generator });
+    for (const kind of apart) await tryTo(kind, { round, generator, subjects: {} });
+  } finally {
+    generator.stop();
+  }
+}
+
+/** Measures what all subjects take turns in, while they all run. */
+async function visitShared({ round, generator }) {
   const subjects = {};
   try {
     for (const name of inTurn(runners, round)) {
@@ -115,10 +125,8 @@ async function visit(round) {
       await warm(subject, { generator, ms: plan.warm_ms, at: () => (last += 1) });
     }
     for (const kind of shared) await tryTo(kind, { round, generator, subjects });
-    for (const subject of Object.values(subjects)) await subject.stop();
-    for (const kind of apart) await tryTo(kind, { round, generator, subjects: {} });
   } finally {
-    generator.stop();
+    for (const subject of Object.values(subjects)) await subject.stop();
   }
 }
 

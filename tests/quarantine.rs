@@ -75,12 +75,7 @@ fn a_dead_event_can_be_quarantined_whenever() {
     // Before its segment goes, between two steps of that, and after.
     for steps in [0, 1, 9] {
         let database = Database::default();
-        let mut ledger = Ledger::open(&database).unwrap();
-        for n in 0..1_100 {
-            let delivery = delivery("propexo", "i", &job(n));
-            ledger.intake(&delivery, now).unwrap();
-        }
-        ledger.sent(1_100, now);
+        let mut ledger = with_jobs(&database, 1_100, now);
         ledger.bury(1, 1_100, 0, "test", now).unwrap();
         let mut later = now;
         let mut step = 0;
