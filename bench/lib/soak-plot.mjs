@@ -28,10 +28,16 @@ export function plot({ subject, webhooks, integrations, parts, goals, at }) {
       ["wasm", "one", (part) => part.wasm_bytes / 1e6],
       ["JavaScript heap", "two", (part) => part.heap_bytes / 1e6],
     ]);
-    chart("Time to the answer", "ms", [
+    chart("Time to the answer, one webhook after the other", "ms", [
+      ["p50", "one", (part) => part.quiet_p50_ms],
+      ["p99", "two", (part) => part.quiet_p99_ms],
+      ["the floor's p50", "three", (part) => part.floor_p50_ms],
+    ]);
+    chart("Time to the answer under load", "ms", [
       ["p50", "one", (part) => part.p50_ms],
       ["p99", "two", (part) => part.p99_ms],
     ]);
+    chart("Processor time of a webhook under load", "ms", [["workerd", "one", (part) => part.cpu_us_each / 1000]]);
   }
   for (const { title, wanted, measured, met } of goals) {
     drawing.text(LEFT, y, verdict(met), met ? "met" : "missed");
