@@ -63,14 +63,11 @@ pub fn fetch(
     });
 }
 
-/// Every message of a queue, a pack or a dead one; `done` is called when it is
-/// acknowledged or to be retried.
+/// Every batch of a queue, of packs or dead ones; `done` is called when each
+/// message is acknowledged or to be retried.
 #[wasm_bindgen]
-pub fn message(message: Message, queue: String, env: JsValue, ctx: JsValue, done: Function) {
-    tasks::start(async move {
-        consumer::message(message, &queue, &env, &ctx).await;
-        give(&done, &JsValue::UNDEFINED);
-    });
+pub fn queue(messages: Vec<Message>, queue: &str, env: &JsValue, ctx: &JsValue, done: &Function) {
+    consumer::batch(messages, queue, env, ctx, done);
 }
 
 /// A run of the sweep; `done` is called when it is over, however it went.

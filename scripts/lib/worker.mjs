@@ -124,6 +124,12 @@ const shrink = (from, folder) =>
     from,
     `--output=${join(folder, "index_bg.wasm")}`,
     "-O1",
+    // What this leaves out never had an effect.
+    "--rse",
+    "--vacuum",
+    "--code-folding",
+    "--duplicate-function-elimination",
+    "--reorder-locals",
     `--symbolmap=${join(folder, "functions.txt")}`,
     ...(readable ? ["-g"] : ["--strip-producers", "--strip-target-features"]),
     ...FEATURES,

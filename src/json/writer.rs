@@ -31,8 +31,16 @@ pub fn push_all(json: &mut String, parts: &[&str]) {
 }
 
 /// An array of `items`, JSON each.
-pub fn list(items: impl Iterator<Item = String>) -> String {
-    ["[", &items.collect::<Vec<_>>().join(","), "]"].concat()
+pub fn list(items: impl Iterator<Item = impl Borrow<str>>) -> String {
+    let mut json = "[".to_owned();
+    for item in items {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str(item.borrow());
+    }
+    json.push(']');
+    json
 }
 
 /// An array of `texts`, or `null`.
@@ -65,7 +73,7 @@ impl Writer {
 
     /// Adds an array of `items`, JSON each.
     pub fn list(self, name: &str, items: &[impl Borrow<str>]) -> Self {
-        self.raw(name, &["[", &items.join(","), "]"].concat())
+        self.raw(name, &list(items.iter().map(Borrow::borrow)))
     }
 
     /// Adds a string.

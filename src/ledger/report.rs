@@ -69,16 +69,16 @@ impl Report {
     fn to_text(&self, is_known: bool) -> String {
         let numbers = &self.numbers;
         let oldest = numbers.oldest_unconfirmed_at;
-        [
-            numbers.pending.to_string(),
-            numbers.unconfirmed.to_string(),
-            numbers.dead.to_string(),
-            numbers.quarantined.to_string(),
+        format!(
+            "{} {} {} {} {} {} {}",
+            numbers.pending,
+            numbers.unconfirmed,
+            numbers.dead,
+            numbers.quarantined,
             oldest.map_or("-".to_owned(), |at| at.us().to_string()),
-            self.at.us().to_string(),
-            u8::from(is_known).to_string(),
-        ]
-        .join(" ")
+            self.at.us(),
+            u8::from(is_known),
+        )
     }
 
     /// Reads that; `None` if it is anything else.

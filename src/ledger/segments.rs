@@ -43,14 +43,23 @@ impl Segment {
         format!("events_{}", self.number)
     }
 
+    /// `statements` with its table's name in place of `{events}`.
+    fn named(&self, statements: &str) -> String {
+        let table = self.table();
+        let parts = statements.split(['{', '}']);
+        parts
+            .map(|part| if part == "events" { &table } else { part })
+            .collect()
+    }
+
     /// What makes its table.
     pub fn schema(&self) -> String {
-        SEGMENT.replace("{events}", &self.table())
+        self.named(SEGMENT)
     }
 
     /// What makes new events go into it.
     pub fn intake(&self) -> String {
-        INTAKE.replace("{events}", &self.table())
+        self.named(INTAKE)
     }
 }
 

@@ -46,8 +46,9 @@ struct Row(u64, String, String, String, String, u64);
 impl Row {
     fn to_json(&self) -> String {
         let Self(seq, kind, model, record_id, at, generation) = self;
-        let texts = [kind, model, record_id, at].map(|text| json::quoted(text));
-        format!("[{seq},{},{generation}]", texts.join(","))
+        let [kind, model, record_id, at] =
+            [kind, model, record_id, at].map(|text| json::quoted(text));
+        format!("[{seq},{kind},{model},{record_id},{at},{generation}]")
     }
 }
 

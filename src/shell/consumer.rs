@@ -1,21 +1,28 @@
 //! The consumers of both queues.
 //!
-//! Each message is read, applied, confirmed and acknowledged by itself, so
-//! that none can hurt its neighbours. A pack that fails is taken apart, so
-//! that an event can't hurt its neighbours either. What fails is retried by
-//! the queue, and ends in the dead-letter queue, whose consumer reports it to
-//! the ledger.
+//! The packs of a batch are applied together. If that fails, each message is
+//! applied by itself, so that none can hurt its neighbours; it is confirmed
+//! and acknowledged by itself in any case. A pack that fails is taken apart,
+//! so that an event can't hurt its neighbours either. What fails is retried
+//! by the queue, and ends in the dead-letter queue, whose consumer reports it
+//! to the ledger.
 
+mod apart;
+mod together;
+
+use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
-use worker::js_sys::Date;
+use worker::js_sys::{Date, Function};
 use worker::worker_sys::Message;
 
+use self::together::Together;
 use super::log::{Level, Line};
-use super::{database, error_text, glue, ledgers, now, numbers, property};
-use crate::ledger::{Call, NOT_APPLIED, received_at};
-use crate::projection::{Halves, Pack, Task, Unreadable};
+use super::{error_text, give, ledgers, now, numbers, tasks};
+use crate::ledger::{Call, received_at};
+use crate::projection::Pack;
 use crate::time::Timestamp;
 
 /// The dead-letter queue's name, as `wrangler.toml` has it.
@@ -24,6 +31,9 @@ const DEAD_QUEUE: &str = "leasewire-dead";
 /// What a pack's death is put down to. The queue doesn't pass on the cause;
 /// the log has it.
 const DEAD_REASON: &str = "the consumer failed on every attempt";
+
+/// What the log says of a pack that is in D1 as a whole.
+const APPLIED: &str = "applied";
 
 /// Why a message is not done with.
 enum Failure {
@@ -34,17 +44,62 @@ enum Failure {
     Again(String),
 }
 
-/// Handles a message of either queue.
-pub async fn message(message: Message, queue: &str, env: &JsValue, ctx: &JsValue) {
+/// Events of one integration that are in D1, of which its ledger must hear.
+struct Applied {
+    source: String,
+    integration: String,
+    first: u64,
+    last: u64,
+    /// The oldest replay among them; 0 if one was never replayed.
+    replay: u64,
+}
+
+/// Handles a batch of either queue; `done` is called when each of its messages
+/// is acknowledged or to be retried.
+pub fn batch(messages: Vec<Message>, queue: &str, env: &JsValue, ctx: &JsValue, done: &Function) {
     let started = now();
     let dead = queue == DEAD_QUEUE;
-    let mut line = Line::new(Level::Info, if dead { "dead pack" } else { "pack" });
-    let outcome = if dead {
-        line.level = Level::Error;
-        bury(&message, env, &mut line).await
-    } else {
-        apply(&message, env, ctx, &mut line).await
+    let mut together = Together::new(started);
+    let mut add = |message: Message| {
+        let mut line = Line::new(Level::Info, if dead { "dead pack" } else { "pack" });
+        let applied = if dead {
+            line.level = Level::Error;
+            None
+        } else {
+            together.add(&message, &mut line)
+        };
+        (message, line, applied)
     };
+    let messages: Vec<_> = messages.into_iter().map(&mut add).collect();
+    let together = together.begin(env);
+    let left = Rc::new(Cell::new(messages.len()));
+    if messages.is_empty() {
+        give(done, &JsValue::UNDEFINED);
+    }
+    for (message, mut line, applied) in messages {
+        let (env, ctx, done) = (env.clone(), ctx.clone(), done.clone());
+        let (together, left) = (together.clone(), left.clone());
+        tasks::start(async move {
+            let outcome = match (together, applied) {
+                (Some(end), Some(applied)) if tasks::wait(&end).await.is_ok() => {
+                    let confirmed = applied.confirm(&env, &ctx).await;
+                    confirmed.map(|()| APPLIED).map_err(Failure::Again)
+                }
+                _ if dead => bury(&message, &env, &mut line).await,
+                _ => apart::apply(&message, &env, &ctx, &mut line).await,
+            };
+            settle(&message, outcome, &mut line);
+            line.write_since(started);
+            left.set(left.get().saturating_sub(1));
+            if left.get() == 0 {
+                give(&done, &JsValue::UNDEFINED);
+            }
+        });
+    }
+}
+
+/// Acknowledges the message, or has it retried.
+fn settle(message: &Message, outcome: Result<&'static str, Failure>, line: &mut Line) {
     let settled = match outcome {
         Ok(outcome) => {
             line.outcome = Some(outcome);
@@ -66,134 +121,35 @@ pub async fn message(message: Message, queue: &str, env: &JsValue, ctx: &JsValue
     if let Err(error) = settled {
         line.reason = Some(error_text(&error));
     }
-    line.write_since(started);
 }
 
-async fn apply(
-    message: &Message,
-    env: &JsValue,
-    ctx: &JsValue,
-    line: &mut Line,
-) -> Result<&'static str, Failure> {
-    let text = text(message, line)?;
-    let pack = read(&text, line)?;
-    let hand = Hand {
-        env,
-        ctx,
-        ledger: ledgers::name(&pack.source, &pack.integration),
-        sent_at: sent_at(message),
-        pack,
-    };
-    let mut halves = Halves::new(hand.pack.all().len(), attempt(message));
-    // Why each event failed, and why the last thing did.
-    let (mut reasons, mut last) = (Vec::new(), String::new());
-    loop {
-        let outcome = match halves.task() {
-            Task::Apply(part) => {
-                let outcome = hand.apply(&part).await;
-                match &outcome {
-                    Ok(()) => hand.confirm(&part).await.map_err(Failure::Again)?,
-                    Err(why) => reasons.push((part.start, why.clone())),
-                }
-                outcome
-            }
-            Task::Probe => hand.probe().await,
-            Task::Wait(ms) => {
-                glue::sleep(ms).await;
-                continue;
-            }
-            Task::Quarantine(at) => {
-                let last = reasons.iter().rev().find(|(of, _)| *of == at);
-                let why = last.map(|(_, why)| why.clone()).unwrap_or_default();
-                hand.quarantine(at, why).await.map_err(Failure::Again)?;
-                continue;
-            }
-            Task::GiveUp => return Err(Failure::Again(last)),
-            Task::Done => return Ok("applied"),
-        };
-        match outcome {
-            Ok(()) => halves.worked(),
-            Err(why) => {
-                last = why;
-                halves.failed();
-            }
-        }
-    }
-}
-
-/// A pack in the consumer's hands.
-struct Hand<'a> {
-    env: &'a JsValue,
-    ctx: &'a JsValue,
-    ledger: String,
-    sent_at: Timestamp,
-    pack: Pack<'a>,
-}
-
-impl Hand<'_> {
-    /// Applies a part of it; or why that isn't possible.
-    async fn apply(&self, part: &Range<usize>) -> Result<(), String> {
-        let unreadable = |why: Unreadable| why.to_string();
-        let mut projection = self.pack.part(part).map_err(unreadable)?;
-        let mut asked = Vec::new();
-        for seq in projection.missing() {
-            let data = self.ask(&Call::Data { seq }).await?;
-            asked.push((seq, data.unwrap_or_default()));
-        }
-        for (seq, data) in &asked {
-            projection.supply(*seq, data).map_err(unreadable)?;
-        }
-        database::run(self.env, &projection.statements(self.sent_at, now())).await
-    }
-
-    /// Whether the database and the ledger do anything at all.
-    async fn probe(&self) -> Result<(), String> {
-        let statements = self.pack.probe(self.sent_at, now());
-        database::run(self.env, &statements.map_err(|why| why.to_string())?).await?;
-        self.ask(&Call::Data { seq: 0 }).await.map(drop)
-    }
-
-    async fn confirm(&self, part: &Range<usize>) -> Result<(), String> {
-        let Some((first, last)) = self.pack.range(part) else {
-            return Ok(());
-        };
-        let call = Call::Confirm {
+impl Applied {
+    /// The events of `pack` at `part`; none if there are none.
+    fn of(pack: &Pack, part: &Range<usize>) -> Option<Self> {
+        let (first, last) = pack.range(part)?;
+        Some(Self {
+            source: pack.source.clone(),
+            integration: pack.integration.clone(),
             first,
             last,
-            replay: self.pack.replay(part),
+            replay: pack.replay(part),
+        })
+    }
+
+    /// Tells the ledger.
+    async fn confirm(&self, env: &JsValue, ctx: &JsValue) -> Result<(), String> {
+        let call = Call::Confirm {
+            first: self.first,
+            last: self.last,
+            replay: self.replay,
         };
-        let answer = self.ask(&call).await?;
+        let ledger = ledgers::name(&self.source, &self.integration);
+        let answer = ledgers::ask(env, &ledger, &call).await?;
         if let Some(received_at) = answer.as_deref().and_then(received_at) {
             let ms = now().ms().saturating_sub(received_at.ms());
-            let ms = u64::try_from(ms).unwrap_or(0);
-            numbers::confirmation(self.env, self.ctx, &self.pack.source, ms);
+            numbers::confirmation(env, ctx, &self.source, u64::try_from(ms).unwrap_or(0));
         }
         Ok(())
-    }
-
-    async fn quarantine(&self, at: usize, why: String) -> Result<(), String> {
-        let part = at..at.saturating_add(1);
-        let Some((seq, _)) = self.pack.range(&part) else {
-            return Ok(());
-        };
-        let call = Call::Quarantine {
-            seq,
-            replay: self.pack.replay(&part),
-            reason: NOT_APPLIED.to_owned(),
-        };
-        self.ask(&call).await?;
-        let mut line = Line::new(Level::Error, "event can't be applied");
-        line.source = Some(self.pack.source.clone());
-        line.integration = Some(self.pack.integration.clone());
-        line.seq = Some(seq);
-        line.outcome = Some("quarantined");
-        line.reason = Some(why);
-        line.write();
-        Ok(())
-    }
-
-    async fn ask(&self, call: &Call) -> Result<Option<String>, String> {
-        ledgers::ask(self.env, &self.ledger, call).await
     }
 }
 
@@ -229,12 +185,6 @@ fn read<'a>(text: &'a str, line: &mut Line) -> Result<Pack<'a>, Failure> {
     line.integration = Some(pack.integration.clone());
     line.seq = pack.range(&pack.all()).map(|(_, last)| last);
     Ok(pack)
-}
-
-/// How often the queue has tried the message, this time included.
-fn attempt(message: &Message) -> u32 {
-    let attempts = property(message, "attempts").as_f64();
-    attempts.map_or(1, |attempts| attempts as u32)
 }
 
 fn sent_at(message: &Message) -> Timestamp {

@@ -10,10 +10,17 @@ use crate::sql::Value;
 
 /// Runs `statements` as one transaction.
 pub async fn run(env: &JsValue, statements: &[Statement]) -> Result<(), String> {
+    let ended = match start(env, statements) {
+        Ok(end) => tasks::wait(&end).await,
+        Err(error) => Err(error),
+    };
+    ended.map(drop).map_err(|error| error_text(&error))
+}
+
+/// Begins the transaction, and gives the promise of its end.
+pub fn start(env: &JsValue, statements: &[Statement]) -> Result<JsValue, JsValue> {
     let statements: Array = statements.iter().map(to_js).collect();
     glue::batch(&property(env, "DB"), statements)
-        .await
-        .map_err(|error| error_text(&error))
 }
 
 /// Runs `statement` behind the answer to a request, whose `ctx` keeps the

@@ -73,7 +73,7 @@ export default {
 
   // Each message is acknowledged by itself; if the batch fails, the rest is delivered again.
   async queue({ messages, queue }, env, ctx) {
-    await Promise.all(messages.map((message) => call((done) => wasm.message(message, queue, env, ctx, done))));
+    await call((done) => wasm.queue(messages, queue, env, ctx, done));
   },
 
   // The next run goes on, so this one has no need to fail.

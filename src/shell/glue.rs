@@ -61,8 +61,8 @@ extern "C" {
     #[wasm_bindgen(js_name = armedFor, catch)]
     fn alarm_promise(storage: &JsValue) -> Result<JsValue, JsValue>;
 
-    #[wasm_bindgen(js_name = batch, catch)]
-    fn batch_promise(db: &JsValue, statements: Array) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub fn batch(db: &JsValue, statements: Array) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_name = select, catch)]
     fn rows_promise(db: &JsValue, statement: Array) -> Result<JsValue, JsValue>;
@@ -96,10 +96,6 @@ pub async fn send_packs(queue: &JsValue, texts: Array, ms: u32) -> Result<(), Js
 
 pub async fn armed_for(storage: &JsValue) -> Result<JsValue, JsValue> {
     wait(&alarm_promise(storage)?).await
-}
-
-pub async fn batch(db: &JsValue, statements: Array) -> Result<(), JsValue> {
-    wait(&batch_promise(db, statements)?).await.map(drop)
 }
 
 pub async fn select(db: &JsValue, statement: Array) -> Result<JsValue, JsValue> {

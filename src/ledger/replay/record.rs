@@ -410,14 +410,15 @@ fn data(
 
 /// True if the event with this data, or the end of it, was ambiguous.
 fn is_ambiguous(data: &str) -> bool {
-    tail_of(data).contains(r#""ambiguous":true"#)
+    let mut fields = tail_of(data).split(',');
+    fields.any(|field| field.trim_end_matches('}') == r#""ambiguous":true"#)
 }
 
 /// The generation of the event with this data, or the end of it.
 fn generation_in(data: &str) -> u64 {
-    let after = tail_of(data).split_once(r#","generation":"#);
-    let number = after.and_then(|(_, rest)| rest.strip_suffix('}')?.parse().ok());
-    number.unwrap_or(0)
+    let last = tail_of(data).rsplit(',').next();
+    let number = last.and_then(|field| field.strip_prefix(r#""generation":"#)?.strip_suffix('}'));
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// The last bytes, from a whole character on.
