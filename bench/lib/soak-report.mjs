@@ -48,7 +48,7 @@ export function judge({ parts, failures }) {
     const values = ends(parts, (part) => part[metric]).map(short);
     const measured = `${(last / first).toFixed(2)}× (${values[0]} ${unit}, then ${values[1]} ${unit})`;
     return {
-      title: `${title}, last tenth to the first after the warm-up`,
+      title: `${title}, last tenth to first`,
       wanted: `≤ ${SLOWER_MAX}×`,
       measured,
       met: last / first <= SLOWER_MAX,

@@ -24,7 +24,7 @@ test("a function in a stack trace can be named", async () => {
   const names = readFileSync(inRoot("build", "functions.txt"), "utf8").split("\n");
   const module = await WebAssembly.compile(readFileSync(inRoot("build", "index_bg.wasm")));
   assert.equal(WebAssembly.Module.customSections(module, "name").length, 0, "the wasm has names in it");
-  for (const name of ["fetch", "message", "ledger_call"]) {
+  for (const name of ["fetch", "queue", "ledger_call"]) {
     assert.ok(names.some((line) => line.endsWith(`:${name}`)), `${name} is not in build/functions.txt`);
   }
 });
