@@ -124,12 +124,9 @@ const shrink = (from, folder) =>
     from,
     `--output=${join(folder, "index_bg.wasm")}`,
     "-O1",
-    // What this leaves out never had an effect.
+    // Takes out what sets a local to what it has already.
     "--rse",
     "--vacuum",
-    "--code-folding",
-    "--duplicate-function-elimination",
-    "--reorder-locals",
     `--symbolmap=${join(folder, "functions.txt")}`,
     ...(readable ? ["-g"] : ["--strip-producers", "--strip-target-features"]),
     ...FEATURES,
