@@ -5,12 +5,12 @@
 //   --subject twin   whether the same grows in the JavaScript twin, or in the runtime alone
 //
 // The webhooks go in parts, most of each under load. Spread over so many integrations, a webhook
-// takes 4 to 6 ms of the one thread that runs the Worker, its ledgers, Miniflare's queue and its D1.
-// So at 200 a second it is all but busy, and how long an answer takes then is how long it waits in
-// line: five times as long where the machine is a fifth slower. Under load, therefore, it's processor
-// time that is judged. Then all events must be in D1, and the rest of the part is sent one after the
-// other, in turns with the floor, a row into one table: times in the floor's times say what became
-// slower, whatever the machine does meanwhile. Last, memory is looked at.
+// takes 3 to 5 ms of the one thread that runs the Worker, its ledgers, Miniflare's queue and its D1.
+// So at 200 a second it is nearly always busy, and how long an answer takes then is how long it waits
+// in line: several times as long where the machine is a fifth slower. Under load, therefore, it's
+// processor time that is judged. Then all events must be in D1, and the rest of the part is sent one
+// after the other, in turns with the floor, a row into one table: times in the floor's times say what
+// became slower, whatever the machine does meanwhile. Last, memory is looked at.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
