@@ -60,7 +60,7 @@ pub fn batch(messages: Vec<Message>, queue: &str, env: &JsValue, ctx: &JsValue, 
     let started = now();
     let dead = queue == DEAD_QUEUE;
     let mut together = Together::new(started);
-    let mut add = |message: Message| {
+    let add = |message: Message| {
         let mut line = Line::new(Level::Info, if dead { "dead pack" } else { "pack" });
         let applied = if dead {
             line.level = Level::Error;
@@ -70,7 +70,7 @@ pub fn batch(messages: Vec<Message>, queue: &str, env: &JsValue, ctx: &JsValue, 
         };
         (message, line, applied)
     };
-    let messages: Vec<_> = messages.into_iter().map(&mut add).collect();
+    let messages: Vec<_> = messages.into_iter().map(add).collect();
     let together = together.begin(env);
     let left = Rc::new(Cell::new(messages.len()));
     if messages.is_empty() {

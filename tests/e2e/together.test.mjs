@@ -98,7 +98,7 @@ test("one that D1 refuses hurts only itself", async () => {
   assert.deepEqual([await fields("int_1"), await fields("int_2")], [['{"of":"int_1"}'], []]);
 });
 
-test("those that can't be read, or lack their data, keep the others from nothing", async () => {
+test("those that can't be read, or travel without their data, don't hold up the others", async () => {
   const [one, two, large] = [await event("int_1"), await event("int_2"), await event("int_3")];
   const { changes, record, ...data } = large.data;
   assert.ok(changes && record);
@@ -113,7 +113,7 @@ test("those that can't be read, or lack their data, keep the others from nothing
   }
 });
 
-test("one pack alone, and none that can be applied", async () => {
+test("one pack alone goes to D1 once, and nothing if there is none", async () => {
   const one = await event("int_1");
   assert.deepEqual(await consume(JSON.stringify([one]), "no pack"), { done: ["m1", "m2"], again: [] });
   assert.deepEqual(await batches(), [EACH]);

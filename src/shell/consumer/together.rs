@@ -16,7 +16,6 @@ use crate::time::Timestamp;
 /// What applies all packs that need nothing but D1.
 pub struct Together {
     now: Timestamp,
-    packs: usize,
     statements: Vec<Statement>,
 }
 
@@ -25,7 +24,6 @@ impl Together {
     pub fn new(now: Timestamp) -> Self {
         Self {
             now,
-            packs: 0,
             statements: Vec::new(),
         }
     }
@@ -43,16 +41,15 @@ impl Together {
         let applied = Applied::of(&pack, &all)?;
         let statements = projection.statements(sent_at(message), self.now);
         self.statements.extend(statements);
-        self.packs = self.packs.saturating_add(1);
         Some(applied)
     }
 
-    /// Begins the transaction, and gives the promise of its end. None for one
-    /// pack: that is as well by itself.
+    /// Begins the transaction, and gives the promise of its end; none if there
+    /// is nothing to apply.
     pub fn begin(self, env: &JsValue) -> Option<JsValue> {
-        let shared = self.packs > 1;
-        shared
-            .then(|| database::start(env, &self.statements).ok())
-            .flatten()
+        if self.statements.is_empty() {
+            return None;
+        }
+        database::start(env, &self.statements).ok()
     }
 }
