@@ -1,7 +1,7 @@
 // `npm test`: every check there is, in order, up to the first that fails.
 // `npm test -- --only fmt,native` runs some of them.
 
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -24,12 +24,11 @@ const checks = {
 };
 
 async function endToEnd() {
-  const folder = inRoot("tests", "e2e");
-  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const files = names.filter((name) => name.endsWith(".test.mjs")).map((name) => join(folder, name));
+  const [files, more] = [inRoot("tests", "e2e"), inRoot("bench")].map((folder) =>
+    readdirSync(folder).sort().filter((name) => name.endsWith(".test.mjs")).map((name) => join(folder, name)));
   // Without a file, Node.js would go and look for tests all over the checkout.
   if (!files.length) throw new Stop("There are no end-to-end tests in tests/e2e.");
-  const args = ["--test", "--test-reporter=spec", ...files];
+  const args = ["--test", "--test-reporter=spec", ...files, ...more];
   await run(modernNode(), args, { env: { PATH: modernPath() } });
 }
 

@@ -21,7 +21,7 @@
 //! ```text
 //! provider ──► edge ──────────────► ledger ──────────────► queue ──► consumer ──► D1
 //!              source, signature    dialect, event          record    projection
-//!              delivery             ledger (intake, fold,     ▲          │
+//!              delivery, group      ledger (intake, fold,     ▲          │
 //!                                   forward, history)         └ confirm ─┘
 //! ```
 //!
@@ -51,6 +51,7 @@ mod encoding;
 pub mod event;
 pub mod filter;
 mod form;
+pub mod group;
 pub mod json;
 pub mod ledger;
 pub mod metrics;

@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 
 import { bindgen } from "./bindgen.mjs";
 import { run, step, Stop } from "./command.mjs";
-import { keepExports } from "./exports.mjs";
+import { keepExports, keepInTable } from "./exports.mjs";
 import { content, fingerprint } from "./fingerprint.mjs";
 import { modernNode } from "./node.mjs";
 import { cargoTarget, inRoot, installed } from "./paths.mjs";
@@ -100,10 +100,14 @@ async function bind(folder) {
   writeFileSync(file, text);
 }
 
-/** Takes those exports out of the wasm whose name the bundled JavaScript doesn't have. */
+// Only classes that wasm-streams exports use this, and none is made here.
+const UNUSED = /^js_sys::futures::|wasm_streams::/;
+
+/** Takes out of the wasm what the bundled JavaScript doesn't have the name of, and what only that used. */
 function dropUnused(wasm, bundled) {
   const names = new Set(readFileSync(bundled, "utf8").match(/(?<=\.)[\w$]+/g));
-  writeFileSync(wasm, keepExports(readFileSync(wasm), (name) => names.has(name)));
+  const exported = keepExports(readFileSync(wasm), (name) => names.has(name));
+  writeFileSync(wasm, keepInTable(exported, (name) => !UNUSED.test(name)));
 }
 
 function replaceOnce(text, from, to) {

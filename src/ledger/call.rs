@@ -150,6 +150,23 @@ impl Call {
 }
 
 impl<S: Sql> Ledger<S> {
+    /// Answers `calls`, in order, up to the first that fails, and says why that
+    /// does. What was done for those before it stands.
+    pub fn answer_all(
+        &mut self,
+        calls: impl IntoIterator<Item = Call>,
+        now: Timestamp,
+    ) -> (Vec<Reply>, Option<SqlError>) {
+        let mut replies = Vec::new();
+        for call in calls {
+            match self.answer(call, now) {
+                Ok(reply) => replies.push(reply),
+                Err(error) => return (replies, Some(error)),
+            }
+        }
+        (replies, None)
+    }
+
     /// Answers `call`.
     pub fn answer(&mut self, call: Call, now: Timestamp) -> Result<Reply, SqlError> {
         let json = |found: Option<String>| found.map_or(Reply::Nothing, Reply::Json);

@@ -12,7 +12,7 @@ use super::log::{Level, Line};
 use super::{database, glue, ledgers, now, numbers, operate, read, sources};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
-use crate::ledger::{Call, Taken};
+use crate::ledger::Taken;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::secret;
@@ -194,7 +194,7 @@ async fn webhook(
                 delivery = delivery.into_test();
             }
             line.integration = Some(delivery.integration.clone());
-            hand_over(env, delivery, line).await
+            hand_over(env, ctx, delivery, line).await
         }
     }
 }
@@ -241,9 +241,13 @@ fn verify(
     })
 }
 
-async fn hand_over(env: &JsValue, delivery: Delivery, line: &mut Line) -> Result<String, Problem> {
-    let name = ledgers::name(&delivery.source, &delivery.integration);
-    let answer = match ledgers::ask(env, &name, &Call::Intake(delivery)).await {
+async fn hand_over(
+    env: &JsValue,
+    ctx: &JsValue,
+    delivery: Delivery,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    let answer = match ledgers::hand_over(env, ctx, delivery).await {
         Ok(answer) => answer.unwrap_or_default(),
         Err(why) => {
             line.reason = Some(why);

@@ -98,9 +98,12 @@ export class Ledger extends DurableObject {
     this.#env = env;
   }
 
-  /** Answers a call, bytes, with text, or nothing if there is no such thing. */
-  call(bytes) {
-    return call((done, failed) => this.#current().call(bytes, done, failed));
+  /**
+   * Answers calls, bytes each, in order, each with text or nothing if there is no such thing. Those
+   * from the first that fails on have no answer.
+   */
+  call(calls) {
+    return call((done, failed) => this.#current().call(calls, done, failed));
   }
 
   alarm() {

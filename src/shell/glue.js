@@ -80,13 +80,13 @@ export function keepUp(ctx) {
   return done;
 }
 
-/** Hands `bytes` to the ledger `name` and gives its answer. Throws if there is none within `ms`. */
-export async function callLedger(namespace, name, bytes, ms) {
+/** Hands `calls` to the ledger `name` and gives its answers. Throws if there are none within `ms`. */
+export async function callLedger(namespace, name, calls, ms) {
   const deadline = Date.now() + ms;
   for (let last = false; ; last = true) {
     try {
       const stub = namespace.get(namespace.idFromName(name));
-      return await within(deadline - Date.now(), stub.call(bytes));
+      return await within(deadline - Date.now(), stub.call(calls));
     } catch (error) {
       // Only a new stub can reach an object that has moved; a second call has
       // no effect if the first one had its own. An overloaded object is left
@@ -150,14 +150,19 @@ export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-async function within(ms, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+/** What `promise` settles to, or an error after `ms`. */
+function within(ms, promise) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    promise.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,7 +1,7 @@
 //! The platform's calls, as `glue.js` has them.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Array, Function, Uint8Array};
+use worker::js_sys::{Array, Function};
 use worker::web_sys::{Request, Response};
 
 use super::tasks::wait;
@@ -36,7 +36,7 @@ extern "C" {
     fn ledger_promise(
         namespace: &JsValue,
         name: &str,
-        bytes: Uint8Array,
+        calls: Array,
         ms: u32,
     ) -> Result<JsValue, JsValue>;
 
@@ -84,10 +84,11 @@ pub async fn read_body(request: &Request, max: u32) -> Result<JsValue, JsValue> 
 pub async fn call_ledger(
     namespace: &JsValue,
     name: &str,
-    bytes: Uint8Array,
+    calls: Array,
     ms: u32,
-) -> Result<JsValue, JsValue> {
-    wait(&ledger_promise(namespace, name, bytes, ms)?).await
+) -> Result<Array, JsValue> {
+    let answers = wait(&ledger_promise(namespace, name, calls, ms)?).await?;
+    Ok(answers.unchecked_into())
 }
 
 pub async fn send_packs(queue: &JsValue, texts: Array, ms: u32) -> Result<(), JsValue> {

@@ -1,13 +1,24 @@
 //! Calls to ledgers from outside their objects.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
 use wasm_bindgen::JsValue;
 use worker::js_sys::Uint8Array;
 
-use super::{error_text, glue, property};
+use super::tasks::kept_up;
+use super::{error_text, glue, now, property};
+use crate::delivery::Delivery;
+use crate::group::{Groups, Waiting};
 use crate::ledger::Call;
 
 /// How long a ledger may take, in milliseconds: senders give up after 5 s.
 const LEDGER_MS_MAX: u32 = 4_000;
+/// How long it may take at the least, however long who asks has waited in line.
+const LEDGER_MS_MIN: u32 = 1_000;
+
+/// A ledger's answer, `None` if there is no such thing; or why there is none.
+pub type Answer = Result<Option<String>, String>;
 
 /// The name of an integration's ledger. A source has no slash in its name, so
 /// no two integrations share one.
@@ -15,13 +26,85 @@ pub fn name(source: &str, integration: &str) -> String {
     format!("{source}/{integration}")
 }
 
-/// Asks the ledger called `name`: its answer, `None` if there is no such
-/// thing, or why it can't be asked.
-pub async fn ask(env: &JsValue, name: &str, call: &Call) -> Result<Option<String>, String> {
+/// Asks the ledger called `name`.
+pub async fn ask(env: &JsValue, name: &str, call: &Call) -> Answer {
+    let mut answers = ask_all(env, name, &[&call.encode()], LEDGER_MS_MAX).await?;
+    answers.next().unwrap_or(Ok(None))
+}
+
+/// Asks it all of `calls`; there is an answer for each.
+async fn ask_all(
+    env: &JsValue,
+    name: &str,
+    calls: &[&[u8]],
+    ms: u32,
+) -> Result<impl Iterator<Item = Answer> + use<>, String> {
     let namespace = property(env, "LEDGER");
-    let bytes = Uint8Array::from(call.encode().as_slice());
-    let answer = glue::call_ledger(&namespace, name, bytes, LEDGER_MS_MAX).await;
-    answer
-        .map(|answer| answer.as_string())
-        .map_err(|error| error_text(&error))
+    let list = calls.iter().copied().map(Uint8Array::from).collect();
+    let answers = glue::call_ledger(&namespace, name, list, ms).await;
+    let answers = answers.map_err(|error| error_text(&error))?;
+    let answers = answers.into_iter().map(|answer| Ok(answer.as_string()));
+    // It stops at the first call that fails.
+    let failed = || Some(Err("a call before it failed".to_owned()));
+    Ok(answers.chain(std::iter::from_fn(failed)).take(calls.len()))
+}
+
+thread_local! {
+    static GROUPS: RefCell<Groups<Place>> = RefCell::default();
+}
+
+/// Where a webhook finds its answer.
+type Place = Rc<Cell<Option<Answer>>>;
+
+/// How long a webhook waits before it looks for its answer, in milliseconds:
+/// first, and at the most.
+const LOOKS_MS: (u32, u32) = (1, 16);
+
+/// Hands `delivery` to its ledger, together with others that come in at the
+/// same time.
+pub async fn hand_over(env: &JsValue, ctx: &JsValue, delivery: Delivery) -> Answer {
+    let ledger = name(&delivery.source, &delivery.integration);
+    let call = Call::Intake(delivery).encode();
+    let place = Place::default();
+    let since = now();
+    let ticket = GROUPS.with_borrow_mut(|groups| groups.join(&ledger, call, place.clone()));
+    let (mut pause_ms, pause_ms_max) = LOOKS_MS;
+    loop {
+        let now = now();
+        let waited_ms = u32::try_from(now.ms().saturating_sub(since.ms())).unwrap_or(0);
+        let left_ms = LEDGER_MS_MAX.saturating_sub(waited_ms);
+        if let Some(group) = GROUPS.with_borrow_mut(|groups| groups.set_out(&ledger, now)) {
+            let taken = take(env, &ledger, group, left_ms.max(LEDGER_MS_MIN));
+            // A sender that hangs up must not take the others' answers with it.
+            kept_up(ctx, taken).await;
+            GROUPS.with_borrow_mut(|groups| groups.end(&ledger, now));
+        }
+        if let Some(answer) = place.take() {
+            return answer;
+        }
+        if left_ms == 0 {
+            GROUPS.with_borrow_mut(|groups| groups.leave(&ledger, ticket));
+            return Err(format!("no answer within {LEDGER_MS_MAX} ms"));
+        }
+        glue::sleep(pause_ms).await;
+        pause_ms = pause_ms.saturating_mul(2).min(pause_ms_max);
+    }
+}
+
+/// Takes `group` to its ledger, and puts each answer in its place.
+async fn take(env: &JsValue, ledger: &str, group: Vec<Waiting<Place>>, ms: u32) {
+    let calls: Vec<_> = group.iter().map(|waiting| &*waiting.call).collect();
+    let answers = ask_all(env, ledger, &calls, ms).await;
+    match answers {
+        Ok(answers) => {
+            for (waiting, answer) in group.into_iter().zip(answers) {
+                waiting.answer.set(Some(answer));
+            }
+        }
+        Err(why) => {
+            for waiting in group {
+                waiting.answer.set(Some(Err(why.clone())));
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Array, Function};
+use worker::js_sys::{Array, Function, Uint8Array};
 
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 
 /// Shortest time between two batches, in milliseconds. The first event of a
 /// quiet integration goes out at once; a busy one's share their messages.
-const BATCH_INTERVAL_MS: u32 = 250;
+const BATCH_INTERVAL_MS: u32 = 1_000;
 /// How long the queue may take to accept a batch, in milliseconds.
 const QUEUE_MS_MAX: u32 = 10_000;
 /// An alarm that should have gone off so long ago is lost, whatever the
@@ -58,18 +58,23 @@ impl Ledger {
         }))
     }
 
-    /// Answers a call. `done` gets the answer, null if there is no such thing;
-    /// or `failed` gets why there is none.
-    pub fn call(&self, call: Vec<u8>, done: Function, failed: Function) {
+    /// Answers `calls`, in order, up to the first that fails. `done` gets the
+    /// answers, null where there is no such thing; or `failed` gets why there
+    /// are none.
+    pub fn call(&self, calls: Vec<Uint8Array>, done: Function, failed: Function) {
         let object = self.0.clone();
         tasks::start(async move {
-            match object.call(call).await {
-                Ok(answer) => give(&done, &answer.into()),
-                Err(why) => {
-                    let mut line = Line::new(Level::Error, "ledger call failed");
-                    line.reason = Some(why.clone());
-                    line.write();
-                    give(&failed, &JsError::new(&why).into());
+            let (answers, why) = object.call(&calls).await;
+            if let Some(why) = &why {
+                let mut line = Line::new(Level::Error, "ledger call failed");
+                line.reason = Some(why.clone());
+                line.write();
+            }
+            match why {
+                Some(why) if answers.is_empty() => give(&failed, &JsError::new(&why).into()),
+                _ => {
+                    let answers: Array = answers.into_iter().map(JsValue::from).collect();
+                    give(&done, &answers.into());
                 }
             }
         });
@@ -82,25 +87,36 @@ impl Ledger {
 }
 
 impl Object {
-    async fn call(self: &Rc<Self>, call: Vec<u8>) -> Result<Option<String>, String> {
-        let mut call = Call::decode(call).ok_or("not a call")?;
-        call.set_filter(|source| environment::filter(&self.env, source));
+    /// The answers to `calls` before the first that fails, and why that does.
+    async fn call(self: &Rc<Self>, calls: &[Uint8Array]) -> (Vec<Option<String>>, Option<String>) {
+        let decoded = calls.iter().map(|call| Call::decode(call.to_vec()));
+        let Some(mut calls) = decoded.collect::<Option<Vec<_>>>() else {
+            return (Vec::new(), Some("not a call".to_owned()));
+        };
+        for call in &mut calls {
+            call.set_filter(|source| environment::filter(&self.env, source));
+        }
         // The first step is taken at once, the others by the alarm: no webhook
         // is to wait for one.
-        let begins_replay = matches!(call, Call::Replay(_));
-        let sweeps = matches!(call, Call::Sweep { .. });
+        let begins_replay = calls.iter().any(|call| matches!(call, Call::Replay(_)));
+        let sweeps = calls.iter().any(|call| matches!(call, Call::Sweep { .. }));
         if sweeps {
             self.note(Core::forget_alarm);
         }
         self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.
-        let (reply, effects) = self
-            .with_core(|core| {
-                let reply = core.answer(call, now())?;
-                Ok((reply, core.follow_up(now(), random())))
-            })
-            .map_err(|error| error.to_string())?;
+        let answered = self.with_core(|core| {
+            let (replies, failed) = core.answer_all(calls, now());
+            match failed {
+                Some(error) if replies.is_empty() => Err(error),
+                _ => Ok((replies, failed, core.follow_up(now(), random()))),
+            }
+        });
+        let (replies, failed, effects) = match answered {
+            Ok(answered) => answered,
+            Err(error) => return (Vec::new(), Some(error.to_string())),
+        };
         self.perform(effects);
         if begins_replay {
             self.replay();
@@ -108,7 +124,12 @@ impl Object {
         if sweeps {
             self.expire();
         }
-        Ok(match reply {
+        let answers = replies.into_iter().map(|reply| self.to_text(reply));
+        (answers.collect(), failed.map(|error| error.to_string()))
+    }
+
+    fn to_text(&self, reply: Reply) -> Option<String> {
+        match reply {
             Reply::Taken(taken) => {
                 if let Outcome::Quarantined(why) = taken.outcome {
                     self.log_quarantined(taken.seq, why.label());
@@ -118,7 +139,7 @@ impl Object {
             Reply::Json(json) => Some(json),
             Reply::Done => Some(String::new()),
             Reply::Nothing => None,
-        })
+        }
     }
 
     /// Runs `work` on the core, opened if it isn't.

@@ -40,16 +40,26 @@ pub fn start(task: impl Future<Output = ()> + 'static) {
     proceed(Box::pin(task));
 }
 
-/// The same, with the Worker kept up until the task ends. `ctx` is that of the
-/// request; without it, what waits when the answer is given may be dropped.
+/// The same, with the Worker kept up until the task ends.
 pub fn start_behind(ctx: &JsValue, task: impl Future<Output = ()> + 'static) {
+    start(kept_up(ctx, task));
+}
+
+/// `work`, with the Worker kept up until it ends. `ctx` is that of the request;
+/// without it, what waits when the answer is given or the sender hangs up may
+/// be dropped.
+pub fn kept_up<T, W>(ctx: &JsValue, work: W) -> impl Future<Output = T> + use<T, W>
+where
+    W: Future<Output = T>,
+{
     let done = glue::keep_up(ctx);
-    start(async move {
-        task.await;
+    async move {
+        let outcome = work.await;
         if let Ok(done) = done {
             give(&done, &JsValue::UNDEFINED);
         }
-    });
+        outcome
+    }
 }
 
 /// Waits until `promise` settles. A task waits for one promise at a time.

@@ -11,7 +11,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use common::{Database, at, delivery, job};
-use leasewire::ledger::{Effects, Ledger, NOT_APPLIED};
+use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sent::{Sent, propexo, real_estate};
@@ -116,6 +116,48 @@ fn every_statement_uses_an_index() {
     ledger.confirm(1, 1, 0, now).unwrap();
     while ledger.expire(now.plus_s(u64::MAX), 1).unwrap().is_some() {}
     Ledger::open(&database).unwrap();
+}
+
+/// What comes before a failure is kept and answered; the rest leaves no trace.
+#[test]
+fn calls_are_answered_up_to_the_first_that_fails() {
+    let now = at("2026-02-01T00:00:00Z");
+    let calls = || {
+        let job = |id| Call::Intake(delivery("propexo", "i", &job(id)));
+        (2..8).map(job)
+    };
+    let mut seen = BTreeSet::new();
+    for statement in 0.. {
+        let database = Database::default();
+        let mut ledger = Ledger::open(&database).unwrap();
+        let first = delivery("propexo", "i", &job(1));
+        ledger.intake(&first, now).unwrap();
+        database.fails_in.set(Some(statement));
+        let (replies, failed) = ledger.answer_all(calls(), now);
+        let is_over = database.fails_in.take().is_some();
+        assert_eq!(failed.is_none(), is_over);
+        assert_eq!(replies.len() == calls().len(), is_over);
+        let kept = replies.len() as u64 + 1;
+        assert_eq!(database.events("seq").len() as u64, kept);
+        assert_eq!(ledger.last_seq(), kept);
+        seen.insert(replies.len());
+        // Sent again, those are duplicates, and the others new.
+        let (again, failed) = ledger.answer_all(calls(), now);
+        assert_eq!(failed, None);
+        let seqs: Vec<_> = again.iter().map(seq).collect();
+        assert_eq!(seqs, (2..8).collect::<Vec<_>>());
+        if is_over {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..=calls().len()).collect());
+}
+
+fn seq(reply: &Reply) -> u64 {
+    match reply {
+        Reply::Taken(taken) => taken.seq,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

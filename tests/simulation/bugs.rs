@@ -33,6 +33,8 @@ pub enum Bug {
     FilterForgotten,
     NoSweep,
     ReportForgotten,
+    AnswersMixedUp,
+    FailedIsAnswered,
 }
 
 impl Bug {
@@ -182,6 +184,16 @@ impl Bug {
             Self::ReportForgotten,
             "report-forgotten",
             "a ledger that is opened anew takes it that it never reported anything",
+        ),
+        (
+            Self::AnswersMixedUp,
+            "answers-mixed-up",
+            "deliveries that went to a ledger together get each other's answers",
+        ),
+        (
+            Self::FailedIsAnswered,
+            "failed-is-answered",
+            "a delivery that failed gets the answer of the one that went with it",
         ),
     ];
 

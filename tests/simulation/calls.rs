@@ -11,14 +11,15 @@ use crate::operator;
 use crate::world::{Asked, Step, World};
 
 /// How long a caller waits for a ledger.
-const LEDGER_MS_MAX: u64 = 4 * SECOND;
+pub const LEDGER_MS_MAX: u64 = 4 * SECOND;
 
-/// A call on its way to a ledger.
+/// Calls on their way to a ledger.
 pub struct Request {
     ledger: usize,
     life: u32,
-    call: Call,
-    fact: Option<usize>,
+    calls: Vec<Call>,
+    /// What each delivery among them reports.
+    facts: Vec<usize>,
     /// Who waits for the answer, if anybody still does.
     asked: Option<Asked>,
 }
@@ -27,17 +28,24 @@ impl World {
     /// Sends `call` to a ledger. Whoever asks gets exactly one answer, if
     /// only that there is none.
     pub fn ask(&mut self, ledger: usize, call: Call, asked: Asked) {
-        let fact = match asked {
-            Asked::Taken { dispatch } => Some(self.dispatches[dispatch].fact),
-            _ => None,
+        self.ask_all(ledger, vec![call], asked);
+    }
+
+    /// Sends `calls` to a ledger together.
+    pub fn ask_all(&mut self, ledger: usize, calls: Vec<Call>, asked: Asked) {
+        let dispatches: &[usize] = match &asked {
+            Asked::Taken(group) => &group.dispatches,
+            _ => &[],
         };
+        let fact = |dispatch: &usize| self.dispatches[*dispatch].fact;
+        let facts: Vec<_> = dispatches.iter().map(fact).collect();
         let life = self.hosts[ledger].life;
         let request = |asked| {
             Step::Arrive(Box::new(Request {
                 ledger,
                 life,
-                call: call.clone(),
-                fact,
+                calls: calls.clone(),
+                facts: facts.clone(),
                 asked,
             }))
         };
@@ -58,43 +66,47 @@ impl World {
         }
     }
 
-    /// A call has reached its ledger.
+    /// Calls have reached their ledger.
     pub fn arrive(&mut self, request: Request) {
         let Request {
             ledger,
             life,
-            call,
-            fact,
+            calls,
+            facts,
             asked,
         } = request;
-        let mut call = Call::decode(call.encode()).unwrap();
+        let decoded = calls.iter().map(|call| Call::decode(call.encode()));
+        let mut calls: Vec<_> = decoded.map(Option::unwrap).collect();
         if self.bug != Some(Bug::FilterForgotten) {
-            call.set_filter(|source| self.sources[source].filter.clone());
+            for call in &mut calls {
+                call.set_filter(|source| self.sources[source].filter.clone());
+            }
         }
         let alive = self.hosts[ledger].life == life;
-        let reply = alive.then(|| self.answer(ledger, call, fact)).flatten();
+        let replies = alive.then(|| self.answer(ledger, calls, &facts)).flatten();
         let Some(asked) = asked else {
             return;
         };
-        if reply.is_some() && !self.random.chance(self.faults.answer_lost) {
+        if replies.is_some() && !self.random.chance(self.faults.answer_lost) {
             let after_ms = self.random.between(1, 50);
-            self.clock.after(after_ms, Step::Answer(asked, reply));
+            self.clock.after(after_ms, Step::Answer(asked, replies));
         } else {
             let after_ms = self.random.pick(&[50, LEDGER_MS_MAX]);
             self.clock.after(after_ms, Step::Answer(asked, None));
         }
     }
 
-    /// The answer to a call, if it leaves the object.
-    fn answer(&mut self, ledger: usize, call: Call, fact: Option<usize>) -> Option<String> {
-        if let Some(wrong) = self.answer_wrongly(ledger, &call, fact) {
+    /// The answers to calls up to the first that fails, if they leave the
+    /// object.
+    fn answer(&mut self, ledger: usize, calls: Vec<Call>, facts: &[usize]) -> Option<Vec<String>> {
+        if let Some(wrong) = self.answer_wrongly(ledger, &calls, facts) {
             return Some(wrong);
         }
         let is_set = self.hosts[ledger].alarm.is_some();
-        let asked = call.clone();
+        let asked = calls.clone();
         let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
-        let begins_replay = matches!(call, Call::Replay(_));
-        let sweeps = matches!(call, Call::Sweep { .. });
+        let begins_replay = matches!(calls[..], [Call::Replay(_)]);
+        let sweeps = matches!(calls[..], [Call::Sweep { .. }]);
         let ended = self.stretch(ledger, |core, now, random| {
             if sweeps {
                 core.forget_alarm();
@@ -102,8 +114,11 @@ impl World {
             if core.asks_for_alarm() {
                 core.found_alarm(is_set);
             }
-            let reply = core.answer(call, now)?;
-            // The reply stands, whatever is the matter with the effects.
+            let (replies, failed) = core.answer_all(calls, now);
+            if let Some(error) = failed.filter(|_| replies.is_empty()) {
+                return Err(error);
+            }
+            // The replies stand, whatever is the matter with the effects.
             let mut effects = core.follow_up(now, random);
             if begins_replay {
                 operator::step(core, &source, now, &mut effects);
@@ -111,19 +126,28 @@ impl World {
             if sweeps && let Ok(Some(at)) = core.expire(now, RETENTION_S) {
                 effects.wake_at = Some(at);
             }
-            Ok((reply, effects))
+            Ok((replies, effects))
         });
-        if ended.durable {
-            self.note_settled(ledger, &asked, ended.value.is_none());
+        if ended.durable
+            && let [asked] = &asked[..]
+        {
+            self.note_settled(ledger, asked, ended.value.is_none());
         }
-        let reply = ended.value?;
+        let replies = ended.value?;
         if ended.durable {
-            self.note_taken(ledger, &asked, fact, &reply);
+            for ((call, fact), reply) in asked.iter().zip(facts).zip(&replies) {
+                self.note_taken(ledger, call, *fact, reply);
+            }
         }
         if !ended.heard {
             return None;
         }
-        Some(match reply {
+        let texts = replies.into_iter().map(|reply| self.text(ledger, reply));
+        Some(texts.collect())
+    }
+
+    fn text(&mut self, ledger: usize, reply: Reply) -> String {
+        match reply {
             Reply::Taken(taken) => Taken {
                 seq: self.number_to_answer(ledger, taken),
                 ..taken
@@ -132,24 +156,26 @@ impl World {
             Reply::Json(json) => json,
             // The consumer reads a missing answer as an empty one.
             Reply::Done | Reply::Nothing => String::new(),
-        })
+        }
     }
 
-    /// The answer that a deliberate bug gives without asking the core.
+    /// The answer that a deliberate bug gives to a lone delivery without asking
+    /// the core.
     fn answer_wrongly(
         &mut self,
         ledger: usize,
-        call: &Call,
-        fact: Option<usize>,
-    ) -> Option<String> {
-        let (Call::Intake(delivery), Some(index)) = (call, fact) else {
+        calls: &[Call],
+        facts: &[usize],
+    ) -> Option<Vec<String>> {
+        let ([call @ Call::Intake(delivery)], [index]) = (calls, facts) else {
             return None;
         };
+        let index = *index;
         let is_junk = self.facts[index].record().is_none();
         match self.bug {
             Some(Bug::JunkNotKept) if is_junk => {
                 let seq = self.hosts[ledger].core().ok()?.last_seq() + 1;
-                Some(format!(r#"{{"status":"quarantined","seq":{seq}}}"#))
+                Some(vec![format!(r#"{{"status":"quarantined","seq":{seq}}}"#)])
             }
             Some(Bug::RepetitionIsDuplicate) => {
                 let same = |intake: &&Intake| self.facts[intake.fact].body == delivery.body;
@@ -159,8 +185,8 @@ impl World {
                     outcome: Outcome::Duplicate,
                     seq: known.filter(|known| known.at > since)?.seq,
                 };
-                self.note_taken(ledger, call, fact, &Reply::Taken(taken));
-                Some(taken.to_json())
+                self.note_taken(ledger, call, index, &Reply::Taken(taken));
+                Some(vec![taken.to_json()])
             }
             _ => None,
         }
@@ -204,8 +230,8 @@ impl World {
         self.say(|| format!("ledger {ledger}: {what} {first} to {last}, failed: {uncertain}"));
     }
 
-    fn note_taken(&mut self, ledger: usize, call: &Call, fact: Option<usize>, reply: &Reply) {
-        if let (Call::Intake(delivery), Reply::Taken(taken), Some(fact)) = (call, reply, fact) {
+    fn note_taken(&mut self, ledger: usize, call: &Call, fact: usize, reply: &Reply) {
+        if let (Call::Intake(delivery), Reply::Taken(taken)) = (call, reply) {
             let (status, seq) = (taken.outcome.label(), taken.seq);
             let intake = Intake {
                 fact,

@@ -31,6 +31,8 @@ pub struct Faults {
     pub consumer: u64,
     /// D1 fails before or after a batch, or doesn't answer.
     pub d1: u64,
+    /// The edge's isolate dies with what it has under way.
+    pub edge: u64,
     /// Nobody hears the edge's answer.
     pub sender_deaf: u64,
     /// When nothing reaches a part of the world, in milliseconds.
@@ -62,6 +64,7 @@ impl Faults {
             queue_delays: random.pick(&[0, 0, 0, 30, 200, 500]),
             consumer: random.pick(&chances),
             d1: random.pick(&[0, 0, 0, 30, 200, 500]),
+            edge: random.pick(&chances),
             sender_deaf: random.pick(&chances),
             d1_down: outage(random, heal_ms),
             queue_down: outage(random, heal_ms),

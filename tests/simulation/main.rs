@@ -13,6 +13,7 @@ mod check;
 mod clock;
 mod consumer;
 mod d1;
+mod edge;
 mod fact;
 mod faults;
 mod forwarding;

@@ -4,14 +4,14 @@
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use leasewire::delivery::{Admitted, BODY_BYTES_MAX, admit};
-use leasewire::ledger::{Call, Taken};
+use leasewire::ledger::Taken;
 use leasewire::signature::Presented;
 use leasewire::time::Timestamp;
 use sha2::Sha256;
 
 use crate::bugs::Bug;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
-use crate::world::{Asked, Step, World};
+use crate::world::{Step, World};
 
 /// One delivery of a fact, until it is answered with 200 or given up.
 pub struct Dispatch {
@@ -125,7 +125,7 @@ impl World {
                 }
                 let name = (delivery.source.clone(), delivery.integration.clone());
                 let ledger = self.ledger(name);
-                self.ask(ledger, Call::Intake(delivery), Asked::Taken { dispatch });
+                self.stand_in_line(ledger, delivery, dispatch);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leasewire::group::Groups;
 use leasewire::ledger::{Announcement, Reach};
 use leasewire::projection::Statement;
 use leasewire::source::{Source, Sources};
@@ -12,6 +13,7 @@ use crate::calls::Request;
 use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
 use crate::consumer::Consumption;
 use crate::d1::POISON;
+use crate::edge::Group;
 use crate::fact::Fact;
 use crate::faults::Faults;
 use crate::host::Host;
@@ -47,8 +49,12 @@ pub enum Step {
     Create(usize),
     Send(usize),
     Arrive(Box<Request>),
-    /// The answer to a question, or that there is none.
-    Answer(Asked, Option<String>),
+    /// The answers to questions, or that there are none.
+    Answer(Asked, Option<Vec<String>>),
+    /// A delivery in line for this ledger looks whether to set out.
+    SetOut(usize),
+    /// A delivery with this ticket has waited long enough.
+    GiveUp(usize, u64, usize),
     Arm(usize, u32, Timestamp),
     Alarm(usize, u64),
     Announce(usize, u32, Box<Announcement>),
@@ -74,9 +80,7 @@ pub enum Step {
 
 /// What was asked of a ledger, and for whom.
 pub enum Asked {
-    Taken {
-        dispatch: usize,
-    },
+    Taken(Group),
     Data(Box<Consumption>),
     /// A pack, or a part of it, is confirmed or buried.
     Settled(Box<Consumption>),
@@ -102,6 +106,8 @@ pub struct World {
     /// Every 200 that left the edge.
     pub answers: Vec<Answer>,
     pub hosts: Vec<Host>,
+    /// The lines at the edge; a delivery's answer is wanted by its dispatch.
+    pub groups: Groups<usize>,
     pub d1: Database,
     /// Numbers of events, in any ledger, that make D1 fail for ever.
     pub poison: BTreeSet<u64>,
@@ -130,6 +136,7 @@ impl World {
             dispatches: Vec::new(),
             answers: Vec::new(),
             hosts: Vec::new(),
+            groups: Groups::default(),
             d1: Database::new(bug),
             poison: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -176,9 +183,17 @@ impl World {
             self.providers.push(provider);
         }
         let (events, spans_ms): (u64, &[u64]) = if is_busy {
-            (400, &[2 * MINUTE, 20 * MINUTE])
+            (400, &[5 * SECOND, 2 * MINUTE, 20 * MINUTE])
         } else {
-            let spans_ms = &[MINUTE, 20 * MINUTE, 3 * HOUR, DAY, 4 * DAY, 12 * DAY];
+            let spans_ms = &[
+                SECOND,
+                MINUTE,
+                20 * MINUTE,
+                3 * HOUR,
+                DAY,
+                4 * DAY,
+                12 * DAY,
+            ];
             (self.random.between(3, 60), spans_ms)
         };
         let span_ms = self.random.pick(spans_ms);
@@ -237,14 +252,13 @@ impl World {
             Step::Create(provider) => self.create(provider),
             Step::Send(dispatch) => self.send(dispatch),
             Step::Arrive(request) => self.arrive(*request),
-            Step::Answer(Asked::Taken { dispatch }, reply) => self.taken(dispatch, reply),
-            Step::Answer(Asked::Data(consumption), reply) => self.supplied(consumption, reply),
-            Step::Answer(Asked::Settled(consumption), reply) => self.settled(consumption, reply),
-            Step::Answer(Asked::Reported(consumption), reply) => self.reported(consumption, reply),
-            Step::Answer(Asked::Probed(consumption), reply) => {
-                self.probed_ledger(consumption, reply);
+            Step::Answer(Asked::Taken(group), replies) => self.back(group, replies),
+            Step::Answer(asked, replies) => {
+                let reply = replies.and_then(|replies| replies.into_iter().next());
+                self.answered(asked, reply);
             }
-            Step::Answer(Asked::Operated, _) => {}
+            Step::SetOut(ledger) => self.set_out(ledger),
+            Step::GiveUp(ledger, ticket, dispatch) => self.give_up(ledger, ticket, dispatch),
             Step::Sweep => self.sweep(),
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
             Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
@@ -278,6 +292,16 @@ impl World {
                 self.faults = Faults::default();
                 self.is_healed = true;
             }
+        }
+    }
+
+    fn answered(&mut self, asked: Asked, reply: Option<String>) {
+        match asked {
+            Asked::Data(consumption) => self.supplied(consumption, reply),
+            Asked::Settled(consumption) => self.settled(consumption, reply),
+            Asked::Reported(consumption) => self.reported(consumption, reply),
+            Asked::Probed(consumption) => self.probed_ledger(consumption, reply),
+            Asked::Taken(_) | Asked::Operated => {}
         }
     }
 

@@ -165,7 +165,11 @@ class Leasewire {
     });
     const { done } = ended.replay;
     if (done !== asked.json.count) throw new Error(`the replay looked at ${done} events, not ${asked.json.count}`);
-    return this.confirmed(source, integration, ended.last_seq);
+    // What it sends again lies below what is confirmed.
+    return until("what was replayed to be confirmed", async () => {
+      const state = await this.confirmed(source, integration, ended.last_seq);
+      return state.pending + state.unconfirmed === 0 && state;
+    });
   }
 
   /** The whole history of an integration. */
