@@ -1,11 +1,13 @@
 //! Webhooks for one ledger share a call.
 //!
 //! The way to a ledger takes longer than what is done there, and it does one
-//! thing at a time. So every webhook stands in line, and whoever finds nobody
-//! under way takes the first of the line there: a webhook that meets no other
-//! itself alone, at once; under load some dozens. A webhook looks for its
-//! answer from time to time, instead of being woken: on this platform a
-//! request can't be continued by another one, only memory is shared.
+//! thing at a time. So every webhook stands in line, and who finds hardly
+//! anybody under way takes the head of the line there: itself alone and at
+//! once if it meets no other, some dozens under load.
+//!
+//! Each looks for its answer from time to time, because requests share nothing
+//! but memory: one that waits for a promise which another request settles was
+//! seen to go on in that one's place, or not at all.
 
 use crate::time::Timestamp;
 

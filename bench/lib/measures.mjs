@@ -26,7 +26,7 @@ const SLICE = 100_000;
 const enough = (ms, per_s) => Math.ceil((ms / 1000) * per_s);
 
 const BYTES = { medium: "3 KB", large: "100 KB" };
-const PER_S_MAX = { small: 12_000, medium: 9_000, large: 3_000 };
+const PER_S_MAX = { small: 20_000, medium: 9_000, large: 3_000 };
 
 export const MATRIX = { connections: [1, 32, 256], integrations: [1, 16, 256] };
 export const cell = (connections, integrations) => `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;
