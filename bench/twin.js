@@ -220,6 +220,8 @@ export class Ledger extends DurableObject {
   #attempts = 0;
   #armed = false;
   #sending = false;
+  /** When the next batch may go. */
+  #nextBatchAt = 0;
 
   constructor(ctx, env) {
     super(ctx, env);
@@ -360,6 +362,9 @@ export class Ledger extends DurableObject {
 
   async #sendAll() {
     while (this.#sentSeq < this.#lastSeq) {
+      // Before a batch: behind the last one the pause would keep the object awake for nothing.
+      const pause_ms = this.#nextBatchAt - Date.now();
+      if (pause_ms > 0) await new Promise((resolve) => setTimeout(resolve, pause_ms));
       const { packs, last } = this.#nextPacks();
       if (packs.length > 0) {
         await within(10_000, this.env.RECORDS.sendBatch(packs.map((body) => ({ body, contentType: "text" }))));
@@ -367,7 +372,7 @@ export class Ledger extends DurableObject {
       this.#sentSeq = last;
       this.#waitingSince ??= Date.now();
       // One pack that isn't full: let the next one fill.
-      if (packs.length === 1) await new Promise((resolve) => setTimeout(resolve, BATCH_INTERVAL_MS));
+      this.#nextBatchAt = packs.length === 1 ? Date.now() + BATCH_INTERVAL_MS : 0;
     }
   }
 
