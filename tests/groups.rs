@@ -119,6 +119,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever happens in whichever order, each delivery sets out once, in
     /// the order of the line, or has left; and never too many at a time.
     #[test]
