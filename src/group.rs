@@ -19,7 +19,8 @@ pub const CALLS_MAX: usize = 64;
 /// Bytes that go together at the most, if not a single call has more: an
 /// isolate has 128 MB for everything.
 pub const BYTES_MAX: usize = 4 << 20;
-/// After so long whoever is under way is lost: calls end within 4 s.
+/// After so long whoever is under way is lost, and who still stands in line has
+/// gone: a call ends within 4 s, and nobody waits for longer.
 pub const LOST_S: u64 = 10;
 
 /// The lines before all ledgers. `W` is where a request finds its answer.
@@ -44,6 +45,7 @@ pub struct Waiting<W> {
     pub call: Vec<u8>,
     /// Where the answer is wanted.
     pub answer: W,
+    since: Timestamp,
 }
 
 impl<W> Default for Groups<W> {
@@ -56,14 +58,15 @@ impl<W> Default for Groups<W> {
 }
 
 impl<W> Groups<W> {
-    /// Stands in line; gives the ticket.
-    pub fn join(&mut self, ledger: &str, call: Vec<u8>, answer: W) -> u64 {
+    /// Stands in line from `now` on; gives the ticket.
+    pub fn join(&mut self, ledger: &str, call: Vec<u8>, answer: W, now: Timestamp) -> u64 {
         self.last_ticket = self.last_ticket.saturating_add(1);
         let ticket = self.last_ticket;
         let waiting = Waiting {
             ticket,
             call,
             answer,
+            since: now,
         };
         match self.line(ledger) {
             Some(line) => line.waiting.push(waiting),
@@ -80,9 +83,8 @@ impl<W> Groups<W> {
     /// nothing if enough are under way. The group has to [`Self::end`], with
     /// the same `now`.
     pub fn set_out(&mut self, ledger: &str, now: Timestamp) -> Option<Vec<Waiting<W>>> {
+        self.forget(now.minus_s(LOST_S));
         let line = self.line(ledger)?;
-        let lost = now.minus_s(LOST_S);
-        line.under_way.retain(|since| *since > lost);
         if line.under_way.len() >= UNDER_WAY_MAX {
             return None;
         }
@@ -125,6 +127,17 @@ impl<W> Groups<W> {
     /// How many lines there are: one for each ledger that is being called.
     pub fn count(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Forgets what `lost` or an earlier time has left. The platform ends the
+    /// request of a sender that hangs up, wherever it stands; taken along days
+    /// later, its webhook would be older than any repetition that is known.
+    fn forget(&mut self, lost: Timestamp) {
+        for line in &mut self.lines {
+            line.under_way.retain(|since| *since > lost);
+            line.waiting.retain(|waiting| waiting.since > lost);
+        }
+        self.tidy();
     }
 
     fn tidy(&mut self) {

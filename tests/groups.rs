@@ -12,7 +12,7 @@ fn at(s: u64) -> Timestamp {
 }
 
 fn join(groups: &mut Groups<&'static str>, name: &'static str) -> u64 {
-    groups.join(LEDGER, name.into(), name)
+    groups.join(LEDGER, name.into(), name, at(0))
 }
 
 /// Who sets out now.
@@ -55,7 +55,7 @@ fn while_enough_are_under_way_the_others_gather_in_order() {
 fn ledgers_have_lines_of_their_own() {
     let mut groups = Groups::default();
     for ledger in ["a/1", "a/2", "b/1"] {
-        groups.join(ledger, vec![1], ledger);
+        groups.join(ledger, vec![1], ledger, at(0));
     }
     let group = groups.set_out("a/2", at(0)).unwrap();
     assert_eq!(group[0].answer, "a/2");
@@ -67,7 +67,7 @@ fn ledgers_have_lines_of_their_own() {
 fn no_group_is_too_large() {
     let mut groups = Groups::default();
     for n in 0..CALLS_MAX + 3 {
-        groups.join(LEDGER, vec![0], n);
+        groups.join(LEDGER, vec![0], n, at(0));
     }
     assert_eq!(groups.set_out(LEDGER, at(0)).unwrap().len(), CALLS_MAX);
     groups.end(LEDGER, at(0));
@@ -75,7 +75,7 @@ fn no_group_is_too_large() {
     groups.end(LEDGER, at(1));
 
     for bytes in [BYTES_MAX + 1, BYTES_MAX - 1, 1, 1] {
-        groups.join(LEDGER, vec![0; bytes], bytes);
+        groups.join(LEDGER, vec![0; bytes], bytes, at(2));
     }
     let mut sizes = Vec::new();
     while let Some(group) = groups.set_out(LEDGER, at(2)) {
@@ -92,13 +92,28 @@ fn a_group_that_never_comes_back_holds_nobody_up_for_ever() {
         join(&mut groups, "lost");
         assert!(set_out(&mut groups, at(0)).is_some());
     }
-    join(&mut groups, "a");
+    groups.join(LEDGER, "a".into(), "a", at(1));
     assert_eq!(set_out(&mut groups, at(LOST_S - 1)), None);
     assert_eq!(set_out(&mut groups, at(LOST_S)), Some(vec!["a"]));
     // Where one of them comes back all the same, it is nobody's end.
     groups.end(LEDGER, at(0));
     groups.end(LEDGER, at(LOST_S));
     assert_eq!(groups.count(), 0);
+}
+
+#[test]
+fn who_has_gone_from_the_line_is_not_taken_along() {
+    let mut groups = Groups::default();
+    let gone = join(&mut groups, "gone");
+    groups.join("propexo/int_2", vec![1], "gone, too", at(0));
+    groups.join(LEDGER, "a".into(), "a", at(1));
+    assert_eq!(set_out(&mut groups, at(LOST_S)), Some(vec!["a"]));
+    assert!(!groups.leave(LEDGER, gone));
+    assert_eq!(groups.count(), 1, "of the other ledger nothing is left");
+
+    // A clock that goes backwards makes nobody older.
+    groups.join(LEDGER, "b".into(), "b", at(LOST_S));
+    assert_eq!(set_out(&mut groups, at(0)), Some(vec!["b"]));
 }
 
 #[derive(Debug, Clone)]
@@ -129,7 +144,7 @@ proptest! {
         let (mut waiting, mut under_way, mut now) = (Vec::new(), Vec::new(), 0);
         for step in steps {
             match step {
-                Step::Join => waiting.push(groups.join(LEDGER, vec![0], ())),
+                Step::Join => waiting.push(groups.join(LEDGER, vec![0], (), Timestamp::from_ms(now))),
                 Step::SetOut => {
                     now += 1;
                     // Nothing gets lost here.

@@ -67,17 +67,17 @@ pub async fn hand_over(env: &JsValue, ctx: &JsValue, delivery: Delivery) -> Answ
     let call = Call::Intake(delivery).encode();
     let place = Place::default();
     let since = now();
-    let ticket = GROUPS.with_borrow_mut(|groups| groups.join(&ledger, call, place.clone()));
+    let ticket = GROUPS.with_borrow_mut(|groups| groups.join(&ledger, call, place.clone(), since));
     let (mut pause_ms, pause_ms_max) = LOOKS_MS;
+    let mut at = since;
     loop {
-        let now = now();
-        let waited_ms = u32::try_from(now.ms().saturating_sub(since.ms())).unwrap_or(0);
+        let waited_ms = u32::try_from(at.ms().saturating_sub(since.ms())).unwrap_or(0);
         let left_ms = LEDGER_MS_MAX.saturating_sub(waited_ms);
-        if let Some(group) = GROUPS.with_borrow_mut(|groups| groups.set_out(&ledger, now)) {
+        if let Some(group) = GROUPS.with_borrow_mut(|groups| groups.set_out(&ledger, at)) {
             let taken = take(env, &ledger, group, left_ms.max(LEDGER_MS_MIN));
             // A sender that hangs up must not take the others' answers with it.
             kept_up(ctx, taken).await;
-            GROUPS.with_borrow_mut(|groups| groups.end(&ledger, now));
+            GROUPS.with_borrow_mut(|groups| groups.end(&ledger, at));
         }
         if let Some(answer) = place.take() {
             return answer;
@@ -88,6 +88,7 @@ pub async fn hand_over(env: &JsValue, ctx: &JsValue, delivery: Delivery) -> Answ
         }
         glue::sleep(pause_ms).await;
         pause_ms = pause_ms.saturating_mul(2).min(pause_ms_max);
+        at = now();
     }
 }
 

@@ -30,8 +30,26 @@ struct Tasks {
     settled: Option<(u32, Settled)>,
 }
 
+/// From this many tasks that wait on, the oldest are looked at.
+const WAITING_MAX: usize = 1_000;
+/// A task is lost once this many promises were waited for after its own. With
+/// limits of seconds for every call, only a sender that takes minutes over its
+/// body can be as late, in an isolate at its busiest.
+const LATER_MAX: u32 = 1 << 20;
+
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
+}
+
+impl Tasks {
+    /// Drops tasks of requests that the platform has ended: when a sender hangs
+    /// up, what its request waits for never settles. `number` is the last one.
+    fn forget_lost(&mut self, number: u32) {
+        if self.waiting.len() > WAITING_MAX {
+            let is_lost = |of: u32| number.wrapping_sub(of) > LATER_MAX;
+            self.waiting.retain(|(of, _)| !is_lost(*of));
+        }
+    }
 }
 
 /// Runs `task` as far as it goes, and the rest when what it waits for is
@@ -99,6 +117,7 @@ fn proceed(mut task: Task) {
         TASKS.with_borrow_mut(|tasks| {
             if let Some(number) = tasks.awaited.take() {
                 tasks.waiting.push((number, task));
+                tasks.forget_lost(number);
             }
         });
     }

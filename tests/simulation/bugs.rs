@@ -35,6 +35,7 @@ pub enum Bug {
     ReportForgotten,
     AnswersMixedUp,
     FailedIsAnswered,
+    NobodyLeavesTheLine,
 }
 
 impl Bug {
@@ -194,6 +195,11 @@ impl Bug {
             Self::FailedIsAnswered,
             "failed-is-answered",
             "a delivery that failed gets the answer of the one that went with it",
+        ),
+        (
+            Self::NobodyLeavesTheLine,
+            "nobody-leaves-the-line",
+            "whose sender has hung up is taken along, however much later",
         ),
     ];
 

@@ -33,12 +33,10 @@ impl World {
 
     /// Sends `calls` to a ledger together.
     pub fn ask_all(&mut self, ledger: usize, calls: Vec<Call>, asked: Asked) {
-        let dispatches: &[usize] = match &asked {
-            Asked::Taken(group) => &group.dispatches,
-            _ => &[],
+        let facts = match &asked {
+            Asked::Taken(group) => group.facts.clone(),
+            _ => Vec::new(),
         };
-        let fact = |dispatch: &usize| self.dispatches[*dispatch].fact;
-        let facts: Vec<_> = dispatches.iter().map(fact).collect();
         let life = self.hosts[ledger].life;
         let request = |asked| {
             Step::Arrive(Box::new(Request {

@@ -33,6 +33,8 @@ pub struct Faults {
     pub d1: u64,
     /// The edge's isolate dies with what it has under way.
     pub edge: u64,
+    /// A sender hangs up before it has its answer.
+    pub sender_gone: u64,
     /// Nobody hears the edge's answer.
     pub sender_deaf: u64,
     /// When nothing reaches a part of the world, in milliseconds.
@@ -57,7 +59,7 @@ impl Faults {
             call_late: random.pick(&chances),
             call_twice: random.pick(&chances),
             crash: random.pick(&chances),
-            statement: random.pick(&chances),
+            statement: random.pick(&[0, 0, 0, 30, 150, 400]),
             queue_refuses: random.pick(&[0, 0, 0, 30, 200, 500]),
             queue_loses: random.pick(&[0, 0, 0, 30, 200, 500]),
             queue_repeats: random.pick(&chances),
@@ -65,6 +67,7 @@ impl Faults {
             consumer: random.pick(&chances),
             d1: random.pick(&[0, 0, 0, 30, 200, 500]),
             edge: random.pick(&chances),
+            sender_gone: random.pick(&chances),
             sender_deaf: random.pick(&chances),
             d1_down: outage(random, heal_ms),
             queue_down: outage(random, heal_ms),

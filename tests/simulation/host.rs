@@ -64,7 +64,7 @@ pub struct Ended<T> {
     /// What it gives; nothing if the storage failed.
     pub value: Option<T>,
     pub durable: bool,
-    /// The object lived on, and its answer left.
+    /// Its answer left.
     pub heard: bool,
 }
 
@@ -107,14 +107,15 @@ impl Host {
 
 impl World {
     /// One stretch without an await, up to its effects. The object may die
-    /// before its writes are durable, or right after.
+    /// before its writes are durable, right after, or when its answer has left.
     pub fn stretch<T>(
         &mut self,
         ledger: usize,
         work: impl FnOnce(&mut Core, Timestamp, u32) -> Result<(T, Effects), SqlError>,
     ) -> Ended<T> {
         let dies = self.random.chance(self.faults.crash);
-        let durable = !dies || self.random.chance(500);
+        let durable = !dies || self.random.chance(667);
+        let heard = !dies || (durable && self.random.chance(500));
         let (now, number) = (self.clock.receiver(), self.random.next() as u32);
         self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
@@ -149,14 +150,14 @@ impl World {
         Ended {
             value,
             durable,
-            heard: !dies || self.bug == Some(Bug::AnswerBeforeCommit),
+            heard: heard || self.bug == Some(Bug::AnswerBeforeCommit),
         }
     }
 
     pub fn break_a_statement(&mut self, ledger: usize) {
         if self.random.chance(self.faults.statement) {
             let failure = self.random.pick(&[Failure::Before, Failure::After]);
-            let fails = (self.random.below(5), failure);
+            let fails = (self.random.below(8), failure);
             self.hosts[ledger].database.fails.set(Some(fails));
         }
     }

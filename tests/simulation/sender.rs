@@ -173,7 +173,7 @@ impl World {
     }
 
     /// No 200: again after a while, unless that was the last time.
-    fn refused(&mut self, dispatch: usize, why: &str) {
+    pub fn refused(&mut self, dispatch: usize, why: &str) {
         let Dispatch { fact, attempts, .. } = &mut self.dispatches[dispatch];
         let fact = *fact;
         let pauses = pauses_ms(self.facts[fact].dialect);

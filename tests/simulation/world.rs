@@ -13,7 +13,7 @@ use crate::calls::Request;
 use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
 use crate::consumer::Consumption;
 use crate::d1::POISON;
-use crate::edge::Group;
+use crate::edge::{Awaited, Group, InLine};
 use crate::fact::Fact;
 use crate::faults::Faults;
 use crate::host::Host;
@@ -51,10 +51,12 @@ pub enum Step {
     Arrive(Box<Request>),
     /// The answers to questions, or that there are none.
     Answer(Asked, Option<Vec<String>>),
-    /// A delivery in line for this ledger looks whether to set out.
+    /// Who waits for this ledger's answer looks whether to set out.
     SetOut(usize),
-    /// A delivery with this ticket has waited long enough.
-    GiveUp(usize, u64, usize),
+    /// A request with this ticket has waited long enough.
+    GiveUp(u64),
+    /// The sender of the one with this ticket has.
+    HangUp(u64),
     Arm(usize, u32, Timestamp),
     Alarm(usize, u64),
     Announce(usize, u32, Box<Announcement>),
@@ -106,8 +108,10 @@ pub struct World {
     /// Every 200 that left the edge.
     pub answers: Vec<Answer>,
     pub hosts: Vec<Host>,
-    /// The lines at the edge; a delivery's answer is wanted by its dispatch.
-    pub groups: Groups<usize>,
+    /// The lines at the edge.
+    pub groups: Groups<InLine>,
+    /// Requests at the edge, by their tickets.
+    pub awaited: BTreeMap<u64, Awaited>,
     pub d1: Database,
     /// Numbers of events, in any ledger, that make D1 fail for ever.
     pub poison: BTreeSet<u64>,
@@ -137,6 +141,7 @@ impl World {
             answers: Vec::new(),
             hosts: Vec::new(),
             groups: Groups::default(),
+            awaited: BTreeMap::new(),
             d1: Database::new(bug),
             poison: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -221,9 +226,14 @@ impl World {
         let models = self.models;
         self.say(|| format!("wanted: {models:?}"));
         self.say(|| format!("{faults:?}, until {heal_ms} ms"));
-        for _ in 0..events {
-            let at_ms = self.random.below(span_ms);
-            let provider = self.random.below(count) as usize;
+        // Changes come by themselves, or several at once.
+        let at_once = self.random.pick(&[1, 1, 1, 4, 12]);
+        let (mut at_ms, mut provider) = (0, 0);
+        for event in 0..events {
+            if event % at_once == 0 {
+                at_ms = self.random.below(span_ms);
+                provider = self.random.below(count) as usize;
+            }
             self.clock.after(at_ms, Step::Create(provider));
         }
         for _ in 0..self.faults.jumps {
@@ -258,7 +268,8 @@ impl World {
                 self.answered(asked, reply);
             }
             Step::SetOut(ledger) => self.set_out(ledger),
-            Step::GiveUp(ledger, ticket, dispatch) => self.give_up(ledger, ticket, dispatch),
+            Step::GiveUp(ticket) => self.give_up(ticket),
+            Step::HangUp(ticket) => self.hang_up(ticket),
             Step::Sweep => self.sweep(),
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
             Step::Arm(ledger, life, at) if self.is_alive(ledger, life) => self.arm(ledger, at),
