@@ -8,6 +8,8 @@
 // A measure's `before` prepares a subject for its cases, which takes `before_seconds`. One that is
 // `apart` starts its subject itself.
 
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { arrivals } from "./arrival.mjs";
 import { drain, filled } from "./backlog.mjs";
 import { cpuOf, quiet } from "./generator.mjs";
@@ -30,6 +32,9 @@ const PER_S_MAX = { small: 20_000, medium: 9_000, large: 3_000 };
 
 export const MATRIX = { connections: [1, 32, 256], integrations: [1, 16, 256] };
 export const cell = (connections, integrations) => `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;
+
+/** A ledger's first alarm comes some seconds after its first event. */
+const FIRST_ALARMS_MS = 10_000;
 
 const REFUSED = { again: true, wrong: true, status: 401 };
 
@@ -120,10 +125,12 @@ export const MEASURES = {
     slices: 2,
     ms: 1_000,
     seconds: 3,
-    /** The ledgers are made before, or the first case with so many would pay for it. */
+    before_seconds: 12,
+    /** The ledgers are made before, or the first case with so many would pay for it, and for their first alarms. */
     async before(run) {
       const integrations = Math.max(...MATRIX.integrations);
       await few(run, { integrations, distinct: integrations });
+      await sleep(FIRST_ALARMS_MS);
       await quiet(run.subject);
     },
     cases: MATRIX.connections.flatMap((connections) =>

@@ -59,7 +59,8 @@ impl World {
         let Some(group) = self.groups.set_out(&line(ledger), since) else {
             return;
         };
-        if group.iter().any(|one| one.answer.since < since.minus_s(LOST_S)) {
+        let gone = since.minus_s(LOST_S);
+        if group.iter().any(|waiting| waiting.answer.since < gone) {
             self.complain(format!("ledger {ledger}: who had gone was taken along"));
         }
         let decoded = |waiting: &Waiting<InLine>| Call::decode(waiting.call.clone()).unwrap();
