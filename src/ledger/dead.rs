@@ -74,14 +74,14 @@ impl<S: Sql> Ledger<S> {
             let seq = row.number(0)?;
             alive.remove(seq, seq);
         }
-        let mut dead = self.mark.dead.clone();
         for (first, last) in alive.iter() {
+            let mut dead = self.mark.dead.clone();
             if dead.remove(first, last) {
                 self.revive((first, last), &dead)?;
+                self.mark.dead = dead;
                 self.mark.reported.is_outdated = true;
             }
         }
-        self.mark.dead = dead;
         Ok(())
     }
 
@@ -144,13 +144,16 @@ impl<S: Sql> Ledger<S> {
             &[from.into(), to.into()],
         )?;
         let mut packs = Vec::new();
+        let mut events = 0_u64;
         for row in &rows {
-            packs.push(Stretch {
+            let pack = Stretch {
                 first: row.number(0)?,
                 last: row.number(1)?,
                 replay: 0,
                 since: now,
-            });
+            };
+            events = events.saturating_add(self.count_again(&pack)?);
+            packs.push(pack);
         }
         self.sql.transaction(|| {
             packs.iter().try_for_each(|pack| {
@@ -159,11 +162,10 @@ impl<S: Sql> Ledger<S> {
                 self.sql.execute(statement, &[pack.first.into()])
             })
         })?;
-        let mut events = 0_u64;
+        // Nothing can fail from here on: the tables have it already.
         for pack in &packs {
             self.mark.dead.remove(pack.first, pack.last);
             self.again.add(*pack);
-            events = events.saturating_add(self.count_again(pack)?);
         }
         self.mark.reported.is_outdated |= !packs.is_empty();
         Ok((packs.len() as u64, events))

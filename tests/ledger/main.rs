@@ -11,7 +11,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use common::{Database, at, delivery, job};
-use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply};
+use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sent::{Sent, propexo, real_estate};
@@ -183,6 +183,53 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     assert!(ledger.confirm(1, 1, 0, now).is_err());
     assert!(ledger.quarantine(1, 0, NOT_APPLIED, now).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
+}
+
+/// Whichever statement fails, a ledger that lives on knows of dead packs what
+/// one that is opened anew does.
+fn check_dead_after_failures(work: impl Fn(&mut Ledger<&Database>) -> bool) {
+    let now = at("2026-02-01T00:00:00Z");
+    let mut failures = 0;
+    for statement in 0.. {
+        let database = Database::default();
+        let mut ledger = Ledger::open(&database).unwrap();
+        for id in 1..=3 {
+            let delivery = delivery("propexo", "i", &job(id));
+            ledger.intake(&delivery, now).unwrap();
+        }
+        let batch = ledger.next_batch().unwrap();
+        ledger.sent(batch.through, now);
+        ledger.bury(1, 1, 0, "test", now).unwrap();
+        ledger.confirm(2, 2, 0, now).unwrap();
+        ledger.bury(3, 3, 0, "test", now).unwrap();
+        // Writes the watermark.
+        ledger.wake(now, 0).unwrap();
+        database.fails_in.set(Some(statement));
+        let done = work(&mut ledger);
+        let is_over = database.fails_in.take().is_some();
+        assert_eq!(done, is_over);
+        let known = ledger.state().unwrap().unwrap();
+        let opened = Ledger::open(&database).unwrap().state().unwrap().unwrap();
+        let dead = |state: &State| (state.dead, state.pending, state.oldest_unconfirmed_at);
+        assert_eq!(dead(&known), dead(&opened), "statement {statement}");
+        if is_over {
+            break;
+        }
+        failures += 1;
+    }
+    assert!(failures > 3);
+}
+
+#[test]
+fn a_redrive_that_fails_half_way_leaves_nothing_half_known() {
+    let now = at("2026-02-01T00:01:00Z");
+    check_dead_after_failures(|ledger| ledger.redrive(1, 3, now).is_ok());
+}
+
+#[test]
+fn a_late_confirmation_that_fails_half_way_leaves_nothing_half_known() {
+    let now = at("2026-02-01T00:01:00Z");
+    check_dead_after_failures(|ledger| ledger.confirm(1, 3, 0, now).is_ok());
 }
 
 /// What is confirmed isn't sent again, so no second confirmation would come.
