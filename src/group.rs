@@ -37,6 +37,16 @@ struct Line<W> {
     waiting: Vec<Waiting<W>>,
 }
 
+impl<W> Line<W> {
+    /// Forgets who set out or joined at `lost` or before. The platform ends the
+    /// request of a sender that hangs up, wherever it stands; taken along days
+    /// later, its webhook would be older than any repetition that is known.
+    fn forget(&mut self, lost: Timestamp) {
+        self.under_way.retain(|since| *since > lost);
+        self.waiting.retain(|waiting| waiting.since > lost);
+    }
+}
+
 /// A webhook that stands in line.
 pub struct Waiting<W> {
     /// Its number: no other has it.
@@ -83,8 +93,8 @@ impl<W> Groups<W> {
     /// nothing if enough are under way. The group has to [`Self::end`], with
     /// the same `now`.
     pub fn set_out(&mut self, ledger: &str, now: Timestamp) -> Option<Vec<Waiting<W>>> {
-        self.forget(now.minus_s(LOST_S));
         let line = self.line(ledger)?;
+        line.forget(now.minus_s(LOST_S));
         if line.under_way.len() >= UNDER_WAY_MAX {
             return None;
         }
@@ -109,6 +119,9 @@ impl<W> Groups<W> {
         {
             line.under_way.swap_remove(at);
         }
+        for line in &mut self.lines {
+            line.forget(since.minus_s(LOST_S));
+        }
         self.tidy();
     }
 
@@ -127,17 +140,6 @@ impl<W> Groups<W> {
     /// How many lines there are: one for each ledger that is being called.
     pub fn count(&self) -> usize {
         self.lines.len()
-    }
-
-    /// Forgets what `lost` or an earlier time has left. The platform ends the
-    /// request of a sender that hangs up, wherever it stands; taken along days
-    /// later, its webhook would be older than any repetition that is known.
-    fn forget(&mut self, lost: Timestamp) {
-        for line in &mut self.lines {
-            line.under_way.retain(|since| *since > lost);
-            line.waiting.retain(|waiting| waiting.since > lost);
-        }
-        self.tidy();
     }
 
     fn tidy(&mut self) {

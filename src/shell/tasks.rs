@@ -30,7 +30,7 @@ struct Tasks {
     settled: Option<(u32, Settled)>,
 }
 
-/// From this many tasks that wait on, the oldest are looked at.
+/// If more tasks than this wait, lost ones are looked for.
 const WAITING_MAX: usize = 1_000;
 /// A task is lost once this many promises were waited for after its own. With
 /// limits of seconds for every call, only a sender that takes minutes over its
@@ -46,8 +46,8 @@ impl Tasks {
     /// up, what its request waits for never settles. `number` is the last one.
     fn forget_lost(&mut self, number: u32) {
         if self.waiting.len() > WAITING_MAX {
-            let is_lost = |of: u32| number.wrapping_sub(of) > LATER_MAX;
-            self.waiting.retain(|(of, _)| !is_lost(*of));
+            self.waiting
+                .retain(|(of, _)| number.wrapping_sub(*of) <= LATER_MAX);
         }
     }
 }

@@ -11,7 +11,11 @@ mod world;
 use std::collections::BTreeSet;
 
 use common::{Database, at, delivery, job};
+use leasewire::dialect;
+use leasewire::filter::Filter;
+use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply, State};
+use leasewire::sql::SqlError;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sent::{Sent, propexo, real_estate};
@@ -185,9 +189,10 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }
 
-/// Whichever statement fails, a ledger that lives on knows of dead packs what
-/// one that is opened anew does.
-fn check_dead_after_failures(work: impl Fn(&mut Ledger<&Database>) -> bool) {
+/// Of a ledger with three events, all sent: whichever statement of `work` fails
+/// after `before`, a ledger that lives on knows of dead packs what one that is
+/// opened anew does.
+fn check_failures(before: impl Fn(&mut Ledger<&Database>), work: Work) {
     let now = at("2026-02-01T00:00:00Z");
     let mut failures = 0;
     for statement in 0.. {
@@ -199,15 +204,13 @@ fn check_dead_after_failures(work: impl Fn(&mut Ledger<&Database>) -> bool) {
         }
         let batch = ledger.next_batch().unwrap();
         ledger.sent(batch.through, now);
-        ledger.bury(1, 1, 0, "test", now).unwrap();
-        ledger.confirm(2, 2, 0, now).unwrap();
-        ledger.bury(3, 3, 0, "test", now).unwrap();
+        before(&mut ledger);
         // Writes the watermark.
         ledger.wake(now, 0).unwrap();
         database.fails_in.set(Some(statement));
         let done = work(&mut ledger);
         let is_over = database.fails_in.take().is_some();
-        assert_eq!(done, is_over);
+        assert_eq!(done.is_ok(), is_over);
         let known = ledger.state().unwrap().unwrap();
         let opened = Ledger::open(&database).unwrap().state().unwrap().unwrap();
         let dead = |state: &State| (state.dead, state.pending, state.oldest_unconfirmed_at);
@@ -220,16 +223,46 @@ fn check_dead_after_failures(work: impl Fn(&mut Ledger<&Database>) -> bool) {
     assert!(failures > 3);
 }
 
+type Work = fn(&mut Ledger<&Database>) -> Result<(), SqlError>;
+
 #[test]
 fn a_redrive_that_fails_half_way_leaves_nothing_half_known() {
     let now = at("2026-02-01T00:01:00Z");
-    check_dead_after_failures(|ledger| ledger.redrive(1, 3, now).is_ok());
+    let bury_two = |ledger: &mut Ledger<&Database>| {
+        ledger.bury(1, 1, 0, "test", now).unwrap();
+        ledger.confirm(2, 2, 0, now).unwrap();
+        ledger.bury(3, 3, 0, "test", now).unwrap();
+    };
+    check_failures(bury_two, |ledger| {
+        let now = at("2026-02-01T00:02:00Z");
+        ledger.redrive(1, 3, now).map(drop)
+    });
 }
 
+/// It revives what is around the event that a replay wrote since.
 #[test]
 fn a_late_confirmation_that_fails_half_way_leaves_nothing_half_known() {
     let now = at("2026-02-01T00:01:00Z");
-    check_dead_after_failures(|ledger| ledger.confirm(1, 3, 0, now).is_ok());
+    let bury_replayed = |ledger: &mut Ledger<&Database>| {
+        let request = Request {
+            from: 2,
+            to: 2,
+            models: None,
+            events: None,
+        };
+        let asked = ledger.ask_for_replay(&request, now).unwrap().unwrap();
+        let reader = Reader {
+            dialect: dialect::named("propexo").unwrap(),
+            filter: &Filter::default(),
+        };
+        ledger.replay(&reader, now).unwrap();
+        ledger.bury(1, 3, asked.replay, "test", now).unwrap();
+        assert_eq!(ledger.state().unwrap().unwrap().dead, 3);
+    };
+    check_failures(bury_replayed, |ledger| {
+        let now = at("2026-02-01T00:02:00Z");
+        ledger.confirm(1, 3, 0, now).map(drop)
+    });
 }
 
 /// What is confirmed isn't sent again, so no second confirmation would come.

@@ -35,12 +35,12 @@ impl World {
         let call = Call::Intake(delivery).encode();
         let since = self.clock.receiver();
         let fact = self.dispatches[dispatch].fact;
-        let until = match self.bug {
+        let joined = match self.bug {
             Some(Bug::NobodyLeavesTheLine) => since.plus_s(100 * DAY),
             _ => since,
         };
         let place = InLine { fact, since };
-        let ticket = self.groups.join(&line(ledger), call, place, until);
+        let ticket = self.groups.join(&line(ledger), call, place, joined);
         self.awaited.insert(ticket, Awaited { ledger, dispatch });
         if self.random.chance(self.faults.sender_gone) {
             let after_ms = self.random.below(LEDGER_MS_MAX);
