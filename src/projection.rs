@@ -28,9 +28,9 @@ use crate::time::Timestamp;
 const UPSERT_RECORDS: &str = "
     INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
                          occurred_at, generation, updated_at)
-    SELECT ?1, ?2, substr(key, 74, substr(key, 70, 4) + 0), substr(key, 74 + substr(key, 70, 4)),
+    SELECT ?1, ?2, substr(key, 77, substr(key, 73, 4) + 0), substr(key, 77 + substr(key, 73, 4)),
            CAST(substr(key, 1, 20) AS INTEGER), value, substr(key, 41, 1) + 0,
-           substr(key, 42, 1) + 0, rtrim(substr(key, 43, 27)),
+           substr(key, 42, 1) + 0, substr(key, 43, 30),
            CAST(substr(key, 21, 20) AS INTEGER), ?4
     FROM json_each(?3) WHERE true
     ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
@@ -50,7 +50,6 @@ const UPSERT_RECORD: &str = "
       generation = excluded.generation, updated_at = excluded.updated_at
     WHERE (excluded.generation, excluded.version) > (records.generation, records.version)";
 
-/// Times are compared without their `Z`, so that `…:00` comes before `…:00.5`.
 const UPSERT_INTEGRATION: &str = "
     INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at,
                               last_event_at)
@@ -59,20 +58,20 @@ const UPSERT_INTEGRATION: &str = "
       last_seq = max(last_seq, excluded.last_seq),
       first_synced_at = CASE
         WHEN first_synced_at IS NULL
-          OR rtrim(excluded.first_synced_at, 'Z') < rtrim(first_synced_at, 'Z')
+          OR excluded.first_synced_at < first_synced_at
         THEN excluded.first_synced_at ELSE first_synced_at END,
       last_synced_at = CASE
         WHEN last_synced_at IS NULL
-          OR rtrim(excluded.last_synced_at, 'Z') > rtrim(last_synced_at, 'Z')
+          OR excluded.last_synced_at > last_synced_at
         THEN excluded.last_synced_at ELSE last_synced_at END,
       last_event_at = CASE
         WHEN last_event_at IS NULL
-          OR rtrim(excluded.last_event_at, 'Z') > rtrim(last_event_at, 'Z')
+          OR excluded.last_event_at > last_event_at
         THEN excluded.last_event_at ELSE last_event_at END
     WHERE excluded.last_seq > last_seq
        OR (first_synced_at IS NULL AND excluded.first_synced_at IS NOT NULL)
-       OR rtrim(excluded.first_synced_at, 'Z') < rtrim(first_synced_at, 'Z')
-       OR rtrim(excluded.last_synced_at, 'Z') > rtrim(last_synced_at, 'Z')";
+       OR excluded.first_synced_at < first_synced_at
+       OR excluded.last_synced_at > last_synced_at";
 
 /// What a probe has written goes again in the same batch. No model has an
 /// empty name.
@@ -142,7 +141,7 @@ impl Row<'_> {
     /// id.
     fn name(&self, model: &str, id: &str) -> String {
         format!(
-            "{:020}{:020}{}{}{:27}{:04}{model}{id}",
+            "{:020}{:020}{}{}{:30}{:04}{model}{id}",
             self.version,
             self.generation,
             u8::from(self.partial),
@@ -376,7 +375,7 @@ const UPDATE_REPORT: &str = "
     UPDATE integrations SET pending = ?3, unconfirmed = ?4, dead = ?5, quarantined = ?6,
                             oldest_unconfirmed_at = ?7, reported_at = ?8
     WHERE source = ?1 AND integration = ?2
-      AND (reported_at IS NULL OR rtrim(?8, 'Z') > rtrim(reported_at, 'Z'))";
+      AND (reported_at IS NULL OR ?8 > reported_at)";
 
 /// The batch by which a ledger makes itself known: its row in `integrations`,
 /// exact also where the last events were quarantined, with its report if it

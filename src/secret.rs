@@ -64,10 +64,9 @@ impl Noted {
 
 /// The D1 statement that writes down a use of `secret`.
 pub fn note(source: &str, secret: &str, now: Timestamp) -> Statement {
-    // Times are compared without their `Z`, so that `…:00` comes before `…:00.5`.
     let sql = "INSERT INTO secrets_used (source, fingerprint, last_used_at) VALUES (?1, ?2, ?3)
                ON CONFLICT (source, fingerprint) DO UPDATE SET last_used_at = excluded.last_used_at
-               WHERE rtrim(excluded.last_used_at, 'Z') > rtrim(last_used_at, 'Z')";
+               WHERE excluded.last_used_at > last_used_at";
     Statement {
         sql,
         params: vec![

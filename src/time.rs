@@ -2,13 +2,18 @@
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
 
-/// Microseconds since 1970-01-01T00:00:00Z. Microseconds, because providers
-/// state fractions and two events must not become simultaneous by rounding;
-/// not nanoseconds, because the platform's numbers are exact to 2^53 only.
+/// An instant, in microseconds since 1970-01-01T00:00:00Z and the nanoseconds
+/// beyond them. Nanoseconds, because providers state fractions and two events
+/// must not become simultaneous by rounding; two parts, because the platform's
+/// numbers are exact to 2^53 only, which microseconds stay below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+pub struct Timestamp {
+    us: i64,
+    /// 0 to 999. Behind the microseconds, so that the order is that of time.
+    ns: u16,
+}
 
 impl Timestamp {
     const YEAR_0: Self = Self::from_s(-62_167_219_200);
@@ -16,42 +21,59 @@ impl Timestamp {
 
     /// From microseconds since 1970.
     pub const fn from_us(us: i64) -> Self {
-        Self(us)
+        Self { us, ns: 0 }
+    }
+
+    /// The same microsecond, and so many nanoseconds of it: 0 to 999, and
+    /// what is more counts as 999.
+    pub const fn with_ns(self, ns: u16) -> Self {
+        let ns = if ns > NS_MAX { NS_MAX } else { ns };
+        Self { us: self.us, ns }
     }
 
     /// From milliseconds since 1970, as the platform's clock gives them.
     pub const fn from_ms(ms: i64) -> Self {
-        Self(ms.saturating_mul(1_000))
+        Self::from_us(ms.saturating_mul(1_000))
     }
 
     /// From seconds since 1970.
     pub const fn from_s(s: i64) -> Self {
-        Self(s.saturating_mul(1_000_000))
+        Self::from_us(s.saturating_mul(1_000_000))
     }
 
-    /// Microseconds since 1970.
+    /// Microseconds since 1970, rounded down.
     pub const fn us(self) -> i64 {
-        self.0
+        self.us
+    }
+
+    /// Nanoseconds beyond [`Timestamp::us`], 0 to 999.
+    pub const fn ns(self) -> u16 {
+        self.ns
     }
 
     /// Milliseconds since 1970, rounded down.
     pub const fn ms(self) -> i64 {
-        self.0.div_euclid(1_000)
+        self.us.div_euclid(1_000)
     }
 
     /// This many seconds later.
     pub const fn plus_s(self, s: u64) -> Self {
-        Self(self.0.saturating_add(span_us(s)))
+        self.plus_us(span_us(s))
     }
 
     /// This many milliseconds later.
     pub const fn plus_ms(self, ms: u32) -> Self {
-        Self(self.0.saturating_add((ms as i64).saturating_mul(1_000)))
+        self.plus_us((ms as i64).saturating_mul(1_000))
     }
 
     /// This many seconds earlier.
     pub const fn minus_s(self, s: u64) -> Self {
-        Self(self.0.saturating_sub(span_us(s)))
+        self.plus_us(span_us(s).saturating_neg())
+    }
+
+    const fn plus_us(self, us: i64) -> Self {
+        let us = self.us.saturating_add(us);
+        Self { us, ns: self.ns }
     }
 
     /// Reads ISO 8601 date and time as RFC 3339 has it, with any offset.
@@ -87,12 +109,19 @@ impl Timestamp {
 
     /// Only the years 0 to 9999 can be written so that they can be read.
     fn readable(time: DateTime<FixedOffset>) -> Option<Self> {
-        let time = Self(time.timestamp_micros());
+        let ns = time.timestamp_subsec_nanos().checked_rem(1_000)?;
+        let time = Self {
+            us: time.timestamp_micros(),
+            ns: u16::try_from(ns).ok()?,
+        };
         (Self::YEAR_0..Self::YEAR_10000)
             .contains(&time)
             .then_some(time)
     }
 }
+
+/// Nanoseconds that are no microsecond yet.
+const NS_MAX: u16 = 999;
 
 const fn span_us(s: u64) -> i64 {
     let us = s.saturating_mul(1_000_000);
@@ -103,10 +132,13 @@ const fn span_us(s: u64) -> i64 {
     }
 }
 
-/// RFC 3339 in UTC, with as many digits of a second as it takes.
+/// RFC 3339 in UTC, always with nine digits of a second: 30 characters, so
+/// that texts compare as their times do.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let time: DateTime<Utc> = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
-        f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        let time: DateTime<Utc> = DateTime::from_timestamp_micros(self.us).unwrap_or_default();
+        let time = time.checked_add_signed(TimeDelta::nanoseconds(self.ns.into()));
+        let time = time.unwrap_or_default();
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Nanos, true))
     }
 }

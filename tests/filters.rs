@@ -178,7 +178,7 @@ fn unlinked_properties_are_listed_until_they_are_linked() {
     };
     let entry = |id: &str, seq: u64| {
         format!(
-            r#"{{"property_id":"{id}","first_seq":{seq},"first_seen_at":"2026-03-01T00:00:00Z"}}"#
+            r#"{{"property_id":"{id}","first_seq":{seq},"first_seen_at":"2026-03-01T00:00:00.000000000Z"}}"#
         )
     };
     let (p2, p3, p4) = (entry("p2", 2), entry("p3", 1), entry("p4", 5));

@@ -327,14 +327,14 @@ fn what_ledgers_have_reported_is_added_up() {
         "propexo",
         "int_1",
         [1, 2, 3, 4],
-        Some("2026-01-31T23:59:00Z"),
+        Some("2026-01-31T23:59:00.000000000Z"),
     );
     add(
         &d1,
         "propexo",
         "int_2",
         [10, 20, 0, 0],
-        Some("2026-01-31T23:59:00.5Z"),
+        Some("2026-01-31T23:59:00.500000000Z"),
     );
     add(&d1, "gone", "int_1", [0, 0, 0, 5], None);
     let page = page_of(&["propexo"], &d1, at(NOW));
@@ -427,7 +427,7 @@ fn the_page_is_in_the_text_format() {
         "propexo",
         "int_1",
         [1, 2, 3, 4],
-        Some("2026-01-31T23:59:00Z"),
+        Some("2026-01-31T23:59:00.000000000Z"),
     );
     let page = page_of(&["propexo"], &d1, at(NOW));
     assert!(page.ends_with('\n'));

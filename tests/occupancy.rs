@@ -184,10 +184,10 @@ fn changes_without_a_time() {
         assert_eq!(world.take(&body), says, "{body}");
     }
     let notices = [
-        "1|unit.occupied|units|u1|2026-03-01T00:00:01Z",
-        "4|unit.vacated|units|u1|2026-03-01T00:00:04Z",
-        "7|unit.occupied|units|u1|2026-03-01T00:00:07Z",
-        "9|unit.occupied|units|u2|2026-03-01T00:00:09Z",
+        "1|unit.occupied|units|u1|2026-03-01T00:00:01.000000000Z",
+        "4|unit.vacated|units|u1|2026-03-01T00:00:04.000000000Z",
+        "7|unit.occupied|units|u1|2026-03-01T00:00:07.000000000Z",
+        "9|unit.occupied|units|u2|2026-03-01T00:00:09.000000000Z",
     ];
     assert_eq!(world.notices(), notices);
 }
@@ -228,11 +228,11 @@ fn late_events_reveal_what_lay_between() {
         assert_eq!(world.take(&body), says, "{body}");
     }
     let notices = [
-        "3|unit.occupied|units|u1|2026-02-28T23:20:00Z",
-        "3|unit.vacated|units|u1|2026-02-28T23:30:00Z",
-        "6|unit.vacated|units|u1|2026-02-28T23:10:00Z",
-        "7|unit.occupied|units|u1|2026-02-28T23:50:00Z",
-        "7|unit.vacated|units|u1|2026-02-28T23:50:00Z",
+        "3|unit.occupied|units|u1|2026-02-28T23:20:00.000000000Z",
+        "3|unit.vacated|units|u1|2026-02-28T23:30:00.000000000Z",
+        "6|unit.vacated|units|u1|2026-02-28T23:10:00.000000000Z",
+        "7|unit.occupied|units|u1|2026-02-28T23:50:00.000000000Z",
+        "7|unit.vacated|units|u1|2026-02-28T23:50:00.000000000Z",
     ];
     assert_eq!(world.notices(), notices);
 }
@@ -249,7 +249,7 @@ fn the_first_word_of_a_unit_can_be_that_it_turned() {
     assert_eq!(world.take(body), r#"["unit.occupied"]"#);
     assert_eq!(
         world.notices(),
-        ["1|unit.occupied|units|unit_1|2026-02-28T10:00:00Z"]
+        ["1|unit.occupied|units|unit_1|2026-02-28T10:00:00.000000000Z"]
     );
 }
 

@@ -113,7 +113,7 @@ fn what_was_applied_does_not_die_with_the_rest() {
     let page = ledger.dead(0, 10).unwrap();
     assert_eq!(
         page,
-        r#"{"packs":[{"first_seq":2,"last_seq":2,"events":1,"reason":"test","died_at":"2026-02-01T00:00:00Z"},{"first_seq":7,"last_seq":8,"events":2,"reason":"test","died_at":"2026-02-01T00:00:00Z"}],"next":null}"#
+        r#"{"packs":[{"first_seq":2,"last_seq":2,"events":1,"reason":"test","died_at":"2026-02-01T00:00:00.000000000Z"},{"first_seq":7,"last_seq":8,"events":2,"reason":"test","died_at":"2026-02-01T00:00:00.000000000Z"}],"next":null}"#
     );
     assert_eq!(ledger.state().unwrap().unwrap().dead, 3);
     let first = ledger.dead(0, 1).unwrap();

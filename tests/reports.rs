@@ -13,7 +13,7 @@ use leasewire::ledger::{
 use leasewire::projection::announcement;
 use leasewire::time::Timestamp;
 
-const NOW: &str = "2026-02-01T00:00:00Z";
+const NOW: &str = "2026-02-01T00:00:00.000000000Z";
 
 /// A ledger with its object's part: time goes on, effects are carried out.
 struct World<'a> {
@@ -174,7 +174,7 @@ fn what_waits_is_reported_until_it_does_not() {
     let report = told.report.clone().unwrap();
     assert_eq!((report.numbers, report.at), (waiting(1, NOW), world.now));
     world.tell(&told);
-    assert_eq!(world.listed(), "0|1|0|0|2026-02-01T00:00:00Z");
+    assert_eq!(world.listed(), "0|1|0|0|2026-02-01T00:00:00.000000000Z");
     // The same again is no news.
     assert_eq!(world.alarm(), None);
     world.job(2);
@@ -539,7 +539,7 @@ fn a_report_that_could_not_be_kept_is_not_sent() {
         }
         assert_eq!(
             world.listed(),
-            "0|1|0|0|2026-02-01T00:00:00Z",
+            "0|1|0|0|2026-02-01T00:00:00.000000000Z",
             "{statement}"
         );
         world.confirm(1, 1);

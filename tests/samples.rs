@@ -173,11 +173,11 @@ fn the_usual_event() {
         ),
         (
             "meterbase",
-            r#"{"event":"data.new","timestamp":"2026-03-25T15:00:00.250Z","connection_id":"leasewire-test","test":"u","resource_type":"unit","data":{"unit_number":"305","status":"vacant","id":"test_u"}}"#,
+            r#"{"event":"data.new","timestamp":"2026-03-25T15:00:00.250000000Z","connection_id":"leasewire-test","test":"u","resource_type":"unit","data":{"unit_number":"305","status":"vacant","id":"test_u"}}"#,
         ),
         (
             "real-estate",
-            r#"{"id":"evt_leasewire-test_u","type":"property.created","created":"2026-03-25T15:00:00.250Z","data":{"property":{"address":"1 Test Street","price":750000.0,"status":"listed","id":"test_u"}}}"#,
+            r#"{"id":"evt_leasewire-test_u","type":"property.created","created":"2026-03-25T15:00:00.250000000Z","data":{"property":{"address":"1 Test Street","price":750000.0,"status":"listed","id":"test_u"}}}"#,
         ),
     ];
     assert_eq!(table.len(), DIALECTS.len());

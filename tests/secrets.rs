@@ -12,7 +12,7 @@ use leasewire::signature::fingerprint;
 use leasewire::source::Source;
 use leasewire::time::Timestamp;
 
-const NOW: &str = "2026-03-25T15:00:00Z";
+const NOW: &str = "2026-03-25T15:00:00.000000000Z";
 
 fn d1() -> Database {
     let d1 = Database::default();
@@ -88,7 +88,7 @@ fn the_page_of_a_rotation() {
     used(at(NOW), "old");
     used(at("2026-03-25T15:10:00Z"), "new");
     // The last use goes with the value, whatever its position.
-    let (was, is) = (NOW, "2026-03-25T15:10:00Z");
+    let (was, is) = (NOW, "2026-03-25T15:10:00.000000000Z");
     for (text, first, second) in [("old new", was, is), ("new old", is, was)] {
         assert_eq!(
             show(text),
@@ -126,7 +126,7 @@ fn a_use_never_becomes_older() {
         d1.run(&note("s", "value", at(&format!("2026-03-25T{time}"))));
     }
     let latest = d1.dump("SELECT last_used_at FROM secrets_used");
-    assert_eq!(latest, ["2026-03-25T15:00:00.500Z"]);
+    assert_eq!(latest, ["2026-03-25T15:00:00.500000000Z"]);
 }
 
 #[test]

@@ -11,8 +11,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What D1 has, each row as a kind, a source, an integration and numbers:
 /// what was counted, what a source's integrations have told together, and
 /// those of them that have told of trouble. Of these at most 500, those first
-/// where something waits or is dead. The last of the numbers is a time without
-/// its `Z`, by which times can be compared: `…:00` comes before `…:00.5`.
+/// where something waits or is dead. The last of the numbers is a time, and
+/// times compare as texts.
 const SELECT: &str = "
     SELECT 'counted', source, '', accepted || ' ' || duplicate || ' ' || quarantined || ' '
            || ignored || ' ' || pong || ' ' || bad_signature || ' ' || too_large || ' '
@@ -24,13 +24,13 @@ const SELECT: &str = "
     UNION ALL
     SELECT 'source', source, '', count(*) || ' ' || sum(last_seq) || ' ' || sum(pending) || ' '
            || sum(unconfirmed) || ' ' || sum(dead) || ' ' || sum(quarantined) || ' '
-           || coalesce(min(rtrim(oldest_unconfirmed_at, 'Z')), '')
+           || coalesce(min(oldest_unconfirmed_at), '')
     FROM integrations GROUP BY source
     UNION ALL
     SELECT * FROM (
       SELECT 'integration', source, integration, '1 ' || last_seq || ' ' || pending || ' '
              || unconfirmed || ' ' || dead || ' ' || quarantined || ' '
-             || coalesce(rtrim(oldest_unconfirmed_at, 'Z'), '')
+             || coalesce(oldest_unconfirmed_at, '')
       FROM integrations WHERE pending + unconfirmed + dead + quarantined > 0
       ORDER BY pending + unconfirmed + dead = 0, source, integration LIMIT 500)";
 
