@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::command::Command;
+use crate::event::model_name;
 use crate::problem::Problem;
 
 /// Entries on a page unless the request says otherwise.
@@ -50,7 +51,8 @@ pub enum Query {
     Integrations(Page<(String, String)>),
     /// `GET /v1/integrations/{source}/{integration}`.
     Integration(Of),
-    /// `GET …/records/{model}`.
+    /// `GET …/records/{model}`, the model as records have it, however the path
+    /// spells it.
     Records(Of, String, Page<String>),
     /// `GET …/records/{model}/{record_id}`.
     Record(Of, String, String),
@@ -158,13 +160,11 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
         [source, integration] => Query::Integration(of(source, integration)),
         [source, integration, "records", model] => {
             let page = page(query, |after| Ok(after.to_owned()))?;
-            Query::Records(of(source, integration), (*model).to_owned(), page)
+            Query::Records(of(source, integration), model_name(model), page)
         }
-        [source, integration, "records", model, id] => Query::Record(
-            of(source, integration),
-            (*model).to_owned(),
-            (*id).to_owned(),
-        ),
+        [source, integration, "records", model, id] => {
+            Query::Record(of(source, integration), model_name(model), (*id).to_owned())
+        }
         [source, integration, "unlinked"] => {
             let page = page(query, |after| Ok(after.to_owned()))?;
             Query::Unlinked(of(source, integration), page)

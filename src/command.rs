@@ -23,7 +23,7 @@ pub enum Command {
 
 /// Reads the body of a replay:
 /// `{"from":1,"to":500,"models":["leases"],"events":["DATA_*"]}`, of which the
-/// last two may be left out.
+/// last two may be left out. Models may be written as the provider does.
 pub fn replay_request(body: &[u8]) -> Result<Request, Problem> {
     let form = form(body, &["from", "to", "models", "events"])?;
     let number = |name| form.number(name).and_then(|number| required(name, number));
@@ -48,7 +48,7 @@ pub fn replay_request(body: &[u8]) -> Result<Request, Problem> {
     Ok(Request {
         from,
         to,
-        models,
+        models: models.map(filter::model_patterns),
         events,
     })
 }

@@ -54,12 +54,8 @@ impl Filter {
         events: Option<Vec<String>>,
         properties: Option<Vec<String>>,
     ) -> Self {
-        let plural = |name: String| match name.strip_suffix('*') {
-            Some(start) => format!("{}*", start.to_ascii_lowercase().replace('-', "_")),
-            None => model_name(&name),
-        };
         Self {
-            models: models.map(|models| models.into_iter().map(plural).collect()),
+            models: models.map(model_patterns),
             events,
             properties,
         }
@@ -113,6 +109,22 @@ impl Filter {
             Some(Ignored::Property)
         }
     }
+}
+
+/// Names of models as records have them, from names as a provider writes them;
+/// one with `*` at its end stays the beginning of names.
+pub fn model_patterns(names: Vec<String>) -> Vec<String> {
+    let pattern = |name: String| match name.strip_suffix('*') {
+        Some(start) => format!(
+            "{}*",
+            start
+                .trim_start()
+                .to_ascii_lowercase()
+                .replace(['-', ' '], "_")
+        ),
+        None => model_name(&name),
+    };
+    names.into_iter().map(pattern).collect()
 }
 
 /// Refuses a filter that nobody can mean, in a sentence.

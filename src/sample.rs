@@ -3,8 +3,8 @@
 //! A dialect writes the sample, the gateway signs it, and it comes in through
 //! the front door like any webhook. All of them go to the integration
 //! [`TEST_INTEGRATION`](crate::event::TEST_INTEGRATION): their bodies name it,
-//! so that one sent again from outside is a duplicate there and touches no
-//! real record.
+//! so that one that is signed and sent again from outside is a duplicate there
+//! and touches no real record.
 
 use std::borrow::Cow;
 
@@ -90,10 +90,13 @@ fn event(value: &json::Value) -> Result<Cow<'_, str>, Problem> {
         .ok_or(Problem::BadParameter("event", "a string of 1 to 256 bytes"))
 }
 
-/// What was sent and what came back, as the API's answer.
+/// What was sent and what came back, as the API's answer. Of the header
+/// `signature` it tells the name alone: with the value, who has the API's token
+/// could have anything signed, and send it wherever that secret counts.
 pub fn report(
     path: &str,
     headers: &[(&'static str, String)],
+    signature: &str,
     body: &str,
     answer: &Result<String, Problem>,
 ) -> String {
@@ -104,7 +107,8 @@ pub fn report(
     let headers = headers
         .iter()
         .fold(Writer::default(), |all, (name, value)| {
-            all.text(name, value)
+            let shown = (*name != signature).then_some(value.as_str());
+            all.text_or_null(name, shown)
         });
     let request = Writer::default()
         .text("method", "POST")

@@ -72,6 +72,9 @@ pub enum Unauthorized {
     TimestampMissing,
     /// A timestamp in none of the accepted forms.
     TimestampMalformed,
+    /// A timestamp of digits before a body that begins with one: nothing tells
+    /// where the one ends and the other begins.
+    TimestampUnseparated,
     /// Signed longer ago than the source accepts.
     TooOld,
     /// Signed for a time ahead of ours.
@@ -87,10 +90,67 @@ impl Unauthorized {
             Self::SignatureWrong => "signature_wrong",
             Self::TimestampMissing => "timestamp_missing",
             Self::TimestampMalformed => "timestamp_malformed",
+            Self::TimestampUnseparated => "timestamp_unseparated",
             Self::TooOld => "too_old",
             Self::FromTheFuture => "from_the_future",
         }
     }
+}
+
+/// What the headers of a request say, once each is well-formed.
+struct Claim<'a> {
+    signature: [u8; 32],
+    /// What is signed in front of the body, and the time it means.
+    signed: Option<(&'a str, Timestamp)>,
+}
+
+impl Presented<'_> {
+    fn claim(&self, scheme: &Scheme) -> Result<Claim<'_>, Unauthorized> {
+        let signature = self
+            .signature
+            .ok_or(Unauthorized::SignatureMissing)
+            .and_then(|text| digits(scheme.prefix, text))?;
+        if scheme.timestamp_header.is_none() {
+            return Ok(Claim {
+                signature,
+                signed: None,
+            });
+        }
+        let text = self
+            .timestamp
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .ok_or(Unauthorized::TimestampMissing)?;
+        let time = Timestamp::parse_header(text).ok_or(Unauthorized::TimestampMalformed)?;
+        Ok(Claim {
+            signature,
+            signed: Some((text, time)),
+        })
+    }
+
+    /// Refuses what no body can make authentic at `now` or later, so that the
+    /// body of such a request needn't be read: headers that are missing or
+    /// malformed, and a time of which [`verify`] would say that it is too old.
+    pub fn check(
+        &self,
+        scheme: &Scheme,
+        accepted_age_s: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), Unauthorized> {
+        match self.claim(scheme)?.signed {
+            // Not that it is ahead: it may be right once the body is here.
+            Some((_, time)) => check_age(time.min(now), accepted_age_s, now),
+            None => Ok(()),
+        }
+    }
+}
+
+/// True if digits could move between `time` and `body`, and what is signed
+/// would stay the same: `1774450800000` and `{…` is also `1774450800` and
+/// `000{…`, a body of its own. No body that can be read begins so.
+fn is_unseparated(time: &str, body: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    body.first().is_some_and(is_digit) && time.as_bytes().iter().all(is_digit)
 }
 
 /// Verifies `body` and makes it [`Authentic`].
@@ -106,22 +166,11 @@ pub fn verify(
     accepted_age_s: Option<u64>,
     now: Timestamp,
 ) -> Result<Authentic, Unauthorized> {
-    let signature = presented
-        .signature
-        .ok_or(Unauthorized::SignatureMissing)
-        .and_then(|text| digits(scheme.prefix, text))?;
-    let (signed_text, signed_at) = match scheme.timestamp_header {
-        None => ("", None),
-        Some(_) => {
-            let text = presented
-                .timestamp
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .ok_or(Unauthorized::TimestampMissing)?;
-            let time = Timestamp::parse_header(text).ok_or(Unauthorized::TimestampMalformed)?;
-            (text, Some(time))
-        }
-    };
+    let Claim { signature, signed } = presented.claim(scheme)?;
+    let signed_text = signed.map_or("", |(text, _)| text);
+    if signed.is_some() && is_unseparated(signed_text, &body) {
+        return Err(Unauthorized::TimestampUnseparated);
+    }
     // The position of the first that matches; 0 while none has.
     let mut matched = 0_u32;
     for (position, secret) in (1_u32..).zip(secrets) {
@@ -136,7 +185,7 @@ pub fn verify(
     if matched == 0 {
         return Err(Unauthorized::SignatureWrong);
     }
-    if let Some(time) = signed_at {
+    if let Some((_, time)) = signed {
         check_age(time, accepted_age_s, now)?;
     }
     Ok(Authentic {
@@ -212,12 +261,18 @@ pub fn hmac(secret: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     Some(mac.finalize().into_bytes().into())
 }
 
-/// True if `presented` is the API's `token`, compared in constant time. An
-/// empty token is none.
-pub fn token_matches(token: &str, presented: &str) -> bool {
-    // Comparing digests makes the time independent of both lengths.
-    let (a, b) = (Sha256::digest(token), Sha256::digest(presented));
-    bool::from(a.as_slice().ct_eq(b.as_slice())) && !token.is_empty()
+/// True if `presented` is one of the API's `tokens`, compared in constant time
+/// and without stopping at a match. An empty token is none.
+pub fn token_matches(tokens: &[impl AsRef<str>], presented: &str) -> bool {
+    // Comparing digests makes the time independent of the lengths.
+    let presented = Sha256::digest(presented);
+    let mut matches = Choice::from(0);
+    for token in tokens {
+        let token = token.as_ref();
+        let is_equal = Sha256::digest(token).as_slice().ct_eq(presented.as_slice());
+        matches |= is_equal & Choice::from(u8::from(!token.is_empty()));
+    }
+    bool::from(matches)
 }
 
 /// Two deliveries are the same delivery if their keys are equal: 16 bytes of

@@ -26,6 +26,10 @@ const SPAN_S_MAX: u64 = 10 * 366 * 86_400;
 const NAME_BYTES_MAX: usize = 64;
 const DAY_S: u64 = 86_400;
 
+/// It doesn't repeat what was written: that may be the secret.
+const SECRET_IS_NO_NAME: &str = "`secret` must have names of secret bindings: letters, digits \
+     and `_`, no digit at first; the secret itself is set with `wrangler secret put`";
+
 /// One configured sender.
 #[derive(Clone)]
 pub struct Source {
@@ -153,11 +157,8 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
     let settings = Settings::read(value).map_err(refuse)?;
     let dialect = dialect::named(&settings.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::DIALECTS.iter().map(|d| d.name()).collect();
-        refuse(format!(
-            "unknown dialect `{}`; there are {}",
-            settings.dialect,
-            known.join(", ")
-        ))
+        // What was written may be a secret in the wrong place.
+        refuse(format!("unknown dialect; there are {}", known.join(", ")))
     })?;
     let secrets: Vec<String> = settings
         .secret
@@ -166,6 +167,9 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         .collect();
     if secrets.is_empty() {
         return Err(refuse("`secret` names no secret binding".to_owned()));
+    }
+    if !secrets.iter().all(|name| is_binding_name(name)) {
+        return Err(refuse(SECRET_IS_NO_NAME.to_owned()));
     }
     let default_integration = settings
         .default_integration
@@ -263,6 +267,12 @@ fn filter(settings: Settings) -> Result<Filter, String> {
         settings.events,
         settings.properties,
     ))
+}
+
+/// What a binding of a Worker can be called. A secret itself seldom can.
+fn is_binding_name(name: &str) -> bool {
+    let is_odd = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'_';
+    !name.bytes().any(is_odd) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
 fn is_usable_name(name: &str) -> bool {

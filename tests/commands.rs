@@ -46,6 +46,10 @@ fn requests_for_a_replay() {
         read(r#"{"to":1000001,"from":2,"models":["leases","unit*"],"events":["*"]}"#),
         request(2, 1_000_001, names(&["leases", "unit*"]), names(&["*"]))
     );
+    // Models as the provider writes them; its events are known by those names.
+    let spelled = r#"{"from":1,"to":1,"models":["unit","residents-to-leases","Residents-to*","*"],"events":["A-b"]}"#;
+    let known = names(&["units", "residents_to_leases", "residents_to*", "*"]);
+    assert_eq!(read(spelled), request(1, 1, known, names(&["A-b"])));
 }
 
 /// Each refusal names the field that is wrong.

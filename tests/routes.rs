@@ -1,5 +1,6 @@
 //! The paths there are, what they mean, and the pages they answer with.
 use leasewire::api::{self, Of, Page, Query, Route};
+use leasewire::event::model_name;
 use leasewire::problem::Problem;
 use leasewire::record::segment;
 use proptest::prelude::*;
@@ -278,7 +279,8 @@ fn names_are_percent_encoded() {
         let path = format!("/v1/integrations/s/i/records/leases/{text}");
         assert_eq!(get(&path, ""), Ok(record("leases", name)), "{text}");
         let path = format!("/v1/integrations/s/i/records/{text}");
-        assert_eq!(get(&path, ""), Ok(records(name, None, 100)), "{text}");
+        let model = model_name(name);
+        assert_eq!(get(&path, ""), Ok(records(&model, None, 100)), "{text}");
         let path = format!("/v1/integrations/{text}/{text}");
         let integration = Route::Api(Query::Integration(of(name, name)));
         assert_eq!(get(&path, ""), Ok(integration), "{text}");
@@ -288,6 +290,26 @@ fn names_are_percent_encoded() {
     // The fixed words too: an encoded path is the same path.
     let path = "/%76%31/integrations/s/i/%65vents/%31";
     assert_eq!(get(path, ""), Ok(event(1)));
+}
+
+/// A model is found by each spelling that a provider has for it.
+#[test]
+fn models_are_spelled_as_anybody_likes() {
+    let table = [
+        ("leases", "leases"),
+        ("lease", "leases"),
+        ("Unit", "units"),
+        ("residents-to-leases", "residents_to_leases"),
+        ("Residents%20to%20leases", "residents_to_leases"),
+        ("property", "properties"),
+        ("feedback", "feedback"),
+    ];
+    for (spelled, model) in table {
+        let path = format!("/v1/integrations/s/i/records/{spelled}");
+        assert_eq!(get(&path, ""), Ok(records(model, None, 100)), "{spelled}");
+        let path = format!("{path}/Id-1");
+        assert_eq!(get(&path, ""), Ok(record(model, "Id-1")), "{spelled}");
+    }
 }
 
 #[test]
@@ -497,6 +519,13 @@ fn name() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// A record's own model is a spelling of itself.
+    #[test]
+    fn a_model_that_is_known_stays_as_it_is(name in name()) {
+        let model = model_name(&name);
+        prop_assert_eq!(model_name(&model), model);
+    }
+
     /// Every name finds its way through a path.
     #[test]
     fn names_survive_a_path(source in name(), integration in name(), model in name(), id in name()) {
@@ -504,7 +533,8 @@ proptest! {
             "/v1/integrations/{}/{}/records/{}/{}",
             segment(&source), segment(&integration), segment(&model), segment(&id)
         );
-        let expected = Route::Api(Query::Record(of(&source, &integration), model, id));
+        let expected = Query::Record(of(&source, &integration), model_name(&model), id);
+        let expected = Route::Api(expected);
         prop_assert_eq!(get(&path, ""), Ok(expected));
     }
 }

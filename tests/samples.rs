@@ -300,13 +300,13 @@ fn what_cannot_be_asked_for() {
 
 #[test]
 fn what_is_told_of_it() {
-    let headers = [("b", "1".to_owned()), ("a", "2".to_owned())];
+    let headers = ["b", "signature", "a"].map(|name| (name, format!("of-{name}")));
     let answer = Ok(r#"{"status":"pong"}"#.to_owned());
     assert_eq!(
-        report("/webhooks/x", &headers, "{\"a\":1}", &answer),
-        r#"{"request":{"method":"POST","path":"/webhooks/x","headers":{"b":"1","a":"2"},"body":"{\"a\":1}"},"response":{"status":200,"body":{"status":"pong"}}}"#
+        report("/webhooks/x", &headers, "signature", "{\"a\":1}", &answer),
+        r#"{"request":{"method":"POST","path":"/webhooks/x","headers":{"b":"of-b","signature":null,"a":"of-a"},"body":"{\"a\":1}"},"response":{"status":200,"body":{"status":"pong"}}}"#
     );
-    let refused = report("/", &[], "", &Err(Problem::TooLarge(BODY_BYTES_MAX)));
+    let refused = report("/", &[], "", "", &Err(Problem::TooLarge(BODY_BYTES_MAX)));
     assert!(
         refused.contains(r#""response":{"status":413,"body":{"type":"#),
         "{refused}"

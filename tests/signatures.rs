@@ -5,7 +5,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use leasewire::dialect::{self, Identity};
 use leasewire::signature::Unauthorized::{
     FromTheFuture, SignatureMalformed, SignatureMissing, SignatureWrong, TimestampMalformed,
-    TimestampMissing, TooOld,
+    TimestampMissing, TimestampUnseparated, TooOld,
 };
 use leasewire::signature::{
     DedupeKey, Presented, Scheme, Unauthorized, check_age, hmac, sign as sign_headers,
@@ -795,10 +795,100 @@ fn tokens() {
     ];
     for (token, presented, expected) in table {
         assert_eq!(
-            token_matches(token, presented),
+            token_matches(&[token], presented),
             expected,
             "{token:?} {presented:?}"
         );
+        // Whatever else is a token.
+        for tokens in [[token, "other"], ["other", token], [token, ""]] {
+            assert_eq!(
+                token_matches(&tokens, presented),
+                expected,
+                "{tokens:?} {presented:?}"
+            );
+        }
+    }
+    assert!(!token_matches(&[""; 0], ""));
+    assert!(!token_matches(&["a", "b"], "ab"));
+}
+
+/// Digits that move between a timestamp and its body leave what is signed as it
+/// was, so that no signature tells them apart.
+#[test]
+fn no_digit_moves_between_timestamp_and_body() {
+    let sent = |signed: &[u8], timestamp: &str, body: &[u8]| {
+        let signature = sign(SECRET.as_bytes(), &[signed]);
+        let presented = Presented {
+            signature: Some(&signature),
+            timestamp: Some(timestamp),
+        };
+        let scheme = scheme("real-estate");
+        verify(
+            scheme,
+            &[SECRET],
+            presented,
+            body.to_vec(),
+            Some(86_400),
+            NOW,
+        )
+        .map(|_| ())
+    };
+    let signed = br#"1774450800000{"a":1}"#;
+    let table: [(&str, &[u8], _); 6] = [
+        ("1774450800000", br#"{"a":1}"#, Ok(())),
+        ("1774450800", br#"000{"a":1}"#, Err(TimestampUnseparated)),
+        ("17744508000", br#"00{"a":1}"#, Err(TimestampUnseparated)),
+        ("177445080000", br#"0{"a":1}"#, Err(TimestampUnseparated)),
+        ("1", br#"774450800000{"a":1}"#, Err(TimestampUnseparated)),
+        ("1774450800000{", br#""a":1}"#, Err(TimestampMalformed)),
+    ];
+    for (timestamp, body, expected) in table {
+        assert_eq!(sent(signed, timestamp, body), expected, "{timestamp}");
+    }
+    // A time with an end of its own may stand before anything.
+    let iso = "2026-03-25T15:00:00Z";
+    assert_eq!(sent(format!("{iso}17").as_bytes(), iso, b"17"), Ok(()));
+    assert_eq!(sent(b"1774450800", "1774450800", b""), Ok(()));
+}
+
+/// What the headers alone give away needs no body to be refused.
+#[test]
+fn headers_are_looked_at_before_the_body() {
+    let zeros = "0".repeat(64);
+    let prefixed = format!("sha256={zeros}");
+    let table = [
+        ("propexo", None, None, Err(SignatureMissing)),
+        ("propexo", Some(""), None, Err(SignatureMissing)),
+        ("propexo", Some("zeros"), None, Err(SignatureMalformed)),
+        ("propexo", Some(&*prefixed), None, Err(SignatureMalformed)),
+        ("propexo", Some(&*zeros), None, Ok(())),
+        ("meterbase", Some(&*zeros), None, Err(SignatureMalformed)),
+        ("meterbase", Some(&*prefixed), None, Ok(())),
+        ("real-estate", Some(&*zeros), None, Err(TimestampMissing)),
+        (
+            "real-estate",
+            Some(&*zeros),
+            Some("soon"),
+            Err(TimestampMalformed),
+        ),
+        (
+            "real-estate",
+            Some(&*zeros),
+            Some("1774364399"),
+            Err(TooOld),
+        ),
+        ("real-estate", Some(&*zeros), Some("1774364400"), Ok(())),
+        // By then the time may have come.
+        ("real-estate", Some(&*zeros), Some("1774459999"), Ok(())),
+    ];
+    for (dialect, signature, timestamp, expected) in table {
+        let presented = Presented {
+            signature,
+            timestamp,
+        };
+        let age_s = dialect::named(dialect).unwrap().accepted_age_s();
+        let seen = presented.check(scheme(dialect), age_s, NOW);
+        assert_eq!(seen, expected, "{dialect} {signature:?} {timestamp:?}");
     }
 }
 
@@ -845,6 +935,7 @@ fn the_log_tells_reasons_apart() {
         (SignatureWrong, "signature_wrong"),
         (TimestampMissing, "timestamp_missing"),
         (TimestampMalformed, "timestamp_malformed"),
+        (TimestampUnseparated, "timestamp_unseparated"),
         (TooOld, "too_old"),
         (FromTheFuture, "from_the_future"),
     ];

@@ -185,19 +185,19 @@ fn refusals_of_dialect_and_secret() {
     let table = [
         (
             r#"{"dialect":"stripe","secret":"S"}"#,
-            "unknown dialect `stripe`; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; there are propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"","secret":"S"}"#,
-            "unknown dialect ``; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; there are propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"Propexo","secret":"S"}"#,
-            "unknown dialect `Propexo`; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; there are propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"real_estate","secret":"S"}"#,
-            "unknown dialect `real_estate`; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; there are propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"propexo","secret":""}"#,
@@ -234,6 +234,36 @@ fn refusals_of_dialect_and_secret() {
         refusal(&named(1_025)),
         Some("source `a`: `default_integration` is not a usable id".into())
     );
+}
+
+/// What stands where a name belongs may be the secret itself: no refusal
+/// repeats it.
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    let no_names = [
+        "whsec_not+a/binding=",
+        "whsec-1",
+        "1f5c",
+        "a.b",
+        "sécret",
+        "PROPEXO_SECRET, OTHER",
+        "PROPEXO_SECRET=value",
+        "OTHER 12",
+    ];
+    for secret in no_names {
+        let refused = refusal(&format!(r#"{{"dialect":"propexo","secret":"{secret}"}}"#)).unwrap();
+        assert!(
+            refused.starts_with("source `a`: `secret` must have names of secret bindings"),
+            "{secret}: {refused}"
+        );
+        assert!(!refused.contains(secret), "{secret}: {refused}");
+        let refused = refusal(&format!(r#"{{"dialect":"{secret}","secret":"S"}}"#)).unwrap();
+        assert!(!refused.contains(secret), "{secret}: {refused}");
+    }
+    for names in ["S", "_", "s_1", "PROPEXO_SECRET  propexoSecret2\\n_3"] {
+        let settings = format!(r#"{{"dialect":"propexo","secret":"{names}"}}"#);
+        assert_eq!(refusal(&settings), None, "{names}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl Secret {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(format!("{FILE} can't be read: {error}")),
         };
-        match line(&file, name).and_then(first) {
+        match line(&file, name).as_deref().and_then(first) {
             Some(value) => Ok(Self {
                 value,
                 origin: FILE.to_owned(),
@@ -49,15 +49,15 @@ impl Secret {
     }
 }
 
-/// A binding may hold several secrets, separated by white space. All of them
-/// are valid, so one will do.
+/// A binding may hold several secrets, one a line. All of them are valid, so
+/// one will do.
 fn first(value: &str) -> Option<String> {
-    value.split_whitespace().next().map(str::to_owned)
+    leasewire::secret::values(value).next().map(str::to_owned)
 }
 
 /// The value of `name` in a file of `NAME=value` lines, which may be quoted,
 /// exported and followed by a comment.
-fn line<'a>(file: &'a str, name: &str) -> Option<&'a str> {
+fn line(file: &str, name: &str) -> Option<String> {
     file.lines().find_map(|line| {
         let line = line.trim();
         let line = line.strip_prefix("export ").unwrap_or(line);
@@ -66,16 +66,18 @@ fn line<'a>(file: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn unquoted(value: &str) -> &str {
+/// A quoted value may go on in further lines, of which the first will do.
+/// Within double quotes `\n` is the end of a line.
+fn unquoted(value: &str) -> String {
     for quote in ['"', '\''] {
-        if let Some((inner, _)) = value
-            .strip_prefix(quote)
-            .and_then(|rest| rest.split_once(quote))
-        {
-            return inner;
+        if let Some(rest) = value.strip_prefix(quote) {
+            let inner = rest.split_once(quote).map_or(rest, |(inner, _)| inner);
+            return match quote {
+                '"' => inner.replace("\\n", "\n").replace("\\r", "\r"),
+                _ => inner.to_owned(),
+            };
         }
     }
-    value
-        .split_once(" #")
-        .map_or(value, |(value, _)| value.trim_end())
+    let value = value.split_once(" #").map_or(value, |(value, _)| value);
+    value.trim_end().to_owned()
 }

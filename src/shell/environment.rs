@@ -6,6 +6,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use worker::js_sys::JSON;
 
+use super::log::{Level, Line};
 use super::property;
 use crate::dialect::Dialect;
 use crate::filter::Filter;
@@ -42,6 +43,8 @@ pub enum NotReady {
 thread_local! {
     static SOURCES: RefCell<Option<Rc<Result<Sources, String>>>> = const { RefCell::new(None) };
     static READY: RefCell<Vec<Rc<Ready>>> = const { RefCell::new(Vec::new()) };
+    /// What is wrong with usable sources, by name, and isn't logged yet.
+    static WARNINGS: RefCell<Option<Vec<(String, String)>>> = const { RefCell::new(None) };
 }
 
 /// The source called `name`, with its secrets.
@@ -67,7 +70,30 @@ pub fn source(env: &JsValue, name: &str) -> Result<Rc<Ready>, NotReady> {
         noted: RefCell::default(),
     });
     READY.with_borrow_mut(|all| all.push(ready.clone()));
+    warn_of(env, name);
     Ok(ready)
+}
+
+/// Logs what is wrong with the source called `name`, though it can be used:
+/// once an isolate.
+fn warn_of(env: &JsValue, name: &str) {
+    let find = |listed: &[Listed], _: Option<&str>| {
+        let usable = listed.iter().filter(|listed| listed.usable);
+        usable
+            .filter_map(|listed| Some((listed.name.to_owned(), listed.problem.clone()?)))
+            .collect()
+    };
+    let problem = WARNINGS.with_borrow_mut(|known| {
+        let all = known.get_or_insert_with(|| with_all(env, find));
+        let position = all.iter().position(|(of, _)| of == name)?;
+        Some(all.swap_remove(position).1)
+    });
+    if problem.is_some() {
+        let mut line = Line::new(Level::Warn, "source with a problem");
+        line.source = Some(name.to_owned());
+        line.reason = problem;
+        line.write();
+    }
 }
 
 /// How long the history of the source called `name` is kept, in seconds: for
@@ -102,19 +128,12 @@ pub fn with_all<T>(env: &JsValue, give: impl FnOnce(&[Listed], Option<&str>) -> 
         Err(why) => return give(&[], Some(why)),
     };
     let listed = sources.iter().map(|(name, source)| {
-        let (source, refused) = match source {
-            Ok(source) => (Some(source), None),
-            Err(why) => (None, Some(why.to_string())),
-        };
-        let bindings = source.map_or_else(Vec::new, |source| bindings(env, source));
-        Listed {
-            name,
-            source,
-            problem: refused.or_else(|| secret::missing(name, &bindings)),
-            bindings,
-        }
+        let bindings = source.as_ref().map(|source| bindings(env, source));
+        Listed::new(name, source.as_ref(), bindings.unwrap_or_default())
     });
-    give(&listed.collect::<Vec<_>>(), None)
+    let mut listed: Vec<_> = listed.collect();
+    secret::note_shared(&mut listed, &api_tokens(env));
+    give(&listed, None)
 }
 
 /// True if a source called `name` is configured, usable or not.
@@ -132,11 +151,10 @@ pub fn with_names<T>(env: &JsValue, give: impl FnOnce(Vec<&str>) -> T) -> T {
     }
 }
 
-/// The API's token; `None` if none is configured.
-pub fn api_token(env: &JsValue) -> Option<String> {
-    property(env, "API_TOKEN")
-        .as_string()
-        .filter(|token| !token.is_empty())
+/// The API's tokens, all of them valid at once, as the values of a secret are.
+pub fn api_tokens(env: &JsValue) -> Vec<String> {
+    let text = property(env, "API_TOKEN").as_string().unwrap_or_default();
+    secret::values(&text).map(str::to_owned).collect()
 }
 
 fn sources(env: &JsValue) -> Rc<Result<Sources, String>> {
@@ -151,8 +169,8 @@ fn sources(env: &JsValue) -> Rc<Result<Sources, String>> {
     })
 }
 
-/// The values of a source's secrets. A binding may hold several, separated by
-/// white space; one that holds none makes the source unusable.
+/// The values of a source's secrets. A binding that holds none makes the source
+/// unusable.
 fn secrets(env: &JsValue, source: &Source) -> Result<Vec<String>, String> {
     let bindings = bindings(env, source);
     match secret::missing(&source.name, &bindings) {

@@ -13,11 +13,14 @@ use crate::problem::Problem;
 use crate::projection::Statement;
 use crate::signature::token_matches;
 
-/// Lets in who has the API's token.
+/// Lets in who has one of the API's tokens.
 pub fn authorize(env: &JsValue, authorization: Option<&str>) -> Result<(), Problem> {
-    let token = environment::api_token(env).ok_or(Problem::TokenNotConfigured)?;
+    let tokens = environment::api_tokens(env);
+    if tokens.is_empty() {
+        return Err(Problem::TokenNotConfigured);
+    }
     let presented = authorization.and_then(bearer).unwrap_or_default();
-    if token_matches(&token, presented) {
+    if token_matches(&tokens, presented) {
         Ok(())
     } else {
         Err(Problem::BadToken)

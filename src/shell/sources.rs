@@ -60,5 +60,6 @@ pub async fn test(
     // Boxed, since the front door leads here, too.
     let answer = Box::pin(edge::handle(&call, env, ctx)).await;
     let answer = answer.map(|answer| answer.body);
-    Ok(report(&path, &headers, &body, &answer))
+    let signature = dialect.scheme().header;
+    Ok(report(&path, &headers, signature, &body, &answer))
 }

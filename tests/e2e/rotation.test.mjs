@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { diff } from "./support/bodies.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
+import { request } from "./support/http.mjs";
 import { serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
 import { serving } from "./support/serving.mjs";
@@ -91,7 +92,7 @@ test("a secret is rotated under load with not one 401", async (t) => {
   await load.more(EACH);
   const [first] = await lastUsesAre(worker, "propexo", [true]);
 
-  await deploy("secret-old secret-new");
+  await deploy("secret-old\nsecret-new\n");
   await load.more(EACH);
   // The old one's use is its own, and the new one has none yet.
   assert.ok((await lastUsesAre(worker, "propexo", [true, false]))[0] >= first);
@@ -104,7 +105,7 @@ test("a secret is rotated under load with not one 401", async (t) => {
   assert.ok(old < young, `${old} < ${young}`);
 
   // The other way round the positions change, and the uses go with the values.
-  await deploy("secret-new secret-old");
+  await deploy("secret-new\r\nsecret-old");
   const swapped = await lastUses(worker, "propexo");
   assert.equal(swapped[1], old);
   assert.ok(swapped[0] >= young);
@@ -147,7 +148,7 @@ test("neither a refused delivery nor a test event is a use", async () => {
 
 test("the list tells of every source, usable or not", async () => {
   const worker = await serving({
-    bindings: { METERBASE_SECRET: undefined, SECOND: "a b" },
+    bindings: { METERBASE_SECRET: undefined, SECOND: "a phrase\nb" },
     adjust({ bindings }) {
       const { propexo, meterbase } = bindings.SOURCES;
       const both = { ...propexo, secret: "PROPEXO_SECRET SECOND", default_integration: "main", retention_days: 7 };
@@ -163,6 +164,7 @@ test("the list tells of every source, usable or not", async () => {
   assert.match(problem, /the secret METERBASE_SECRET is missing or empty; set it with/);
   assert.deepEqual(settings, {
     name: "meterbase",
+    usable: false,
     dialect: "meterbase",
     default_integration: "default",
     accepted_age_s: 172_800,
@@ -173,6 +175,7 @@ test("the list tells of every source, usable or not", async () => {
   });
   assert.deepEqual(propexo, {
     name: "propexo",
+    usable: true,
     dialect: "propexo",
     default_integration: "main",
     accepted_age_s: null,
@@ -184,8 +187,64 @@ test("the list tells of every source, usable or not", async () => {
       { binding: "SECOND", set: true, values: [unused(2), unused(3)] },
     ],
   });
-  assert.deepEqual(Object.keys(wrong), ["name", "problem"]);
-  assert.match(wrong.problem, /unknown dialect `latin`/);
+  assert.deepEqual(Object.keys(wrong), ["name", "usable", "problem"]);
+  assert.match(wrong.problem, /unknown dialect; there are/);
+});
+
+test("a phrase is a secret, and no word of it is one", async () => {
+  const phrase = "correct horse a staple";
+  const worker = await serving({ bindings: { PROPEXO_SECRET: `  ${phrase} \n` } });
+  const body = diff("int_1", "lease_1", { a: 1 }, { a: 2 });
+  for (const secret of phrase.split(" ")) assert.equal((await worker.post("propexo", body, { secret })).status, 401, secret);
+  assert.equal((await worker.post("propexo", body, { secret: phrase })).status, 200);
+});
+
+test("every line of the API's token lets in, whatever stands around it", async () => {
+  const worker = await serving({ bindings: { API_TOKEN: "old-token\r\n new token \n\n" } });
+  const status = async (token) => {
+    const headers = { authorization: `Bearer ${token}` };
+    return (await request(`${worker.url}/v1/sources`, { headers })).status;
+  };
+  for (const token of ["old-token", "new token"]) assert.equal(await status(token), 200, token);
+  for (const token of ["", "old", "new", "token", "old-token new token"]) assert.equal(await status(token), 401, token);
+});
+
+test("a secret where a name belongs is in no answer and no line of the log", async () => {
+  const values = ["whsec_not+a/binding=", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "f3a9c17d", "correct horse a staple"];
+  const worker = await serving({
+    adjust({ bindings }) {
+      const sources = values.map((secret, n) => [`literal-${n}`, { dialect: "propexo", secret }]);
+      bindings.SOURCES = Object.fromEntries([...sources, ["swapped", { dialect: values[0], secret: "propexo" }]]);
+    },
+  });
+  const said = [(await worker.api("GET", "sources")).text];
+  for (const name of [...values.map((_value, n) => `literal-${n}`), "swapped"]) {
+    const body = diff("int_1", "lease_1", { a: 1 }, { a: 2 });
+    const taken = await worker.post(name, body, { dialect: "propexo" });
+    const tested = await worker.api("POST", `sources/${name}/test`, "{}");
+    assert.deepEqual([taken.status, tested.status], [503, 503]);
+    assert.match(tested.json.detail, /`secret`|dialect/);
+    assert.ok(said[0].includes(`"name":"${name}","usable":false`));
+    said.push(taken.text, tested.text);
+  }
+  await until("the log", () => worker.log.length >= said.length);
+  for (const text of [...said, ...worker.log]) {
+    for (const value of values) assert.ok(!text.includes(value), text);
+    assert.doesNotMatch(text, /horse|staple/);
+  }
+});
+
+test("two sources with one secret are told, and go on", async () => {
+  const worker = await serving({ bindings: { PROPIFY_SECRET: "other\ndevelopment-only-propexo" } });
+  const body = diff("int_1", "lease_1", { a: 1 }, { a: 2 });
+  for (let n = 0; n < 3; n += 1) assert.equal((await worker.post("propexo", body)).status, 200);
+  const { json } = await worker.api("GET", "sources");
+  const told = Object.fromEntries(json.sources.map(({ name, usable, problem }) => [name, [usable, problem]]));
+  assert.match(told.propexo[1], /^source `propexo`: it shares a secret with source `propify`/);
+  assert.match(told.propify[1], /^source `propify`: it shares a secret with source `propexo`/);
+  assert.deepEqual(told["real-estate"], [true, undefined]);
+  const lines = worker.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "warn");
+  assert.deepEqual(lines.map(({ source, reason }) => [source, reason]), [["propexo", told.propexo[1]]]);
 });
 
 test("a configuration that is none is told, too", async () => {

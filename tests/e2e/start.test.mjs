@@ -55,7 +55,7 @@ for (const [what, stop] of Object.entries(STOPS)) {
         request(url + path, { headers: { authorization: `Bearer ${secrets.API_TOKEN}` } });
       records += 1;
       const body = diff("int_1", `lease_${records}`, {}, { rent: 2100.5 });
-      const signed = headers("propexo", body, { secret: secrets.PROPEXO_SECRET.split(/\s+/)[0] });
+      const signed = headers("propexo", body, { secret: secrets.PROPEXO_SECRET.split("\n")[0] });
       const answer = await request(`${url}/webhooks/propexo`, { method: "POST", headers: signed, body });
       // The second start goes on where the first one ended.
       assert.equal(answer.text, `{"status":"accepted","seq":${records}}`);

@@ -45,15 +45,17 @@ async function made(source, asked) {
   return { request, response: response.body };
 }
 
-test("every event of every source is signed as its provider would, and let in as a new one", async () => {
+test("every event of every source is let in as a new one, and what is told of it signs nothing", async () => {
   for (const [source, events] of Object.entries(EVENTS)) {
     let seq = 0;
     for (const event of [undefined, ...events]) {
       for (const payload of [undefined, undefined, { id: "mine", n: 1 }, { id: "mine", n: 1 }]) {
         const { request, response } = await made(source, { event, payload });
         const timestamp = request.headers["x-webhook-timestamp"];
-        const expected = headers(source, request.body, { timestamp });
-        assert.deepEqual(request.headers, { "content-type": "application/json", ...expected });
+        const signed = headers(source, request.body, { timestamp });
+        // The signature is there, and isn't told.
+        const name = Object.keys(signed).find((name) => name.endsWith("-signature"));
+        assert.deepEqual(request.headers, { "content-type": "application/json", ...signed, [name]: null });
         assert.equal(request.method, "POST");
         assert.equal(request.path, `/webhooks/${source}`);
         seq += 1;
@@ -87,7 +89,7 @@ test("a ping is answered as one", async () => {
 test("a test event sent again from outside is known, and touches nothing", async () => {
   for (const source of Object.keys(EVENTS)) {
     const { request: sent, response } = await made(source, {});
-    const again = await request(`${worker.url}${sent.path}`, sent);
+    const again = await worker.post(source, sent.body);
     assert.deepEqual(again.json, { status: "duplicate", seq: response.seq }, source);
   }
 });
