@@ -34,8 +34,9 @@ pub fn check(input: &[u8]) {
         timestamp: Some(&*timestamp).filter(|text| *text != "-"),
     };
     let verified = verify(scheme, &SECRETS, presented, body.to_vec(), Some(AGE_S), NOW);
-    let expected =
-        is_signed(scheme, presented, &[right, also_right]) && is_timely(scheme, presented);
+    let expected = is_signed(scheme, presented, &[right, also_right])
+        && is_timely(scheme, presented)
+        && is_cut(signed_text, body);
     assert_eq!(verified.is_ok(), expected, "{verified:?}");
     if let Ok(authentic) = verified {
         assert_eq!(authentic.body(), body, "the body changes");
@@ -71,6 +72,13 @@ fn is_timely(scheme: &Scheme, presented: Presented) -> bool {
         .and_then(|text| Timestamp::parse_header(text.trim()));
     let timely = |time| NOW.minus_s(AGE_S) <= time && time <= NOW.plus_s(FUTURE_S);
     scheme.timestamp_header.is_none() || time.is_some_and(timely)
+}
+
+/// What is signed can be cut in one place only: no digit could stand on either
+/// side of it.
+fn is_cut(timestamp: &str, body: &[u8]) -> bool {
+    let is_number = timestamp.parse::<u64>().is_ok();
+    !is_number || !body.starts_with(b"0") && !(b'1'..=b'9').contains(body.first().unwrap_or(&0))
 }
 
 /// HMAC-SHA256 as RFC 2104 words it, in hexadecimal digits.
