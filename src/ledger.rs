@@ -17,6 +17,7 @@ mod fold;
 mod forward;
 mod history;
 mod intake;
+mod migrate;
 mod packs;
 mod quarantine;
 mod ranges;
@@ -34,6 +35,7 @@ pub use fold::{Folded, Incoming, Known, can_repeat, fold};
 pub use forward::{Batch, Reach};
 pub use history::State;
 pub use intake::{Outcome, Taken};
+pub use migrate::SCHEMA_VERSION;
 pub use packs::Pack;
 pub use quarantine::NOT_APPLIED;
 pub use ranges::Ranges;
@@ -115,8 +117,10 @@ struct Mark {
 }
 
 impl<S: Sql> Ledger<S> {
-    /// Opens the ledger on `sql`. Nothing is written until the first event, so
-    /// that a look at a ledger that doesn't exist leaves none behind.
+    /// Opens the ledger on `sql`, and brings its tables up to this code's
+    /// version if an older one has made them. Nothing else is written until the
+    /// first event, so that a look at a ledger that doesn't exist leaves none
+    /// behind. An error also if a newer version has made them, or none.
     pub fn open(sql: S) -> Result<Self, SqlError> {
         let mut ledger = Self {
             sql,
@@ -125,8 +129,7 @@ impl<S: Sql> Ledger<S> {
             again: Again::default(),
             mark: Mark::default(),
         };
-        let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'ledger'";
-        if first(ledger.sql.query(tables, &[])?)?.number(0)? > 0 {
+        if ledger.migrate()? {
             ledger.load()?;
         }
         Ok(ledger)
@@ -156,10 +159,7 @@ impl<S: Sql> Ledger<S> {
             source: row.text(0)?.to_owned(),
             integration: row.text(1)?.to_owned(),
         });
-        self.segments = Segments::load(&self.sql.query(
-            "SELECT number, first_seq, began_at FROM segments ORDER BY number",
-            &[],
-        )?)?;
+        self.load_segments()?;
         let before_present = self.segments.present().first_seq.saturating_sub(1);
         let (last_seq, along, last_received_us, is_forwarded) = match self.last_event()? {
             Some(last) => (
@@ -201,6 +201,24 @@ impl<S: Sql> Ledger<S> {
         let is_dead = self.mark.dead.end_of(last_seq).is_some();
         if is_forwarded && !is_dead && self.mark.confirmed_seq == last_seq {
             self.mark.announced_seq = last_seq;
+        }
+        Ok(())
+    }
+
+    fn load_segments(&mut self) -> Result<(), SqlError> {
+        let rows = self.sql.query(
+            "SELECT number, first_seq, began_at, format FROM segments ORDER BY number",
+            &[],
+        )?;
+        self.segments = Segments::load(&rows)?;
+        for row in &rows {
+            if row.number(3)? < migrate::SEGMENT_FORMAT {
+                let first_seq = row.number(1)?;
+                return self.sql.transaction(|| {
+                    self.bring_up_segments()?;
+                    self.clear_unknown(first_seq)
+                });
+            }
         }
         Ok(())
     }

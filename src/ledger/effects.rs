@@ -4,6 +4,7 @@
 //! alarm is known to be set, at most once a minute, and finds what was sent and
 //! not confirmed. An idle ledger has none, and costs nothing.
 
+use super::migrate::is_refusal;
 use super::{Announcement, Ledger};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -141,9 +142,11 @@ impl<S: Sql> Ledger<S> {
         since.is_some_and(|since| since > now.minus_s(PATIENCE_S))
     }
 
-    /// When to look again where the ledger itself can't be used.
-    pub fn wake_after_failure(now: Timestamp, random: u32) -> Timestamp {
-        pause(0, now, random)
+    /// When to look again where the ledger itself can't be used, and why it
+    /// can't: where it is other code's, only a deployment changes that.
+    pub fn wake_after_failure(why: &SqlError, now: Timestamp, random: u32) -> Timestamp {
+        let attempts = if is_refusal(why) { u32::MAX } else { 0 };
+        pause(attempts, now, random)
     }
 
     /// Something is to be done or watched over. Also an event that isn't

@@ -4,7 +4,8 @@
 //! it moves into segment 0 before its own is dropped.
 
 use super::Ledger;
-use super::segments::Segment;
+use super::migrate::SEGMENT_FORMAT;
+use super::segments::{COLUMNS, Segment};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -71,11 +72,12 @@ impl<S: Sql> Ledger<S> {
     pub(super) fn begin(&self, segment: Segment) -> Result<(), SqlError> {
         self.sql.execute(&segment.intake(), &[])?;
         self.sql.execute(
-            "INSERT INTO segments (number, first_seq, began_at) VALUES (?1, ?2, ?3)",
+            "INSERT INTO segments (number, first_seq, began_at, format) VALUES (?1, ?2, ?3, ?4)",
             &[
                 segment.number.into(),
                 segment.first_seq.into(),
                 segment.began_at.us().into(),
+                SEGMENT_FORMAT.into(),
             ],
         )
     }
@@ -109,7 +111,9 @@ impl<S: Sql> Ledger<S> {
              ORDER BY 1 LIMIT {STEP_EVENTS_MAX}"
         );
         let moved_all = self.sql.query(&stays, &[])?.len() < STEP_EVENTS_MAX;
-        let moved = format!("INSERT INTO events_0 SELECT * FROM {table} WHERE seq IN ({stays})");
+        let moved = format!(
+            "INSERT INTO events_0 ({COLUMNS}) SELECT {COLUMNS} FROM {table} WHERE seq IN ({stays})"
+        );
         self.sql.transaction(|| {
             self.sql.execute(&moved, &[])?;
             if moved_all {

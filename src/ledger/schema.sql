@@ -13,14 +13,19 @@ CREATE TABLE ledger (
   last_synced_at INTEGER,
   uses_index INTEGER NOT NULL DEFAULT 0,   -- 1 if `recent` may lack a record's event
   last_event_at INTEGER,                    -- of the events that are gone
-  reported TEXT                             -- trouble as last reported; NULL if there never was any
+  reported TEXT,                            -- trouble as last reported; NULL if there never was any
+  schema_version INTEGER NOT NULL DEFAULT 1, -- of all these tables: see migrate.rs
+  min_version INTEGER NOT NULL DEFAULT 1,   -- the oldest version whose code may go on with them
+  epoch INTEGER NOT NULL DEFAULT 0          -- milliseconds when the numbers began, or were cast anew
 );
 
 -- Segments of the log, in order; each ends where the next one begins.
 CREATE TABLE segments (
   number INTEGER PRIMARY KEY,
   first_seq INTEGER NOT NULL,
-  began_at INTEGER NOT NULL
+  began_at INTEGER NOT NULL,
+  format INTEGER NOT NULL DEFAULT 1,  -- version of its table: see migrate.rs
+  began_bytes INTEGER                 -- bytes of the whole ledger then
 );
 
 -- What is forwarded, where it doesn't fit into its event's row.
@@ -43,6 +48,8 @@ CREATE TABLE records (
   generation INTEGER NOT NULL,    -- the last replay that made it anew, or 0
   recent BLOB NOT NULL,           -- its latest events, to know a repetition by
   occupancy BLOB,                 -- of a unit: when it was vacant and occupied
+  occurred_ns INTEGER,            -- nanoseconds beyond `occurred_at`; NULL for 0
+  drifted TEXT,                   -- JSON: the fields that `drift` is about, if they are known
   PRIMARY KEY (model, record_id)
 ) WITHOUT ROWID;
 
@@ -81,4 +88,16 @@ CREATE TABLE dead (
   last_seq INTEGER NOT NULL,
   reason TEXT NOT NULL,
   died_at INTEGER NOT NULL
+);
+
+-- Rebuilds of D1, as they were asked for.
+CREATE TABLE rebuilds (
+  number INTEGER PRIMARY KEY,
+  after_model TEXT NOT NULL,      -- the last record that D1 has got
+  after_record_id TEXT NOT NULL,
+  count INTEGER NOT NULL,         -- records when it began
+  done INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, -- times in a row that D1 didn't take a step
+  asked_at INTEGER NOT NULL,
+  ended_at INTEGER
 );

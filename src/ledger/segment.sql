@@ -17,7 +17,10 @@ CREATE TABLE {events} (
   ignored TEXT,                   -- which filter leaves it out
   replay INTEGER,                 -- the last replay that wrote this row
   data TEXT,                      -- what is forwarded; NULL if in `large`
-  body BLOB NOT NULL              -- the raw body, as received
+  body BLOB NOT NULL,             -- the raw body, as received
+  occurred_ns INTEGER,            -- nanoseconds beyond `occurred_at`; NULL for 0
+  ambiguous INTEGER,              -- 1 if it may be a repetition; NULL if only `data` tells
+  generation INTEGER              -- of its record then; NULL if only `data` tells
 );
 
 -- Where its condition is false, an index costs no row.

@@ -8,6 +8,12 @@ use crate::time::Timestamp;
 const SEGMENT: &str = include_str!("segment.sql");
 const INTAKE: &str = include_str!("intake.sql");
 
+/// All columns of a segment's table. One that an older version made has them in
+/// another order.
+pub(super) const COLUMNS: &str = "seq, key, by_key, prev_seq, received_at, confirmed_seq, model, \
+                                  record_id, name, kind, occurred_at, quarantine, ignored, replay, \
+                                  data, body, occurred_ns, ambiguous, generation";
+
 /// Condition of the events that are forwarded.
 pub(super) const FORWARDED: &str = "AND quarantine IS NULL AND ignored IS NULL";
 /// Condition of the quarantined ones: few, and in an index.
@@ -44,7 +50,7 @@ impl Segment {
     }
 
     /// `statements` with its table's name in place of `{events}`.
-    fn named(&self, statements: &str) -> String {
+    pub fn named(&self, statements: &str) -> String {
         let table = self.table();
         let parts = statements.split(['{', '}']);
         parts
@@ -75,7 +81,7 @@ impl Segments {
         segments
     }
 
-    /// Those that the table `segments` has.
+    /// Those that the table `segments` has: number, first event and beginning.
     pub fn load(rows: &[Row]) -> Result<Self, SqlError> {
         let mut all = vec![Segment::KEPT];
         for row in rows {

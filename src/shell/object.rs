@@ -234,7 +234,11 @@ impl Object {
             Ok(effects) => self.perform(effects),
             Err(error) => {
                 warn("the alarm found the ledger unusable", error.to_string());
-                self.arm(Core::<ObjectStorage>::wake_after_failure(now(), random()));
+                self.arm(Core::<ObjectStorage>::wake_after_failure(
+                    &error,
+                    now(),
+                    random(),
+                ));
             }
         }
         self.replay();

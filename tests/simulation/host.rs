@@ -225,7 +225,8 @@ impl World {
             self.arm(ledger, self.clock.receiver().plus_s(2));
         } else if ended.value.is_none() {
             let number = self.random.next() as u32;
-            let at = Core::wake_after_failure(self.clock.receiver(), number);
+            let why = SqlError("the ledger is unusable".to_owned());
+            let at = Core::wake_after_failure(&why, self.clock.receiver(), number);
             self.arm(ledger, at);
         }
     }

@@ -19,7 +19,7 @@ pub fn dump(connection: &Connection) -> String {
         text.push_str(&rows(connection, table));
     }
     let others = "SELECT sql FROM sqlite_master WHERE type != 'table' AND sql IS NOT NULL
-                  ORDER BY type, name";
+                  ORDER BY type = 'trigger', type, name";
     for made in column(connection, others) {
         text.push_str(&format!("{made};\n"));
     }

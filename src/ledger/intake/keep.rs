@@ -7,9 +7,10 @@ use crate::delivery::Delivery;
 use crate::event::{Kind, Subject, Unclear};
 use crate::filter::Ignored;
 use crate::ledger::fold::Known;
+use crate::ledger::migrate::MIN_VERSION;
 use crate::ledger::recent::Recent;
 use crate::ledger::segments::Segments;
-use crate::ledger::{Ledger, SCHEMA};
+use crate::ledger::{Ledger, SCHEMA, SCHEMA_VERSION};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -95,10 +96,13 @@ impl<S: Sql> Ledger<S> {
         }
         self.begin(segments.present())?;
         self.sql.execute(
-            "INSERT INTO ledger (id, source, integration) VALUES (1, ?1, ?2)",
+            "INSERT INTO ledger (id, source, integration, schema_version, min_version)
+             VALUES (1, ?1, ?2, ?3, ?4)",
             &[
                 Param::Text(&delivery.source),
                 Param::Text(&delivery.integration),
+                SCHEMA_VERSION.into(),
+                MIN_VERSION.into(),
             ],
         )
     }

@@ -143,6 +143,12 @@ CREATE INDEX events_1_by_key ON events_1 (key) WHERE by_key;
 CREATE INDEX events_1_quarantined ON events_1 (seq) WHERE quarantine IS NOT NULL;
 CREATE INDEX events_2_by_key ON events_2 (key) WHERE by_key;
 CREATE INDEX events_2_quarantined ON events_2 (seq) WHERE quarantine IS NOT NULL;
+CREATE VIEW intake AS
+  SELECT seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id, name, kind,
+         occurred_at, quarantine, ignored, data, body, NULL AS version, NULL AS fields,
+         NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key,
+         NULL AS generation, NULL AS recent, NULL AS occupancy, NULL AS unlinked
+  FROM events_2;
 CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
   INSERT INTO events_2 (seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id,
                         name, kind, occurred_at, quarantine, ignored, data, body)
@@ -162,9 +168,3 @@ CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
   INSERT OR IGNORE INTO unlinked (property_id, first_seq, first_seen_at)
   SELECT new.unlinked, new.seq, new.received_at WHERE new.unlinked IS NOT NULL;
 END;
-CREATE VIEW intake AS
-  SELECT seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id, name, kind,
-         occurred_at, quarantine, ignored, data, body, NULL AS version, NULL AS fields,
-         NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key,
-         NULL AS generation, NULL AS recent, NULL AS occupancy, NULL AS unlinked
-  FROM events_2;

@@ -435,6 +435,12 @@ CREATE INDEX events_3_by_key ON events_3 (key) WHERE by_key;
 CREATE INDEX events_3_quarantined ON events_3 (seq) WHERE quarantine IS NOT NULL;
 CREATE INDEX events_4_by_key ON events_4 (key) WHERE by_key;
 CREATE INDEX events_4_quarantined ON events_4 (seq) WHERE quarantine IS NOT NULL;
+CREATE VIEW intake AS
+  SELECT seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id, name, kind,
+         occurred_at, quarantine, ignored, data, body, NULL AS version, NULL AS fields,
+         NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key,
+         NULL AS generation, NULL AS recent, NULL AS occupancy, NULL AS unlinked
+  FROM events_4;
 CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
   INSERT INTO events_4 (seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id,
                         name, kind, occurred_at, quarantine, ignored, data, body)
@@ -454,9 +460,3 @@ CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
   INSERT OR IGNORE INTO unlinked (property_id, first_seq, first_seen_at)
   SELECT new.unlinked, new.seq, new.received_at WHERE new.unlinked IS NOT NULL;
 END;
-CREATE VIEW intake AS
-  SELECT seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id, name, kind,
-         occurred_at, quarantine, ignored, data, body, NULL AS version, NULL AS fields,
-         NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key,
-         NULL AS generation, NULL AS recent, NULL AS occupancy, NULL AS unlinked
-  FROM events_4;
