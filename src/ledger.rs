@@ -240,6 +240,18 @@ impl<S: Sql> Ledger<S> {
     }
 }
 
+/// The time in column `us` with the nanoseconds in column `ns`, or NULL.
+fn maybe_time(row: &Row, us: usize, ns: usize) -> Result<Option<Timestamp>, SqlError> {
+    let beyond = u16::try_from(row.maybe_number(ns)?.unwrap_or(0)).unwrap_or(0);
+    let time = row.maybe_integer(us)?.map(Timestamp::from_us);
+    Ok(time.map(|time| time.with_ns(beyond)))
+}
+
+/// The nanoseconds of a time as a column has them: NULL for none.
+fn beyond_us(time: Option<Timestamp>) -> Option<u64> {
+    time.map(|time| u64::from(time.ns())).filter(|ns| *ns > 0)
+}
+
 fn first(rows: Vec<Row>) -> Result<Row, SqlError> {
     rows.into_iter()
         .next()

@@ -7,7 +7,7 @@
 
 use super::packs::{EVENT_BYTES_MAX, Pack, Packs};
 use super::segments::FORWARDED;
-use super::{Ledger, Ranges};
+use super::{Ledger, Ranges, maybe_time};
 use crate::event::Kind;
 use crate::record::{CloudEvent, slim_data};
 use crate::sql::{Row, Sql, SqlError};
@@ -285,11 +285,15 @@ pub(super) fn kind(row: &Row, at: usize) -> Result<Kind, SqlError> {
     Kind::named(row.text(at)?).ok_or_else(|| SqlError("an unknown kind of event".to_owned()))
 }
 
-/// The event's own time in column `own`, else when it was received.
-pub(super) fn time(row: &Row, own: usize, received: usize) -> Result<Timestamp, SqlError> {
-    let us = match row.maybe_integer(own)? {
-        Some(us) => us,
-        None => row.integer(received)?,
-    };
-    Ok(Timestamp::from_us(us))
+/// The event's own time in columns `own` and `own_ns`, else when it was
+/// received.
+pub(super) fn time(
+    row: &Row,
+    (own, own_ns): (usize, usize),
+    received: usize,
+) -> Result<Timestamp, SqlError> {
+    match maybe_time(row, own, own_ns)? {
+        Some(time) => Ok(time),
+        None => Ok(Timestamp::from_us(row.integer(received)?)),
+    }
 }

@@ -3,7 +3,7 @@
 use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::{FORWARDED, QUARANTINED};
-use super::{Ledger, first};
+use super::{Ledger, first, maybe_time};
 use crate::encoding;
 use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
@@ -68,10 +68,11 @@ impl State {
 }
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
-                     length(body), coalesce(quarantine, ignored), ignored IS NOT NULL, replay";
+                     length(body), coalesce(quarantine, ignored), ignored IS NOT NULL, replay,
+                     occurred_ns";
 const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
                            length(body), coalesce(quarantine, ignored), ignored IS NOT NULL,
-                           replay, body";
+                           replay, occurred_ns, body";
 
 impl<S: Sql> Ledger<S> {
     /// The ledger's state; `None` if it never took in an event.
@@ -180,7 +181,7 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = self.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
-        let body = row.blob(11)?;
+        let body = row.blob(12)?;
         let (body, body_encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), "utf-8"),
             Err(_) => (encoding::base64(body), "base64"),
@@ -238,7 +239,7 @@ impl<S: Sql> Ledger<S> {
             seq,
             kind: kind(row, 2)?,
             subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
-            time: time(row, 5, 6)?,
+            time: time(row, (5, 11), 6)?,
             replay: row.maybe_number(10)?,
             by_reference: false,
             data: &data,
@@ -268,7 +269,7 @@ impl<S: Sql> Ledger<S> {
             .text_or_null("kind", row.maybe_text(2)?)
             .text_or_null("model", row.maybe_text(3)?)
             .text_or_null("record_id", row.maybe_text(4)?)
-            .time_or_null("occurred_at", row.maybe_integer(5)?.map(Timestamp::from_us))
+            .time_or_null("occurred_at", maybe_time(row, 5, 11)?)
             .time("received_at", Timestamp::from_us(row.integer(6)?))
             .number("bytes", row.number(7)?);
         if replay.is_some() {

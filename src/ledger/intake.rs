@@ -169,6 +169,7 @@ impl<S: Sql> Ledger<S> {
             prev_seq,
             record: Some((&folded.record, recent)),
             generation,
+            ambiguous,
             by_key: !fits,
             ..Entry::default()
         };

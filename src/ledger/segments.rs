@@ -173,7 +173,7 @@ impl<S: Sql> Ledger<S> {
                 break;
             }
             let statement = format!(
-                "SELECT {columns} FROM {} WHERE seq BETWEEN ?1 AND ?2 {condition}
+                "SELECT {columns} FROM {} AS e WHERE seq BETWEEN ?1 AND ?2 {condition}
                  ORDER BY seq LIMIT ?3",
                 segment.table()
             );

@@ -54,6 +54,7 @@ fn event<'a>(
     let kind = Kind::named(values.next()?)?;
     let (model, record_id) = (values.next()?, values.next()?);
     let time = Timestamp::from_us(values.next()?.parse().ok()?);
+    let time = time.with_ns(values.next()?.parse().ok()?);
     let replay = match values.next()? {
         "" => None,
         replay => Some(replay.parse().ok()?),
@@ -89,9 +90,11 @@ impl<S: Sql> Ledger<S> {
                 "SELECT group_concat(
                    seq || ?4 || kind || ?4 || coalesce(model, '') || ?4
                    || coalesce(record_id, '') || ?4 || coalesce(occurred_at, received_at) || ?4
+                   || coalesce(occurred_ns, 0) || ?4
                    || coalesce(replay, '') || ?4
                    || coalesce(CASE WHEN octet_length(data) <= ?3 THEN data END, ''), ?4)
-                 FROM (SELECT seq, kind, model, record_id, occurred_at, received_at, replay, data
+                 FROM (SELECT seq, kind, model, record_id, occurred_at, occurred_ns,
+                              received_at, replay, data
                        FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition} ORDER BY seq)"
             );
             let separator = &*SEPARATOR.encode_utf8(&mut encoded);

@@ -10,7 +10,7 @@ use crate::ledger::fold::Known;
 use crate::ledger::migrate::MIN_VERSION;
 use crate::ledger::recent::Recent;
 use crate::ledger::segments::Segments;
-use crate::ledger::{Ledger, SCHEMA, SCHEMA_VERSION};
+use crate::ledger::{Ledger, SCHEMA, SCHEMA_VERSION, beyond_us};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -33,6 +33,8 @@ pub(super) struct Entry<'a> {
     pub record: Option<(&'a Known, Recent)>,
     /// The record's generation.
     pub generation: u64,
+    /// It may be a repetition.
+    pub ambiguous: bool,
     /// A property that isn't linked.
     pub unlinked: Option<Cow<'a, str>>,
     /// Only the index knows a repetition of it.
@@ -131,9 +133,10 @@ impl<S: Sql> Ledger<S> {
             "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
-                                 generation, recent, occupancy, unlinked)
+                                 generation, recent, occupancy, unlinked, occurred_ns,
+                                 ambiguous, version_ns)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
             &[
                 self.next_seq().into(),
                 Param::Blob(&delivery.key.0),
@@ -163,6 +166,9 @@ impl<S: Sql> Ledger<S> {
                 recent.as_deref().into(),
                 occupancy.as_deref().into(),
                 entry.unlinked.as_deref().into(),
+                beyond_us(entry.occurred_at).into(),
+                entry.ambiguous.into(),
+                beyond_us(record.and_then(|record| record.occurred_at)).into(),
             ],
         )
     }

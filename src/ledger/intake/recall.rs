@@ -4,9 +4,9 @@
 use super::window_start;
 use crate::delivery::Delivery;
 use crate::event::Subject;
-use crate::ledger::Ledger;
 use crate::ledger::fold::Known;
 use crate::ledger::recent::Recent;
+use crate::ledger::{Ledger, maybe_time};
 use crate::occupancy::Timeline;
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -35,7 +35,7 @@ impl<S: Sql> Ledger<S> {
         }
         let rows = self.sql.query(
             "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
-                    generation, occupancy
+                    generation, occupancy, occurred_ns
              FROM records WHERE model = ?1 AND record_id = ?2",
             &[Param::Text(model), Param::Text(record_id)],
         )?;
@@ -77,7 +77,7 @@ fn memory(row: &Row) -> Result<Memory, SqlError> {
             fields: row.text(1)?.to_owned(),
             partial: row.flag(2)?,
             drift: row.flag(3)?,
-            occurred_at: row.maybe_integer(4)?.map(Timestamp::from_us),
+            occurred_at: maybe_time(row, 4, 10)?,
             key: DedupeKey(key.map_err(|_| SqlError("a key has another length".to_owned()))?),
             timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
         },

@@ -6,7 +6,7 @@ use crate::event::{Content, Event, Kind, Subject, Unclear};
 use crate::filter::{self, Ignored};
 use crate::json::Object;
 use crate::ledger::intake::{ROW_BYTES_MAX, is_end_of_sync};
-use crate::ledger::{Ledger, NOT_APPLIED, first};
+use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, first};
 use crate::record::notice_data;
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
@@ -151,7 +151,8 @@ impl<S: Sql> Ledger<S> {
         self.keep_large(seq, large)?;
         let statement = format!(
             "UPDATE {table} SET model = ?2, record_id = ?3, name = ?4, kind = ?5, occurred_at = ?6,
-                    quarantine = ?7, ignored = ?8, data = ?9, prev_seq = ?10, replay = ?11
+                    quarantine = ?7, ignored = ?8, data = ?9, prev_seq = ?10, replay = ?11,
+                    occurred_ns = ?12
              WHERE seq = ?1"
         );
         let (model, record_id) = anew.subject.unzip();
@@ -169,6 +170,7 @@ impl<S: Sql> Ledger<S> {
                 anew.data.filter(|_| large.is_none()).into(),
                 anew.prev_seq.into(),
                 step.job.number.into(),
+                beyond_us(anew.occurred_at).into(),
             ],
         )?;
         step.touched.insert(seq, seq);

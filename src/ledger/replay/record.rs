@@ -10,10 +10,10 @@ use crate::dialect::{self, Meaning};
 use crate::event::{Change, Content, Event, Unclear};
 use crate::filter::Ignored;
 use crate::json::Object;
-use crate::ledger::Ledger;
 use crate::ledger::fold::{Folded, Incoming, Known, fold};
 use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
 use crate::ledger::recent::Recent;
+use crate::ledger::{Ledger, beyond_us};
 use crate::occupancy::{self, Noticed};
 use crate::record::RecordData;
 use crate::signature::DedupeKey;
@@ -51,11 +51,16 @@ struct Version {
     is_written: bool,
 }
 
-/// Bytes at the end of an event's data that say whether it is ambiguous, and
-/// its generation: the record stands before them.
-const TAIL_BYTES: usize = 60;
-
-const MEMBER: &str = "body, key, prev_seq, substr(data, -60), received_at";
+/// What an event says besides its record: `1 17` if it is ambiguous and of
+/// generation 17. Its columns have it as it was taken in; where they don't
+/// know, because 0.1.0 took it in, or a replay has written it since, its data
+/// does.
+const WRITTEN: &str = "
+    CASE WHEN ambiguous IS NOT NULL AND replay IS NULL THEN ambiguous || ' ' || generation
+    ELSE (SELECT coalesce(json_extract(whole, '$.ambiguous'), 0) || ' '
+                 || coalesce(json_extract(whole, '$.generation'), 0)
+          FROM (SELECT coalesce(e.data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))
+                         AS whole)) END";
 
 impl<S: Sql> Ledger<S> {
     /// Folds the record called `names` again, with `added` among its events.
@@ -100,17 +105,11 @@ impl<S: Sql> Ledger<S> {
         }
         match chain.iter().find(|seq| **seq > step.job.to) {
             None => Ok(Some(step.job.number)),
-            Some(beyond) => self.tail(*beyond).map(|tail| Some(generation_in(&tail))),
-        }
-    }
-
-    /// The end of the data of the event `seq`.
-    fn tail(&self, seq: u64) -> Result<String, SqlError> {
-        let row = self.one("substr(data, -60)", seq)?;
-        let tail = row.map(|row| row.maybe_text(0).map(|tail| tail.map(str::to_owned)));
-        match tail.transpose()?.flatten() {
-            Some(tail) => Ok(tail),
-            None => Ok(self.data(seq)?.unwrap_or_default()),
+            Some(beyond) => {
+                let row = self.one(WRITTEN, *beyond)?;
+                row.map(|row| written(&row, 0).map(|(_, generation)| generation))
+                    .transpose()
+            }
         }
     }
 
@@ -169,7 +168,8 @@ impl<S: Sql> Ledger<S> {
         folding: &mut Folding,
         seq: u64,
     ) -> Result<(), SqlError> {
-        let Some(row) = self.one(MEMBER, seq)? else {
+        let member = format!("body, key, prev_seq, received_at, {WRITTEN}");
+        let Some(row) = self.one(&member, seq)? else {
             return Ok(());
         };
         let body = row.blob(0)?;
@@ -193,17 +193,13 @@ impl<S: Sql> Ledger<S> {
             seq,
             key: key(&row)?,
             occurred_at: event.occurred_at,
-            received_at: Timestamp::from_us(row.integer(4)?),
+            received_at: Timestamp::from_us(row.integer(3)?),
             model: &subject.model,
             change,
         };
         let folded = fold(folding.known.as_ref(), &incoming);
-        let tail = match row.maybe_text(3)? {
-            Some(tail) => tail,
-            None => &self.data(seq)?.unwrap_or_default(),
-        };
-        let ambiguous = is_ambiguous(tail);
-        let own = generation_in(tail).max(folding.last_generation);
+        let (ambiguous, own) = written(&row, 4)?;
+        let own = own.max(folding.last_generation);
         let generation = folding.generation.filter(|_| is_asked_for).unwrap_or(own);
         let data = data(event, folding.names, &folded, ambiguous, generation, None);
         if data.len() > ROW_BYTES_MAX {
@@ -295,8 +291,8 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(
             "INSERT OR REPLACE INTO records (model, record_id, last_seq, version, fields, partial,
                                              drift, occurred_at, version_key, generation, recent,
-                                             occupancy)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                             occupancy, occurred_ns)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             &[
                 Param::Text(model),
                 Param::Text(record_id),
@@ -310,6 +306,7 @@ impl<S: Sql> Ledger<S> {
                 step.job.number.into(),
                 Param::Blob(&recent.to_bytes()),
                 timeline.as_deref().into(),
+                beyond_us(known.occurred_at).into(),
             ],
         )
     }
@@ -408,24 +405,12 @@ fn data(
     .to_json()
 }
 
-/// True if the event with this data, or the end of it, was ambiguous.
-fn is_ambiguous(data: &str) -> bool {
-    let mut fields = tail_of(data).split(',');
-    fields.any(|field| field.trim_end_matches('}') == r#""ambiguous":true"#)
-}
-
-/// The generation of the event with this data, or the end of it.
-fn generation_in(data: &str) -> u64 {
-    let last = tail_of(data).rsplit(',').next();
-    let number = last.and_then(|field| field.strip_prefix(r#""generation":"#)?.strip_suffix('}'));
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-/// The last bytes, from a whole character on.
-fn tail_of(data: &str) -> &str {
-    let from = data.len().saturating_sub(TAIL_BYTES);
-    let from = (from..).find(|at| data.is_char_boundary(*at));
-    from.and_then(|from| data.get(from..)).unwrap_or_default()
+/// Whether an event is ambiguous, and its generation, from column `at` as
+/// [`WRITTEN`] gives it.
+fn written(row: &Row, at: usize) -> Result<(bool, u64), SqlError> {
+    let parts = row.text(at)?.split_once(' ');
+    let read = parts.and_then(|(flag, number)| Some((flag == "1", number.parse().ok()?)));
+    read.ok_or_else(|| SqlError("an event says something else of itself".to_owned()))
 }
 
 fn key(row: &Row) -> Result<DedupeKey, SqlError> {
