@@ -1,8 +1,10 @@
 //! Points in time. The core never asks a clock: `now` is always a parameter.
 
+mod iso;
+
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// An instant, in microseconds since 1970-01-01T00:00:00Z and the nanoseconds
 /// beyond them. Nanoseconds, because providers state fractions and two events
@@ -76,16 +78,11 @@ impl Timestamp {
         Self { us, ns: self.ns }
     }
 
-    /// Reads ISO 8601 date and time as RFC 3339 has it, with any offset.
-    /// Without an offset the time is taken as UTC: it's what a sender means
-    /// who formats its UTC clock and forgets the `Z`. `None` also where the
-    /// offset leads out of the years 0 to 9999: nobody could read it back.
+    /// Reads an instant in ISO 8601 (see [`iso`]), with any offset. Without an
+    /// offset the time is taken as UTC: it's what a sender means who formats
+    /// its UTC clock and forgets the `Z`. White space around it is ignored.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        DateTime::parse_from_rfc3339(text)
-            .or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z")))
-            .ok()
-            .and_then(Self::readable)
+        iso::parse(text.trim()).map(|stated| stated.time)
     }
 
     /// Reads a signed timestamp header (decision 4 of the dialects): Unix
@@ -103,20 +100,8 @@ impl Timestamp {
                 _ => None,
             };
         }
-        let time = DateTime::parse_from_rfc3339(text).ok()?;
-        Self::readable(time).filter(|_| time.offset().local_minus_utc() == 0)
-    }
-
-    /// Only the years 0 to 9999 can be written so that they can be read.
-    fn readable(time: DateTime<FixedOffset>) -> Option<Self> {
-        let ns = time.timestamp_subsec_nanos().checked_rem(1_000)?;
-        let time = Self {
-            us: time.timestamp_micros(),
-            ns: u16::try_from(ns).ok()?,
-        };
-        (Self::YEAR_0..Self::YEAR_10000)
-            .contains(&time)
-            .then_some(time)
+        let stated = iso::parse(text).filter(|stated| stated.is_rfc3339)?;
+        (stated.offset_s == Some(0)).then_some(stated.time)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use leasewire::time::Timestamp;
 
-/// Both parsers agree with a naive one, and a time survives its text.
+/// Both parsers agree with naive ones, and a time survives its text.
 pub fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let in_body = Timestamp::parse(&text);
@@ -14,37 +14,81 @@ pub fn check(input: &[u8]) {
         assert_eq!(Timestamp::parse_header(&written), Some(time), "{written}");
         assert_eq!(Timestamp::from_ms(time.ms()).ms(), time.ms());
     }
-    let naive = naive(text.trim()).or_else(|| naive(&format!("{}Z", text.trim())));
-    assert_eq!(
-        in_body.map(Timestamp::us),
-        naive.map(|(us, _)| us),
-        "in a body"
-    );
+    let naive = rewritten(text.trim()).and_then(|text| naive(&text));
+    assert_eq!(in_body.map(ns), naive.map(|(ns, _)| ns), "in a body");
     let header = digits(&text).or_else(|| naive_utc(&text));
-    assert_eq!(in_header.map(Timestamp::us), header, "in a header");
+    assert_eq!(in_header.map(ns), header, "in a header");
 }
 
-/// Unix seconds of up to 11 digits, milliseconds of up to 14.
-fn digits(text: &str) -> Option<i64> {
-    let number: i64 = text
+/// Nanoseconds since 1970.
+fn ns(time: Timestamp) -> i128 {
+    i128::from(time.us()) * 1_000 + i128::from(time.ns())
+}
+
+/// `text` in RFC 3339, if it is a date and time in ISO 8601: what stands
+/// between two marks is put into place, and what was left out is added.
+fn rewritten(text: &str) -> Option<String> {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (date, behind) = text.split_once(['T', 't', ' '])?;
+    let date = match date.len() {
+        8 if is_number(date) => format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]),
+        _ => date.to_owned(),
+    };
+    let clock_end = behind.find([' ', 'Z', 'z', '+', '-', '\u{2212}']);
+    let (clock, offset) = behind.split_at(clock_end.unwrap_or(behind.len()));
+    let (whole, fraction) = match clock.find(['.', ',']) {
+        Some(at) => (&clock[..at], Some(&clock[at + 1..])),
+        None => (clock, None),
+    };
+    let whole = match whole.len() {
+        2 => format!("{whole}:00:00"),
+        5 => format!("{whole}:00"),
+        4 if is_number(whole) => format!("{}:{}:00", &whole[..2], &whole[2..]),
+        6 if is_number(whole) => format!("{}:{}:{}", &whole[..2], &whole[2..4], &whole[4..]),
+        8 => whole.to_owned(),
+        _ => return None,
+    };
+    if fraction.is_some() && !matches!(clock.find(['.', ',']), Some(6 | 8)) {
+        return None;
+    }
+    let fraction = fraction.map_or(String::new(), |digits| format!(".{digits}"));
+    let offset = match offset.strip_prefix(' ') {
+        Some(offset) => offset,
+        None if offset.is_empty() => "Z",
+        None => offset,
+    };
+    offset.strip_prefix(['Z', 'z', '+', '-', '\u{2212}'])?;
+    let digits = offset.trim_start_matches(['+', '-', '\u{2212}']);
+    let sign = offset.strip_suffix(digits)?;
+    let offset = match digits.len() {
+        2 if is_number(digits) => format!("{sign}{digits}:00"),
+        4 if is_number(digits) => format!("{sign}{}:{}", &digits[..2], &digits[2..]),
+        _ => offset.to_owned(),
+    };
+    Some(format!("{date}T{whole}{fraction}{offset}"))
+}
+
+/// Unix seconds of up to 11 digits, milliseconds of up to 14: nanoseconds.
+fn digits(text: &str) -> Option<i128> {
+    let number: i128 = text
         .bytes()
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())??;
     match text.len() {
-        ..=11 => Some(number * 1_000_000),
-        12..=14 => Some(number * 1_000),
+        ..=11 => Some(number * 1_000_000_000),
+        12..=14 => Some(number * 1_000_000),
         _ => None,
     }
 }
 
-fn naive_utc(text: &str) -> Option<i64> {
+fn naive_utc(text: &str) -> Option<i128> {
     naive(text)
         .filter(|(_, offset_s)| *offset_s == 0)
-        .map(|(us, _)| us)
+        .map(|(ns, _)| ns)
 }
 
-/// RFC 3339, digit by digit: microseconds since 1970, and the offset.
-fn naive(text: &str) -> Option<(i64, i64)> {
+/// RFC 3339, digit by digit: nanoseconds since 1970, and the offset.
+fn naive(text: &str) -> Option<(i128, i64)> {
     let text = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = std::str::from_utf8(text.get(from..to)?).ok()?;
@@ -78,7 +122,7 @@ fn naive(text: &str) -> Option<(i64, i64)> {
     if !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let (fraction_us, offset_at) = fraction(text)?;
+    let (fraction_ns, offset_at) = fraction(text)?;
     let offset_s = offset(text.get(offset_at..)?)?;
     let years: i64 = (0..year).map(|year| 365 + i64::from(is_leap(year))).sum();
     let before = days_in_month.iter().take(month as usize - 1).sum::<i64>();
@@ -90,22 +134,22 @@ fn naive(text: &str) -> Option<(i64, i64)> {
     if !(-62_167_219_200..253_402_300_800).contains(&seconds) {
         return None;
     }
-    Some((seconds * 1_000_000 + fraction_us, offset_s))
+    Some((i128::from(seconds) * 1_000_000_000 + fraction_ns, offset_s))
 }
 
 fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-/// Microseconds behind the point, and where the offset begins.
-fn fraction(text: &[u8]) -> Option<(i64, usize)> {
+/// Nanoseconds behind the point, and where the offset begins.
+fn fraction(text: &[u8]) -> Option<(i128, usize)> {
     if text.get(19) != Some(&b'.') {
         return Some((0, 19));
     }
     let digits = text[20..].iter().take_while(|byte| byte.is_ascii_digit());
-    let digits: Vec<i64> = digits.map(|byte| i64::from(byte - b'0')).collect();
-    let us = (0..6).fold(0, |us, at| us * 10 + digits.get(at).unwrap_or(&0));
-    (!digits.is_empty()).then_some((us, 20 + digits.len()))
+    let digits: Vec<i128> = digits.map(|byte| i128::from(byte - b'0')).collect();
+    let ns = (0..9).fold(0, |ns, at| ns * 10 + digits.get(at).unwrap_or(&0));
+    (!digits.is_empty()).then_some((ns, 20 + digits.len()))
 }
 
 /// Seconds of `Z` or `+hh:mm`; the sign may be a typographic minus.
