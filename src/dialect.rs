@@ -36,8 +36,8 @@
 
 use std::borrow::Cow;
 
-use crate::event::{Change, Event, Unclear};
-use crate::json::{self, Object};
+use crate::event::{Change, Content, Event, UNADDRESSED_INTEGRATION, Unclear, is_usable_id};
+use crate::json::{self, Object, Stated};
 use crate::problem::Problem;
 use crate::sample::Wanted;
 use crate::signature::{DedupeKey, FUTURE_S, Scheme};
@@ -102,11 +102,17 @@ pub struct Reading<'a> {
 /// What makes two deliveries the same delivery (decision 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity<'a> {
-    /// The raw body, which carries a time or a job id of its own.
+    /// The raw body, which carries a time of its own, or isn't understood.
     Body,
-    /// The raw body, which carries nothing of the kind: the same bytes may be
-    /// a second, real event.
+    /// The raw body, which carries the id of a job and no time: it is the same
+    /// event however long ago it came.
+    JobBody,
+    /// The raw body of an event about a record, which carries nothing of the
+    /// kind: the same bytes may be a second, real event.
     RepeatableBody,
+    /// The same of an event about no record: the same bytes are a second, real
+    /// event unless they come soon.
+    NoticeBody,
     /// The provider's id of the event.
     EventId(Cow<'a, str>),
     /// The provider's id of a synchronisation.
@@ -117,7 +123,9 @@ impl Identity<'_> {
     /// The dedupe key of a delivery with the raw `body`.
     pub fn key(&self, body: &[u8]) -> DedupeKey {
         match self {
-            Self::Body | Self::RepeatableBody => DedupeKey::of("body", body),
+            Self::Body | Self::JobBody | Self::RepeatableBody | Self::NoticeBody => {
+                DedupeKey::of("body", body)
+            }
             Self::EventId(id) => DedupeKey::of("event", id.as_bytes()),
             Self::SyncId(id) => DedupeKey::of("sync", id.as_bytes()),
         }
@@ -139,16 +147,31 @@ pub enum Meaning<'a> {
     Unclear(Unclear),
 }
 
-impl<'a> From<Result<Event<'a>, Unclear>> for Meaning<'a> {
-    fn from(event: Result<Event<'a>, Unclear>) -> Self {
-        match event {
-            Ok(event) => Self::Event(event),
-            Err(unclear) => Self::Unclear(unclear),
+impl<'a> Reading<'a> {
+    /// What a dialect made of a body. Where the integration can't be read or
+    /// used, nothing else counts.
+    fn new(
+        integration: Stated<Cow<'a, str>>,
+        identity: Identity<'a>,
+        signed_at: Option<Timestamp>,
+        meaning: Result<Meaning<'a>, Unclear>,
+    ) -> Self {
+        let is_usable = |id: &Option<Cow<str>>| id.as_ref().is_none_or(|id| is_usable_id(id));
+        match integration.ok().filter(is_usable) {
+            Some(integration) => Self {
+                integration,
+                identity,
+                signed_at,
+                meaning: meaning.unwrap_or_else(Meaning::Unclear),
+            },
+            None => Self {
+                integration: Some(Cow::Borrowed(UNADDRESSED_INTEGRATION)),
+                signed_at,
+                ..Self::unclear(Unclear::BadIntegration)
+            },
         }
     }
-}
 
-impl<'a> Reading<'a> {
     fn unclear(unclear: Unclear) -> Self {
         Self {
             integration: None,
@@ -159,6 +182,26 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What is stated in the first place where it is stated at all. What can't be
+/// read there isn't looked for elsewhere.
+fn either<T>(first: Stated<T>, second: impl FnOnce() -> Stated<T>) -> Stated<T> {
+    match first {
+        Ok(None) => second(),
+        stated => stated,
+    }
+}
+
+/// How a repetition of an event without a time of its own is known.
+fn undated<'a>(event: &Event, has_job: bool) -> Identity<'a> {
+    match event.content {
+        _ if has_job => Identity::JobBody,
+        Content::Record(..) => Identity::RepeatableBody,
+        Content::Notice(_) => Identity::NoticeBody,
+    }
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads a raw `body` in `dialect`. Never fails: what isn't understood is a
 /// reading too.
 ///
@@ -168,6 +211,8 @@ pub fn read<'a>(dialect: &dyn Dialect, body: &'a [u8], now: Timestamp) -> Readin
     let Ok(text) = std::str::from_utf8(body) else {
         return Reading::unclear(Unclear::NotUtf8);
     };
+    // A byte order mark says nothing of the JSON behind it (RFC 8259, 8.1).
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if json::too_deep(text) {
         return Reading::unclear(Unclear::TooDeep);
     }
@@ -179,12 +224,6 @@ pub fn read<'a>(dialect: &dyn Dialect, body: &'a [u8], now: Timestamp) -> Readin
         });
     };
     let mut reading = dialect.understand(&object);
-    if let Some(id) = &reading.integration
-        && !crate::event::is_usable_id(id)
-    {
-        reading.integration = None;
-        reading.meaning = Meaning::Unclear(Unclear::BadIntegration);
-    }
     if let Meaning::Event(event) = &reading.meaning
         && event
             .occurred_at

@@ -14,6 +14,11 @@ pub const ID_BYTES_MAX: usize = 1_024;
 /// test: no provider's integration is called so, and none may be by default.
 pub const TEST_INTEGRATION: &str = "leasewire-test";
 
+/// The integration of what names one that can't be read: kept there, and not
+/// in another one's. No provider's integration is called so, and none may be
+/// by default.
+pub const UNADDRESSED_INTEGRATION: &str = "leasewire-unaddressed";
+
 /// What kind of news an event is. Forwarded as the CloudEvent's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -176,16 +181,20 @@ pub enum Unclear {
     NotAnObject,
     /// The body nests deeper than [`crate::json::DEPTH_MAX`].
     TooDeep,
-    /// No envelope that the provider documents.
+    /// No envelope that the provider documents; an event's name that is no text.
     UnknownEnvelope,
-    /// An event about a record that names no record.
+    /// An event about a record that names no record, or not in an id.
     NoRecordId,
     /// A record id that can't be used: see [`is_usable_id`].
     BadRecordId,
-    /// An event about a record that names no usable model.
+    /// An event about a record that names no model, or not in a usable text.
     NoModel,
-    /// An integration id that can't be used.
+    /// An integration id that is no id, or can't be used.
     BadIntegration,
+    /// The id of an event, a synchronisation or a job that is no id.
+    BadEventId,
+    /// Another field that decides something and isn't what it has to be.
+    BadField,
     /// An event that must state its time states none, or not in ISO 8601.
     BadTime,
     /// An event that claims to have happened ahead of our clock. Folded, it
@@ -196,7 +205,7 @@ pub enum Unclear {
 }
 
 impl Unclear {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::NotUtf8,
         Self::NotJson,
         Self::NotAnObject,
@@ -206,6 +215,8 @@ impl Unclear {
         Self::BadRecordId,
         Self::NoModel,
         Self::BadIntegration,
+        Self::BadEventId,
+        Self::BadField,
         Self::BadTime,
         Self::FutureTime,
         Self::TooLarge,
@@ -223,6 +234,8 @@ impl Unclear {
             Self::BadRecordId => "bad_record_id",
             Self::NoModel => "no_model",
             Self::BadIntegration => "bad_integration",
+            Self::BadEventId => "bad_event_id",
+            Self::BadField => "bad_field",
             Self::BadTime => "bad_time",
             Self::FutureTime => "future_time",
             Self::TooLarge => "too_large",

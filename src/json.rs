@@ -6,7 +6,8 @@
 //! text they came in, and written back from the same slices.
 //!
 //! Where a name occurs twice, the last value counts and the first place is
-//! kept, which is what `JSON.parse` does in the senders' own language.
+//! kept, which is what `JSON.parse` does in the senders' own language. A name
+//! that is no text, because half of a surrogate pair stands in it, is one too.
 
 /// What a visitor makes of numbers, booleans and `null`. The trait's own
 /// answers are errors that tell what was found, and printing floating-point
@@ -38,6 +39,7 @@ macro_rules! flat_values {
 mod depth;
 mod pick;
 mod same;
+mod stated;
 mod writer;
 
 use std::borrow::{Borrow, Cow};
@@ -53,6 +55,7 @@ use serde_json::value::RawValue;
 pub use depth::{DEPTH_MAX, too_deep};
 pub use pick::{Picked, pick, pick_each};
 pub use same::same;
+pub use stated::{Stated, Unreadable};
 pub use writer::{Writer, list, push_all, quoted, texts_or_null};
 
 /// Rows of D1 whose columns are all texts, from their JSON; `None` if it is
@@ -103,14 +106,7 @@ impl<'a> Object<'a> {
 
     /// The identifier under `name`: a string, or the digits of an integer.
     pub fn id(&self, name: &str) -> Option<Cow<'a, str>> {
-        let value = self.value(name)?;
-        text(value).or_else(|| {
-            let digits = value.get();
-            digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then_some(Cow::Borrowed(digits))
-        })
+        self.value(name).and_then(id)
     }
 
     /// The object under `name`; `None` if it is missing or not an object.
@@ -151,7 +147,8 @@ impl<'a> Object<'a> {
         self.fields.shift_remove(name);
     }
 
-    /// Names and values, in order.
+    /// Names and values, in order. A name is the text that it stands for, or
+    /// its JSON: where it is no text, or begins with a quotation mark.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a Value)> {
         self.fields.iter().map(|(name, value)| (&*name.0, *value))
     }
@@ -201,6 +198,15 @@ pub fn text(value: &Value) -> Option<Cow<'_, str>> {
         Shape::Text(text) => Some(text),
         _ => None,
     }
+}
+
+/// The identifier that `value` is: a string, or the digits of an integer.
+pub fn id(value: &Value) -> Option<Cow<'_, str>> {
+    text(value).or_else(|| {
+        let digits = value.get();
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(Cow::Borrowed(digits))
+    })
 }
 
 /// The number that `value` is, if it is whole, not negative and has 64 bits.
@@ -262,8 +268,8 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape<'de>, A::Error> {
         let mut fields = Map::with_capacity_and_hasher(USUAL_FIELDS, RandomState::default());
-        while let Some((name, value)) = map.next_entry::<Name, &Value>()? {
-            fields.insert(name, value);
+        while let Some((name, value)) = map.next_entry::<&Value, &Value>()? {
+            fields.insert(Name::of(name), value);
         }
         Ok(Shape::Object(Object { fields }))
     }
@@ -287,9 +293,22 @@ impl<'de> Visitor<'de> for Any {
     flat_values!(Shape::Other);
 }
 
-/// A field's name; borrowed from the text unless it holds escapes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A field's name: the text that it stands for; or its JSON, where it is no
+/// text or begins with a quotation mark. So no two names share a form, and
+/// each can be written again as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Name<'a>(Cow<'a, str>);
+
+impl<'a> Name<'a> {
+    /// The name whose JSON is `json`.
+    fn of(json: &'a Value) -> Self {
+        Self(match text(json) {
+            Some(name) if name.starts_with('"') => Cow::Owned(quoted(&name)),
+            Some(name) => name,
+            None => Cow::Borrowed(json.get()),
+        })
+    }
+}
 
 impl Hash for Name<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {

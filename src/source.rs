@@ -9,7 +9,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::dialect::{self, Dialect};
-use crate::event::{TEST_INTEGRATION, is_usable_id};
+use crate::event::{TEST_INTEGRATION, UNADDRESSED_INTEGRATION, is_usable_id};
 use crate::filter::{self, Filter};
 use crate::form::{Form, required};
 use crate::json::{self, Object};
@@ -180,9 +180,16 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
             "`default_integration` is not a usable id".to_owned(),
         ));
     }
-    if default_integration == TEST_INTEGRATION {
+    let taken = [
+        (TEST_INTEGRATION, "for test events"),
+        (
+            UNADDRESSED_INTEGRATION,
+            "for what names an integration that can't be read",
+        ),
+    ];
+    if let Some((own, what)) = taken.iter().find(|(own, _)| default_integration == *own) {
         return Err(refuse(format!(
-            "`default_integration` can't be `{TEST_INTEGRATION}`, which is for test events"
+            "`default_integration` can't be `{own}`, which is {what}"
         )));
     }
     let spans = spans(&settings, dialect).map_err(refuse)?;

@@ -62,8 +62,8 @@ fn check(dialect: &str, text: &str) -> Result<(), String> {
     )?;
     let reading = dialect::read(source.dialect, &body, now);
     let (tag, repeats) = match &reading.identity {
-        Identity::Body => ("body", false),
-        Identity::RepeatableBody => ("body", true),
+        Identity::Body | Identity::JobBody => ("body", false),
+        Identity::RepeatableBody | Identity::NoticeBody => ("body", true),
         Identity::EventId(_) => ("id", false),
         Identity::SyncId(_) => ("sync", false),
     };

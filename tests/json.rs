@@ -1,6 +1,6 @@
 //! JSON that keeps its text: read, compared and written.
 
-use leasewire::json::{self, Object, Value, Writer, pick, pick_each, same, too_deep};
+use leasewire::json::{self, Object, Unreadable, Value, Writer, pick, pick_each, same, too_deep};
 use proptest::prelude::*;
 
 fn object(text: &str) -> Object<'_> {
@@ -238,16 +238,59 @@ fn text_and_ids() {
 }
 
 #[test]
-fn half_a_pair_in_a_name_is_no_name() {
-    for text in [
+fn a_name_that_is_no_text_stays_as_it_is() {
+    let table = [
         r#"{"\ud83c":1}"#,
         r#"{"a":1,"\udfe0":2}"#,
-        r#"{"\ud83cx":1}"#,
-    ] {
+        r#"{"\ud83cx":1,"\uD83Cy":2}"#,
+        r#"{"\ud83c":{"\udfe0":1}}"#,
+        // What looks like one is a name of its own.
+        r#"{"\"\\ud83c\"":1,"\ud83c":2,"\\ud83c":3}"#,
+        r#"{"\"":1,"\"\"":2}"#,
+    ];
+    for text in table {
+        let fields = object(text);
+        assert_eq!(fields.to_json(), text);
+        let mut copy = Object::default();
+        for (name, value) in fields.iter() {
+            assert!(fields.has(name), "{name}");
+            copy.set(name, value);
+        }
+        assert_eq!(copy.to_json(), text);
+        let picked = json::pick(text, &["a"]);
+        assert_eq!(picked.is_some_and(|[a]| a.is_some()), fields.has("a"));
+    }
+    // The last value counts, under the first place.
+    let twice = object(r#"{"\ud83c":1,"b":2,"\ud83c":3}"#);
+    assert_eq!(twice.to_json(), r#"{"\ud83c":3,"b":2}"#);
+    // A line feed can't stand in a name, nor an escape that is none.
+    for text in ["{\"a\n\":1}", r#"{"\x":1}"#, r#"{"\ud8":1}"#, r#"{a:1}"#] {
         assert!(Object::parse(text).is_none(), "{text}");
     }
-    // Further down nobody asks for names.
-    assert!(Object::parse(r#"{"a":{"\ud83c":1}}"#).is_some());
+}
+
+#[test]
+fn what_is_there_and_unreadable_is_not_missing() {
+    let fields = object(
+        r#"{"text":"a","number":7,"object":{"b":1},"null":null,"list":[],"half":"\ud83c","is":true,"fraction":1.5}"#,
+    );
+    for name in ["null", "missing"] {
+        assert_eq!(fields.stated_text(name), Ok(None));
+        assert_eq!(fields.stated_id(name), Ok(None));
+        assert!(fields.stated_object(name).is_ok_and(|it| it.is_none()));
+    }
+    for name in ["list", "half", "is", "fraction"] {
+        assert_eq!(fields.stated_text(name), Err(Unreadable), "{name}");
+        assert_eq!(fields.stated_id(name), Err(Unreadable), "{name}");
+        assert!(fields.stated_object(name).is_err(), "{name}");
+    }
+    assert_eq!(fields.stated_text("text"), Ok(Some("a".into())));
+    assert_eq!(fields.stated_text("number"), Err(Unreadable));
+    assert_eq!(fields.stated_id("number"), Ok(Some("7".into())));
+    let inner = fields.stated_object("object").unwrap().unwrap();
+    assert_eq!(inner.to_json(), r#"{"b":1}"#);
+    assert_eq!(fields.stated("is", json::flag), Ok(Some(true)));
+    assert_eq!(fields.stated("text", json::flag), Err(Unreadable));
 }
 
 /// Asserts the same of both orders.

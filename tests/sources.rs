@@ -354,17 +354,20 @@ fn settings_are_a_table() {
 }
 
 #[test]
-fn the_integration_of_tests_is_nobodys_default() {
-    assert_eq!(
-        refusal(&with(
-            "propexo",
-            r#","default_integration":"leasewire-test""#
-        ))
-        .as_deref(),
-        Some(
-            "source `a`: `default_integration` can't be `leasewire-test`, which is for test events"
-        )
-    );
+fn integrations_of_our_own_are_nobodys_default() {
+    let table = [
+        ("leasewire-test", "for test events"),
+        (
+            "leasewire-unaddressed",
+            "for what names an integration that can't be read",
+        ),
+    ];
+    for (own, what) in table {
+        let settings = format!(r#","default_integration":"{own}""#);
+        let expected =
+            format!("source `a`: `default_integration` can't be `{own}`, which is {what}");
+        assert_eq!(refusal(&with("propexo", &settings)), Some(expected));
+    }
 }
 
 #[test]

@@ -410,6 +410,8 @@ fn reasons_for_quarantine() {
         (Unclear::BadRecordId, "bad_record_id"),
         (Unclear::NoModel, "no_model"),
         (Unclear::BadIntegration, "bad_integration"),
+        (Unclear::BadEventId, "bad_event_id"),
+        (Unclear::BadField, "bad_field"),
         (Unclear::BadTime, "bad_time"),
         (Unclear::FutureTime, "future_time"),
         (Unclear::TooLarge, "too_large"),

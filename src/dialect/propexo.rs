@@ -7,16 +7,19 @@
 //!   payload|diff,context}, meta:{object,integration_id}}`
 //! - D, full and flat: C's `data` at the root, with `meta` and `context`
 //! - E, control events, flat or as `{trigger,data}`: synchronisations, jobs
-//!   and failed writes
+//!   and failed writes. The end of a synchronisation is also documented
+//!   without a name, with counts that nothing else has.
 //!
 //! The raw body is signed, and no time. About 100 models exist and the set is
 //! open, so an unknown one is handled like any other.
 
 use std::borrow::Cow;
 
-use super::{Dialect, Identity, Meaning, Reading, diff_or_payload, sample_change};
+use super::{
+    Dialect, Identity, Meaning, Reading, diff_or_payload, either, sample_change, undated,
+};
 use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Stated, Unreadable};
 use crate::problem::Problem;
 use crate::sample::Wanted;
 use crate::signature::Scheme;
@@ -45,12 +48,15 @@ impl Dialect for Propexo {
 
     fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a> {
         let envelope = Envelope::open(body);
-        Reading {
-            integration: envelope.integration(),
-            identity: envelope.identity(),
-            signed_at: None,
-            meaning: Meaning::from(envelope.event()),
-        }
+        let event = envelope.event().and_then(|event| {
+            let identity = undated(&event, envelope.has_job(&event)?);
+            Ok((identity, event))
+        });
+        let (identity, meaning) = match event {
+            Ok((identity, event)) => (identity, Ok(Meaning::Event(event))),
+            Err(unclear) => (Identity::Body, Err(unclear)),
+        };
+        Reading::new(envelope.integration(), identity, None, meaning)
     }
 
     fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
@@ -108,73 +114,106 @@ fn sample_notice(wanted: &Wanted, name: &str, kind: Kind) -> String {
 /// Any of the envelopes, opened.
 struct Envelope<'r, 'a> {
     root: &'r Object<'a>,
-    meta: Object<'a>,
+    meta: Stated<Object<'a>>,
     /// What is wrapped in `data`, if anything is.
-    wrapped: Option<Object<'a>>,
+    wrapped: Stated<Object<'a>>,
 }
 
 impl<'r, 'a> Envelope<'r, 'a> {
     fn open(root: &'r Object<'a>) -> Self {
         Self {
             root,
-            meta: root.object("meta").unwrap_or_default(),
-            wrapped: root.object("data"),
+            meta: root.stated_object("meta"),
+            wrapped: root.stated_object("data"),
         }
     }
 
     /// What is wrapped in `data`; the root itself where nothing is.
-    fn data(&self) -> &Object<'a> {
-        self.wrapped.as_ref().unwrap_or(self.root)
+    fn data(&self) -> Result<&Object<'a>, Unreadable> {
+        let wrapped = self.wrapped.as_ref().map_err(|why| *why)?;
+        Ok(wrapped.as_ref().unwrap_or(self.root))
     }
 
-    fn name(&self) -> Option<Cow<'a, str>> {
-        let name = self.root.text("event");
-        let name = name.or_else(|| self.root.text("trigger"));
-        name.or_else(|| self.data().text("event"))
-            .filter(|name| !name.is_empty())
+    /// What `read` finds at the root, or else in what is wrapped.
+    fn find<T>(&self, read: impl Fn(&Object<'a>) -> Stated<T>) -> Stated<T> {
+        either(read(self.root), || read(self.data()?))
     }
 
-    fn integration(&self) -> Option<Cow<'a, str>> {
-        let id = self.root.id("integration_id");
-        let id = id.or_else(|| self.data().id("integration_id"));
-        id.or_else(|| self.meta.id("integration_id"))
+    /// The same, or else in `meta`.
+    fn find_in_all<T>(&self, read: impl Fn(&Object<'a>) -> Stated<T>) -> Stated<T> {
+        either(self.find(&read), || {
+            let meta = self.meta.as_ref().map_err(|why| *why)?;
+            meta.as_ref().map_or(Ok(None), read)
+        })
     }
 
-    fn property(&self) -> Option<Cow<'a, str>> {
-        let context = self.root.object("context");
-        context
-            .or_else(|| self.data().object("context"))?
-            .id("property_id")
+    fn name(&self) -> Stated<Cow<'a, str>> {
+        let name = either(self.root.stated_text("event"), || {
+            either(self.root.stated_text("trigger"), || {
+                self.data()?.stated_text("event")
+            })
+        });
+        name.map(|name| name.filter(|name| !name.is_empty()))
     }
 
-    /// A body with a job id is one event for ever. Synchronisations and the
-    /// like are about no record, so a repetition can't be told from news.
-    fn identity(&self) -> Identity<'a> {
-        let has_job = self.root.has("job_id") || self.data().has("job_id");
-        let has_record = self.root.has("record_id") || self.data().has("record_id");
-        if has_record && !has_job {
-            Identity::RepeatableBody
-        } else {
-            Identity::Body
-        }
+    fn integration(&self) -> Stated<Cow<'a, str>> {
+        self.find_in_all(|object| object.stated_id("integration_id"))
+    }
+
+    fn property(&self) -> Stated<Cow<'a, str>> {
+        self.find(|object| match object.stated_object("context")? {
+            Some(context) => context.stated_id("property_id"),
+            None => Ok(None),
+        })
+    }
+
+    /// True if the body has the id of a job, and so is one event for ever. A
+    /// root job may touch a record twice in the same way, but has one end.
+    fn has_job(&self, event: &Event) -> Result<bool, Unclear> {
+        let id = |name| {
+            let id = self.find(|object| object.stated_id(name));
+            id.map(|id| id.is_some_and(|id| !id.is_empty()))
+                .map_err(|Unreadable| Unclear::BadEventId)
+        };
+        let is_notice = event.subject().is_none();
+        Ok(id("job_id")? || is_notice && id("root_job_id")?)
     }
 
     fn event(&self) -> Result<Event<'a>, Unclear> {
-        let name = self.name();
+        self.data()
+            .map_err(|Unreadable| Unclear::UnknownEnvelope)?;
+        let name = self
+            .name()
+            .map_err(|Unreadable| Unclear::UnknownEnvelope)?;
         if let Some(kind) = name.as_deref().and_then(control) {
-            return Ok(self.notice(kind, name));
+            return self.notice(kind, name);
         }
         match self.change()? {
             Some(change) => self.record(name, change),
+            None if name.is_none() && self.is_end_of_sync() => {
+                self.notice(Kind::SyncCompleted, name)
+            }
             None if matches!(name.as_deref(), None | Some("DATA_NEW" | "DATA_UPDATE")) => {
                 Err(Unclear::UnknownEnvelope)
             }
-            None => Ok(self.notice(Kind::Other, name)),
+            None => self.notice(Kind::Other, name),
         }
     }
 
+    /// True for what only the end of a synchronisation has.
+    fn is_end_of_sync(&self) -> bool {
+        let counts = [
+            "successful_job_count",
+            "failed_job_count",
+            "is_sync_finished",
+        ];
+        let has = |object: &Object| counts.iter().all(|name| object.has(name));
+        self.data().is_ok_and(has)
+    }
+
     fn change(&self) -> Result<Option<Change<'a>>, Unclear> {
-        match diff_or_payload(self.data())? {
+        let data = self.data().map_err(|Unreadable| Unclear::UnknownEnvelope)?;
+        match diff_or_payload(data)? {
             Some(change) => Ok(Some(change)),
             None => diff_or_payload(self.root),
         }
@@ -185,15 +224,15 @@ impl<'r, 'a> Envelope<'r, 'a> {
         name: Option<Cow<'a, str>>,
         change: Change<'a>,
     ) -> Result<Event<'a>, Unclear> {
-        let record_id = self.root.id("record_id");
+        let record_id = self.find(|object| object.stated_id("record_id"));
         let record_id = record_id
-            .or_else(|| self.data().id("record_id"))
+            .map_err(|Unreadable| Unclear::NoRecordId)?
             .ok_or(Unclear::NoRecordId)?;
-        let model = self.root.text("object");
+        let model = self.find_in_all(|object| object.stated_text("object"));
         let model = model
-            .or_else(|| self.data().text("object"))
-            .or_else(|| self.meta.text("object"))
+            .map_err(|Unreadable| Unclear::NoModel)?
             .ok_or(Unclear::NoModel)?;
+        let property = self.property().map_err(|Unreadable| Unclear::BadField)?;
         Ok(Event {
             kind: match change {
                 Change::Sparse(_) => Kind::RecordCreated,
@@ -201,19 +240,24 @@ impl<'r, 'a> Envelope<'r, 'a> {
             },
             name,
             occurred_at: None,
-            property: self.property(),
+            property,
             content: Content::Record(Subject::new(&model, record_id)?, change),
         })
     }
 
-    fn notice(&self, kind: Kind, name: Option<Cow<'a, str>>) -> Event<'a> {
-        Event {
+    fn notice(&self, kind: Kind, name: Option<Cow<'a, str>>) -> Result<Event<'a>, Unclear> {
+        let data = self.data().map_err(|Unreadable| Unclear::UnknownEnvelope)?;
+        if kind.is_sync() {
+            let finished = data.stated("is_sync_finished", json::flag);
+            finished.map_err(|Unreadable| Unclear::BadField)?;
+        }
+        Ok(Event {
             kind,
             name,
             occurred_at: None,
             property: None,
-            content: Content::Notice(self.data().clone()),
-        }
+            content: Content::Notice(data.clone()),
+        })
     }
 }
 

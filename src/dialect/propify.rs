@@ -4,7 +4,7 @@
 
 use super::{Dialect, Identity, Meaning, Reading, diff_or_payload, sample_change};
 use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Stated, Unreadable};
 use crate::problem::Problem;
 use crate::sample::Wanted;
 use crate::signature::Scheme;
@@ -32,13 +32,14 @@ impl Dialect for Propify {
     }
 
     fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a> {
-        let meta = body.object("meta").unwrap_or_default();
-        Reading {
-            integration: meta.id("integration_id"),
-            identity: Identity::RepeatableBody,
-            signed_at: None,
-            meaning: Meaning::from(event(body, &meta)),
-        }
+        let meta = body.stated_object("meta");
+        let integration = match &meta {
+            Ok(Some(meta)) => meta.stated_id("integration_id"),
+            Ok(None) => Ok(None),
+            Err(why) => Err(*why),
+        };
+        let meaning = event(body, meta).map(Meaning::Event);
+        Reading::new(integration, Identity::RepeatableBody, None, meaning)
     }
 
     /// No body names its event: there are a new record and a change. Nor has
@@ -61,10 +62,17 @@ impl Dialect for Propify {
     }
 }
 
-fn event<'a>(body: &Object<'a>, meta: &Object<'a>) -> Result<Event<'a>, Unclear> {
+fn event<'a>(body: &Object<'a>, meta: Stated<Object<'a>>) -> Result<Event<'a>, Unclear> {
     let change = diff_or_payload(body)?.ok_or(Unclear::UnknownEnvelope)?;
-    let record_id = body.id("record_id").ok_or(Unclear::NoRecordId)?;
-    let model = meta.text("object").ok_or(Unclear::NoModel)?;
+    let record_id = body.stated_id("record_id");
+    let record_id = record_id
+        .map_err(|Unreadable| Unclear::NoRecordId)?
+        .ok_or(Unclear::NoRecordId)?;
+    let meta = meta.map_err(|Unreadable| Unclear::UnknownEnvelope)?;
+    let model = meta.unwrap_or_default().stated_text("object");
+    let model = model
+        .map_err(|Unreadable| Unclear::NoModel)?
+        .ok_or(Unclear::NoModel)?;
     Ok(Event {
         kind: match change {
             Change::Sparse(_) => Kind::RecordCreated,

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::{Dialect, Identity, Meaning, Reading};
 use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Unreadable};
 use crate::problem::Problem;
 use crate::sample::Wanted;
 use crate::signature::Scheme;
@@ -47,17 +47,17 @@ impl Dialect for RealEstate {
     }
 
     fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a> {
-        let id = body.id("id").filter(|id| !id.is_empty());
-        let is_test = id.as_ref().is_some_and(|id| id.starts_with(TEST_ID));
-        Reading {
-            integration: is_test.then_some(Cow::Borrowed(TEST_INTEGRATION)),
-            identity: match id {
-                Some(id) => Identity::EventId(id),
-                None => Identity::Body,
-            },
-            signed_at: None,
-            meaning: Meaning::from(event(body)),
-        }
+        let id = body.stated_id("id");
+        let id = id.map(|id| id.filter(|id| !id.is_empty()));
+        let is_test = |id: &Cow<str>| id.starts_with(TEST_ID);
+        let is_test = id.as_ref().is_ok_and(|id| id.as_ref().is_some_and(is_test));
+        let integration = is_test.then_some(Cow::Borrowed(TEST_INTEGRATION));
+        let (identity, meaning) = match id {
+            Ok(Some(id)) => (Identity::EventId(id), event(body)),
+            Ok(None) => (Identity::Body, event(body)),
+            Err(Unreadable) => (Identity::Body, Err(Unclear::BadEventId)),
+        };
+        Reading::new(Ok(integration), identity, None, meaning.map(Meaning::Event))
     }
 
     fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
@@ -82,8 +82,9 @@ impl Dialect for RealEstate {
 }
 
 fn event<'a>(body: &Object<'a>) -> Result<Event<'a>, Unclear> {
-    let name = body
-        .text("type")
+    let name = body.stated_text("type");
+    let name = name
+        .map_err(|Unreadable| Unclear::UnknownEnvelope)?
         .filter(|name| !name.is_empty())
         .ok_or(Unclear::UnknownEnvelope)?;
     let created = body.text("created").ok_or(Unclear::BadTime)?;
@@ -92,8 +93,16 @@ fn event<'a>(body: &Object<'a>) -> Result<Event<'a>, Unclear> {
     // `data` has one key, named for the thing.
     let (thing, value) = data.single().ok_or(Unclear::UnknownEnvelope)?;
     let fields = Object::parse(value.get()).ok_or(Unclear::UnknownEnvelope)?;
-    let record_id = fields.id("id").ok_or(Unclear::NoRecordId)?;
-    let (model, verb) = name.split_once('.').unwrap_or((thing, ""));
+    let record_id = fields.stated_id("id");
+    let record_id = record_id
+        .map_err(|Unreadable| Unclear::NoRecordId)?
+        .ok_or(Unclear::NoRecordId)?;
+    let (model, verb) = match name.split_once('.') {
+        Some(parts) => parts,
+        // So does JSON where it is no text.
+        None if thing.starts_with('"') => return Err(Unclear::NoModel),
+        None => (thing, ""),
+    };
     let subject = Subject::new(model, record_id)?;
     let kind = match verb {
         "created" | "scheduled" | "registered" | "submitted" => Kind::RecordCreated,

@@ -60,7 +60,8 @@ impl<'a> Visitor<'a> for Fields<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<bool, A::Error> {
-        while let Some((Name(name), value)) = map.next_entry::<Name, &Value>()? {
+        while let Some((name, value)) = map.next_entry::<&Value, &Value>()? {
+            let Name(name) = Name::of(name);
             let at = self.names.iter().position(|wanted| *wanted == name);
             if let Some(place) = at.and_then(|at| self.values.get_mut(at)) {
                 *place = Some(value);

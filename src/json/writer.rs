@@ -138,10 +138,15 @@ impl Writer {
         }
     }
 
-    /// Adds JSON, in parts, under a name that may need escapes.
+    /// Adds JSON, in parts, under a name that may need escapes, or is one of
+    /// those that [`Object::iter`](super::Object::iter) gives as JSON.
     pub fn field(mut self, name: &str, value: &[&str]) -> Self {
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        push_quoted(&mut self.0, name);
+        if name.starts_with('"') {
+            self.0.push_str(name);
+        } else {
+            push_quoted(&mut self.0, name);
+        }
         self.0.push(':');
         push_all(&mut self.0, value);
         self

@@ -54,10 +54,9 @@ after(() => worker?.stop());
 function moved(text, shift_ms) {
   if (/^\d{1,11}$/.test(text)) return String(Number(text) + shift_ms / 1000);
   if (/^\d+$/.test(text)) return String(Number(text) + shift_ms);
-  const [, fraction = "", sign, hours, minutes] = text.match(/(\.\d+)?(?:Z|([+-])(\d\d):(\d\d))$/);
-  const offset_ms = sign ? Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60_000 : 0;
-  const local = new Date(Date.parse(text) + shift_ms + offset_ms).toISOString().slice(0, 19);
-  return local + fraction + (sign ? `${sign}${hours}:${minutes}` : "Z");
+  const [, fraction = "", offset] = text.match(/([.,]\d+)?(Z|[+-]\d\d:?\d\d)$/);
+  const local_ms = Date.parse(`${text.slice(0, 19)}Z`) + shift_ms;
+  return new Date(local_ms).toISOString().slice(0, 19) + fraction + offset;
 }
 
 /** The request of a fixture as it can be sent today. */

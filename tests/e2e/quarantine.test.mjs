@@ -34,16 +34,16 @@ async function post(dialect, body, options) {
   return { source, answer: await worker.post(source, body, { dialect, ...options }) };
 }
 
-async function quarantined(dialect, body, reason, options) {
+async function quarantined(dialect, body, reason, integration = "default", options = {}) {
   const { source, answer } = await post(dialect, body, options);
   assert.equal(answer.status, 200, answer.text);
   assert.equal(answer.text, '{"status":"quarantined","seq":1}');
-  const state = await worker.confirmed(source, "default");
+  const state = await worker.confirmed(source, integration);
   assert.deepEqual(
     [state.last_seq, state.pending, state.unconfirmed, state.dead, state.quarantined],
     [1, 0, 0, 0, 1],
   );
-  const [listed, ...others] = await worker.events(source, "default");
+  const [listed, ...others] = await worker.events(source, integration);
   assert.deepEqual(others, []);
   assert.deepEqual([listed.seq, listed.status, listed.reason], [1, "quarantined", reason]);
   const bytes = Buffer.from(Array.isArray(body) ? Buffer.concat(body) : body);
@@ -54,8 +54,8 @@ async function quarantined(dialect, body, reason, options) {
   const [row] = await worker.rows("SELECT * FROM integrations WHERE source = ?", source);
   assert.equal(row.last_seq, 1, "the integration is listed");
   const { integrations } = (await worker.get({ limit: 500 })).json;
-  assert.ok(integrations.some((has) => has.source === source && has.integration === "default"));
-  assert.deepEqual(await worker.records(source, "default"), []);
+  assert.ok(integrations.some((has) => has.source === source && has.integration === integration));
+  assert.deepEqual(await worker.records(source, integration), []);
 }
 
 async function accepted(dialect, integration, body, options) {
@@ -78,7 +78,8 @@ describe("not understood", AT_ONCE, () => {
     "half of a JSON object": [diff("default", "lease_1", {}, { a: 1 }).slice(0, -1), "not_json"],
     "two JSON objects": ["{}{}", "not_json"],
     "a trailing comma": ['{"event":"DATA_NEW",}', "not_json"],
-    "a byte order mark": ["\uFEFF{}", "not_json"],
+    "two byte order marks": ["\uFEFF\uFEFF{}", "not_json"],
+    "a byte order mark before an array": ["\uFEFF[]", "not_an_object"],
     NaN: ['{"a":NaN}', "not_json"],
     "an array": ["[1,2]", "not_an_object"],
     "a string": ['"lease"', "not_an_object"],
@@ -138,10 +139,17 @@ describe("ids that can't be used", AT_ONCE, () => {
     test(`real-estate: a record id ${what}`, () =>
       quarantined("real-estate", property("evt_1", { id, a: 1 }), reason));
   }
-  const BAD_INTEGRATIONS = { "of 10,000 characters": "x".repeat(10_000), empty: "", "with a tab": "a\tb" };
+  const BAD_INTEGRATIONS = {
+    "of 10,000 characters": "x".repeat(10_000),
+    empty: "",
+    "with a tab": "a\tb",
+    "of a fraction": 12.5,
+    "of an object": { id: "int_1" },
+    "of half a surrogate pair": "\ud83d",
+  };
   for (const [what, id] of Object.entries(BAD_INTEGRATIONS)) {
-    test(`an integration id ${what} goes to the default integration`, () =>
-      quarantined("propexo", diff(id, "lease_1", {}, { a: 1 }), "bad_integration"));
+    test(`an integration id ${what} goes to an integration of its own`, () =>
+      quarantined("propexo", diff(id, "lease_1", {}, { a: 1 }), "bad_integration", "leasewire-unaddressed"));
   }
 });
 
