@@ -19,24 +19,49 @@
 //! 5. **The dedupe window** outlasts the accepted age, so a replayed request
 //!    is either too old or a duplicate. 48 h at the least.
 //! 6. **The same delivery** is the one with the same event id (within one
-//!    record), the same synchronisation id, or else the same raw body. Bodies
-//!    with no time, job or id of their own may repeat for real: status A→B,
-//!    B→A, A→B. Such a body is a new event, marked `ambiguous`, if another event
-//!    about the record came in between and left it as this one says it was.
+//!    record), the same id of a synchronisation that has ended, or else the same
+//!    raw body. An id counts only for what it identifies: a `sync_id` for the
+//!    end of a sync and not for the updates in it, a root job for the end of the
+//!    job and not for the records that it changes. A body with a time of its own
+//!    is the same for the dedupe window; one with a job and no time for longer:
+//!    about a record, as long as it is among the record's latest events, and
+//!    about none, as long as the history is kept.
+//!    Bodies about a record with no time, job or id of their own may repeat for
+//!    real: status A→B, B→A, A→B. Such a body is a new event, marked
+//!    `ambiguous`, if another event about the record came in between and left it
+//!    as this one says it was.
+//!    a. Bodies about no record with nothing of their own, like the end of a
+//!    sync as Propexo publishes it, are the same delivery for 10 minutes. Later
+//!    they are news, `ambiguous` while the window lasts: a sync that is taken
+//!    for a repetition is one that nobody reconciles with, and an answer that is
+//!    lost, which would make it one, is rare. Schedules and lists of models are
+//!    the same from sync to sync, and identify none.
 //! 7. **Late events**: where events carry their own time, an older one changes
 //!    nothing; equal times are ordered by dedupe key; whole objects replace
 //!    the record. So any order and any repetition ends in the same fields.
+//!    Times are read in any usual form of ISO 8601 (see [`crate::time`]) and
+//!    kept to the nanosecond; decision 4's are read in RFC 3339 alone. One that
+//!    is ahead of our clock waits in quarantine. Sent again when it isn't ahead
+//!    any more, the event keeps its number and is read again by itself.
 //! 8. **Drift**: where they carry none, arrival order is all there is. A change
 //!    that contradicts the known record is applied, and the record is marked.
 //! 9. **Not understood** but authentic is kept, in quarantine, and answered
 //!    with 200: an error would only bring it again. An unknown event name in a
 //!    known envelope is understood.
+//!    What is there but can't be read, because it is of another type or no text,
+//!    is never taken for missing: neither the next place where it may stand nor
+//!    a default takes its place, and the delivery isn't understood. If it is the
+//!    integration, the delivery goes to one of its own,
+//!    [`UNADDRESSED_INTEGRATION`], lest two customers' records mix. A body that
+//!    can't be read at all names no integration, and goes to the default one.
 //! 10. **Values keep their text**: `750000.0` stays `750000.0`, and the raw body
-//!     is stored as received.
+//!     is stored as received. So do names, and a byte order mark is passed over.
 
 use std::borrow::Cow;
 
-use crate::event::{Change, Content, Event, UNADDRESSED_INTEGRATION, Unclear, is_usable_id};
+use crate::event::{
+    Change, Content, Event, Subject, UNADDRESSED_INTEGRATION, Unclear, is_usable_id,
+};
 use crate::json::{self, Object, Stated};
 use crate::problem::Problem;
 use crate::sample::Wanted;
@@ -97,6 +122,9 @@ pub struct Reading<'a> {
     pub signed_at: Option<Timestamp>,
     /// What it means.
     pub meaning: Meaning<'a>,
+    /// The record that an event is about which claims to have happened ahead of
+    /// our clock, and so isn't understood yet.
+    pub ahead: Option<Subject<'a>>,
 }
 
 /// What makes two deliveries the same delivery (decision 6).
@@ -163,6 +191,7 @@ impl<'a> Reading<'a> {
                 identity,
                 signed_at,
                 meaning: meaning.unwrap_or_else(Meaning::Unclear),
+                ahead: None,
             },
             None => Self {
                 integration: Some(Cow::Borrowed(UNADDRESSED_INTEGRATION)),
@@ -178,6 +207,7 @@ impl<'a> Reading<'a> {
             identity: Identity::Body,
             signed_at: None,
             meaning: Meaning::Unclear(unclear),
+            ahead: None,
         }
     }
 }
@@ -229,6 +259,7 @@ pub fn read<'a>(dialect: &dyn Dialect, body: &'a [u8], now: Timestamp) -> Readin
             .occurred_at
             .is_some_and(|time| time > now.plus_s(FUTURE_S))
     {
+        reading.ahead = event.subject().cloned();
         reading.meaning = Meaning::Unclear(Unclear::FutureTime);
     }
     reading

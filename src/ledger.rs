@@ -145,6 +145,12 @@ impl<S: Sql> Ledger<S> {
         self.mark.last_seq
     }
 
+    /// The first event of which the history is whole; before it, only what is
+    /// dead or quarantined was kept.
+    pub fn kept_from(&self) -> u64 {
+        self.segments.kept_from()
+    }
+
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
             "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,

@@ -141,6 +141,8 @@ pub struct CloudEvent<'a> {
     pub time: Timestamp,
     /// The replay that wrote it, if one did.
     pub replay: Option<u64>,
+    /// It is about no record, and may be a repetition of an earlier event.
+    pub ambiguous: bool,
     /// Set where `data` is incomplete: the API has it whole.
     pub by_reference: bool,
     /// Its data, JSON.
@@ -177,6 +179,10 @@ impl CloudEvent<'_> {
         }
         if let Some(replay) = self.replay {
             push(&[r#","replay":true,"generation":"#, &replay.to_string()]);
+        }
+        // Of a record, `data` says it. Here `data` is the provider's.
+        if self.ambiguous && self.subject.is_none() {
+            push(&[r#","ambiguous":true"#]);
         }
         push(&[r#","data":"#, self.data, "}"]);
         json

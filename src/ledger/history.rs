@@ -72,7 +72,7 @@ const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at
                      occurred_ns";
 const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
                            length(body), coalesce(quarantine, ignored), ignored IS NOT NULL,
-                           replay, occurred_ns, body";
+                           replay, occurred_ns, body, ambiguous";
 
 impl<S: Sql> Ledger<S> {
     /// The ledger's state; `None` if it never took in an event.
@@ -229,7 +229,7 @@ impl<S: Sql> Ledger<S> {
         Ok(unlinked_page(&properties, None))
     }
 
-    /// The forwarded event of a row as [`ENTRY`] reads it, with all its data.
+    /// The forwarded event of a row as [`WHOLE_ENTRY`] reads it, with all its data.
     fn forwarded(&self, seq: u64, row: &Row) -> Result<Option<String>, SqlError> {
         let (Some(name), Some(data)) = (&self.name, self.data(seq)?) else {
             return Ok(None);
@@ -241,6 +241,7 @@ impl<S: Sql> Ledger<S> {
             subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
             time: time(row, (5, 11), 6)?,
             replay: row.maybe_number(10)?,
+            ambiguous: row.maybe_number(13)? == Some(1),
             by_reference: false,
             data: &data,
         };

@@ -12,6 +12,7 @@ pub(super) use recall::Memory;
 
 use super::effects::WAKE_S;
 use super::fold::{Incoming, can_repeat, fold};
+use super::replay::Request;
 use super::segments::Segments;
 use super::{Ledger, Name};
 use crate::delivery::Delivery;
@@ -61,19 +62,24 @@ impl<S: Sql> Ledger<S> {
     /// Takes `delivery` in. An error means that nothing was kept.
     pub fn intake(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Taken, SqlError> {
         let reading = dialect::read(delivery.dialect, &delivery.body, now);
-        let may_repeat = reading.identity == Identity::RepeatableBody;
+        let identity = &reading.identity;
+        let about = reading.ahead.as_ref();
         let taken = match &reading.meaning {
             Meaning::Event(event) => match &event.content {
                 Content::Record(subject, change) => {
-                    self.take_record(delivery, event, subject, change, may_repeat, now)
+                    self.take_record(delivery, event, subject, change, identity, now)
                 }
-                Content::Notice(fields) => self.take_notice(delivery, event, fields, now),
+                Content::Notice(fields) => self.take_notice(delivery, event, fields, identity, now),
             },
-            Meaning::Unclear(unclear) => self.take_unclear(delivery, *unclear, now),
-            Meaning::Ping => self.take_unclear(delivery, Unclear::UnknownEnvelope, now),
+            Meaning::Unclear(unclear) => self.take_unclear(delivery, *unclear, about, now),
+            Meaning::Ping => self.take_unclear(delivery, Unclear::UnknownEnvelope, None, now),
         }?;
         if taken.outcome != Outcome::Duplicate {
             self.remember(delivery, taken, now);
+        } else if let Meaning::Event(event) = &reading.meaning
+            && event.occurred_at.is_some()
+        {
+            self.catch_up(taken.seq, now)?;
         }
         Ok(taken)
     }
@@ -93,7 +99,7 @@ impl<S: Sql> Ledger<S> {
         self.mark.is_sparse = self.mark.last_received_at < awake_since;
         self.mark.last_received_at = received_at;
         let mark = &mut self.mark;
-        mark.uses_index |= matches!(taken.outcome, Outcome::Ignored(_));
+        mark.uses_index |= Entry::needs_index(taken.outcome);
         mark.kept_seq = mark.confirmed_seq;
         let settled = mark.confirmed_seq == mark.last_seq;
         mark.last_seq = taken.seq;
@@ -109,14 +115,14 @@ impl<S: Sql> Ledger<S> {
         event: &Event,
         subject: &Subject,
         change: &Change,
-        may_repeat: bool,
+        identity: &Identity,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
         let since = window_start(delivery, now);
         let memory = self.recall(subject)?;
         let mut ambiguous = false;
-        if let Some(seq) = self.repeated(memory.as_ref(), delivery, subject, since)? {
-            ambiguous = may_repeat
+        if let Some(seq) = self.repeated(memory.as_ref(), delivery, subject, identity, since)? {
+            ambiguous = *identity == Identity::RepeatableBody
                 && memory.as_ref().is_some_and(|memory| {
                     memory.last_seq != seq && can_repeat(&memory.known, change)
                 });
@@ -155,11 +161,17 @@ impl<S: Sql> Ledger<S> {
         }
         .to_json();
         if data.len() > ROW_BYTES_MAX {
-            return self.take_unclear(delivery, Unclear::TooLarge, now);
+            return self.take_unclear(delivery, Unclear::TooLarge, None, now);
         }
         let prev_seq = memory.as_ref().map(|memory| memory.last_seq);
         let mut recent = memory.map(|memory| memory.recent).unwrap_or_default();
-        let fits = recent.add(delivery.key, incoming.seq, self.received_at(now), since);
+        // Which of the others have a job, the list doesn't say.
+        let kept_from = match identity {
+            Identity::JobBody | Identity::RepeatableBody => Some(self.segments.kept_from()),
+            _ => None,
+        };
+        let received_at = self.received_at(now);
+        let fits = recent.add(delivery.key, incoming.seq, received_at, since, kept_from);
         let entry = Entry {
             name: event.name.as_deref(),
             kind: Some(event.kind),
@@ -181,11 +193,13 @@ impl<S: Sql> Ledger<S> {
         delivery: &Delivery,
         event: &Event,
         fields: &Object,
+        identity: &Identity,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
-        if let Some(seq) = self.repeated_without_record(delivery, now)? {
-            return Ok(duplicate(seq));
-        }
+        let ambiguous = match self.repeated_notice(delivery, identity, now)? {
+            Some((seq, false)) => return Ok(duplicate(seq)),
+            earlier => earlier.is_some(),
+        };
         if let Some(ignored) = delivery.filter.ignores(event, || None) {
             return self.take_ignored(delivery, event, ignored, now);
         }
@@ -195,6 +209,7 @@ impl<S: Sql> Ledger<S> {
             kind: Some(event.kind),
             occurred_at: event.occurred_at,
             data: Some(notice_data(event.name.as_deref(), fields)),
+            ambiguous,
             by_key: true,
             synced_at: synced.then(|| event.occurred_at.unwrap_or(self.received_at(now))),
             ..Entry::default()
@@ -229,17 +244,45 @@ impl<S: Sql> Ledger<S> {
         &self,
         delivery: &Delivery,
         unclear: Unclear,
+        about: Option<&Subject>,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
-        if let Some(seq) = self.repeated_without_record(delivery, now)? {
+        let since = window_start(delivery, now);
+        let repeated = match about {
+            // It may have been understood before: the clock has gone back.
+            Some(subject) => {
+                let memory = self.recall(subject)?;
+                self.repeated(memory.as_ref(), delivery, subject, &Identity::Body, since)?
+            }
+            None => self.indexed(&delivery.key.0, None, since)?,
+        };
+        if let Some(seq) = repeated {
             return Ok(duplicate(seq));
         }
         let entry = Entry {
             quarantine: Some(unclear),
+            subject: about,
             by_key: true,
             ..Entry::default()
         };
         self.keep(delivery, &entry, now)
+    }
+
+    /// The event `seq` came again, and is understood. If it wasn't because it
+    /// was ahead of our clock, it is read again by a replay of its own.
+    fn catch_up(&mut self, seq: u64, now: Timestamp) -> Result<(), SqlError> {
+        let ahead = Unclear::FutureTime.label();
+        let row = self.one(&format!("quarantine IS '{ahead}'"), seq)?;
+        if row.is_some_and(|row| row.flag(0) == Ok(true)) {
+            let request = Request {
+                from: seq,
+                to: seq,
+                models: None,
+                events: None,
+            };
+            self.ask_for_replay(&request, now)?;
+        }
+        Ok(())
     }
 
     /// When an event that arrives `now` was received. Never before the event

@@ -3,7 +3,8 @@
 //! They stand in the record's own row, which each event rewrites anyway: no
 //! index, and so no further row. A record with more events in its dedupe
 //! window than the list takes has them in an index of the log, at a row each,
-//! so that no record gets slow by being busy.
+//! so that no record gets slow by being busy. Of events that are one for ever
+//! the list has more than those of the window, as long as there is room.
 
 use crate::signature::DedupeKey;
 use crate::sql::SqlError;
@@ -61,11 +62,12 @@ impl Recent {
         bytes
     }
 
-    /// Number of the last event with `key` that was received after `since`.
-    pub fn find(&self, key: DedupeKey, since: Timestamp) -> Option<u64> {
+    /// Number of the last event with `key` that was received after `since`, or
+    /// has at least the number `kept_from`.
+    pub fn find(&self, key: DedupeKey, since: Timestamp, kept_from: Option<u64>) -> Option<u64> {
         let mut latest = self.entries.iter().rev();
         latest
-            .find(|entry| entry.key == key && entry.received_at > since)
+            .find(|entry| entry.key == key && entry.is_known(since, kept_from))
             .map(|entry| entry.seq)
     }
 
@@ -74,17 +76,28 @@ impl Recent {
         self.overflowed_at.is_some_and(|at| at > since)
     }
 
-    /// Adds the event `seq`, and forgets those that were received long before
-    /// `since`; false if it must go into the index.
+    /// Adds the event `seq`; false if it must go into the index. Those that
+    /// were received long before `since` are forgotten, unless their number is
+    /// at least `kept_from` and there is room.
     pub fn add(
         &mut self,
         key: DedupeKey,
         seq: u64,
         received_at: Timestamp,
         since: Timestamp,
+        kept_from: Option<u64>,
     ) -> bool {
         let since = since.minus_s(SLACK_S);
-        self.entries.retain(|entry| entry.received_at > since);
+        self.entries
+            .retain(|entry| entry.is_known(since, kept_from));
+        if self.entries.len() >= RECENT_MAX
+            && self
+                .entries
+                .first()
+                .is_some_and(|oldest| !oldest.is_known(since, None))
+        {
+            self.entries.remove(0);
+        }
         let fits = self.entries.len() < RECENT_MAX;
         if fits {
             self.entries.push(Entry {
@@ -100,6 +113,10 @@ impl Recent {
 }
 
 impl Entry {
+    fn is_known(&self, since: Timestamp, kept_from: Option<u64>) -> bool {
+        self.received_at > since || kept_from.is_some_and(|from| self.seq >= from)
+    }
+
     fn parse(bytes: &[u8; ENTRY_BYTES]) -> Option<Self> {
         let (key, rest) = bytes.split_first_chunk()?;
         let (seq, received_at) = rest.split_first_chunk()?;

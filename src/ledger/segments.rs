@@ -129,6 +129,11 @@ impl Segments {
         Some((*self.all.get(1)?, *self.all.get(2)?))
     }
 
+    /// The first event of which the history is whole.
+    pub fn kept_from(&self) -> u64 {
+        self.all.get(1).map_or(1, |oldest| oldest.first_seq)
+    }
+
     /// The segments with events of `from..=to`, each with its part of them.
     pub fn within(&self, from: u64, to: u64) -> impl Iterator<Item = (Segment, u64, u64)> {
         let ends = self

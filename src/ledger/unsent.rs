@@ -59,6 +59,7 @@ fn event<'a>(
         "" => None,
         replay => Some(replay.parse().ok()?),
     };
+    let ambiguous = values.next()? == "1";
     Some(CloudEvent {
         origin,
         seq,
@@ -66,6 +67,7 @@ fn event<'a>(
         subject: (!record_id.is_empty()).then_some((model, record_id)),
         time,
         replay,
+        ambiguous,
         by_reference: false,
         data: values.next()?,
     })
@@ -91,10 +93,10 @@ impl<S: Sql> Ledger<S> {
                    seq || ?4 || kind || ?4 || coalesce(model, '') || ?4
                    || coalesce(record_id, '') || ?4 || coalesce(occurred_at, received_at) || ?4
                    || coalesce(occurred_ns, 0) || ?4
-                   || coalesce(replay, '') || ?4
+                   || coalesce(replay, '') || ?4 || coalesce(ambiguous, '') || ?4
                    || coalesce(CASE WHEN octet_length(data) <= ?3 THEN data END, ''), ?4)
                  FROM (SELECT seq, kind, model, record_id, occurred_at, occurred_ns,
-                              received_at, replay, data
+                              received_at, replay, ambiguous, data
                        FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition} ORDER BY seq)"
             );
             let separator = &*SEPARATOR.encode_utf8(&mut encoded);

@@ -29,11 +29,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// What must become of a delivery, computed the slow way.
-    pub fn take(&mut self, sent: &Sent, now: Timestamp) -> (&'static str, u64) {
+    /// What must become of a delivery, computed the slow way. History is whole
+    /// from the event `kept_from` on.
+    pub fn take(&mut self, sent: &Sent, kept_from: u64, now: Timestamp) -> (&'static str, u64) {
         let identity = sent.identity();
-        let earlier = self.log.iter().enumerate().rev().find(|(_, event)| {
-            event.0 == identity && event.1 == sent.record() && event.2 > now.minus_s(WINDOW_S)
+        let earlier = self.log.iter().enumerate().rev().find(|(index, event)| {
+            // A job is one event for ever.
+            let lasts = matches!(sent, Sent::Job { .. }) && *index as u64 + 1 >= kept_from;
+            event.0 == identity
+                && event.1 == sent.record()
+                && (lasts || event.2 > now.minus_s(WINDOW_S))
         });
         let earlier = earlier.map(|(index, _)| index as u64 + 1);
         let seq = self.log.len() as u64 + 1;

@@ -124,7 +124,7 @@ impl<'a> World<'a> {
     fn deliver(&mut self, sent: &Sent) {
         let delivery = delivery(sent.dialect(), "i", &sent.body());
         let taken = self.ledger.intake(&delivery, self.now).unwrap();
-        let expected = self.model.take(sent, self.now);
+        let expected = self.model.take(sent, self.ledger.kept_from(), self.now);
         assert_eq!((taken.outcome.label(), taken.seq), expected, "{sent:?}");
         if let Outcome::Quarantined(why) = taken.outcome {
             assert_eq!(why.label(), "not_json");
@@ -142,7 +142,7 @@ impl<'a> World<'a> {
         match taken {
             Err(_) => assert_eq!(self.tables(), before),
             Ok(taken) => {
-                let expected = self.model.take(sent, self.now);
+                let expected = self.model.take(sent, self.ledger.kept_from(), self.now);
                 assert_eq!((taken.outcome.label(), taken.seq), expected);
             }
         }

@@ -13,6 +13,7 @@ pub enum Bug {
     AnyAge,
     EveryRequestIsNew,
     RepetitionIsDuplicate,
+    NoticesLast,
     DuplicateGetsLastNumber,
     NoRollback,
     LateEventsWin,
@@ -85,6 +86,11 @@ impl Bug {
             Self::RepetitionIsDuplicate,
             "repetition-is-duplicate",
             "the second of two identical and real changes is dropped",
+        ),
+        (
+            Self::NoticesLast,
+            "notices-last",
+            "the end of a sync like the one before is dropped as its repetition",
         ),
         (
             Self::DuplicateGetsLastNumber,

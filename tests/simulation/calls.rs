@@ -5,6 +5,7 @@ use leasewire::ledger::{Call, Outcome, Reply, Taken};
 
 use crate::bugs::Bug;
 use crate::clock::SECOND;
+use crate::fact::Lasting;
 use crate::faults::is_down;
 use crate::host::{Intake, RETENTION_S, Settled};
 use crate::operator;
@@ -175,7 +176,8 @@ impl World {
                 let seq = self.hosts[ledger].core().ok()?.last_seq() + 1;
                 Some(vec![format!(r#"{{"status":"quarantined","seq":{seq}}}"#)])
             }
-            Some(Bug::RepetitionIsDuplicate) => {
+            Some(Bug::NoticesLast) if self.facts[index].identity.lasting != Lasting::Soon => None,
+            Some(Bug::RepetitionIsDuplicate | Bug::NoticesLast) => {
                 let same = |intake: &&Intake| self.facts[intake.fact].body == delivery.body;
                 let since = self.clock.receiver().minus_s(delivery.dedupe_window_s);
                 let known = self.hosts[ledger].taken.iter().rev().find(same);
@@ -235,6 +237,7 @@ impl World {
                 fact,
                 at: self.clock.receiver(),
                 window_s: self.sources[delivery.source.as_str()].dedupe_window_s,
+                kept_from: self.hosts[ledger].core().map_or(1, |core| core.kept_from()),
                 status,
                 seq,
             };

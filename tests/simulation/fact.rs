@@ -26,6 +26,18 @@ pub struct Identity {
     pub key: [u8; 16],
     /// The same again can be another, real event.
     pub repeatable: bool,
+    pub lasting: Lasting,
+}
+
+/// For how long the same again is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lasting {
+    /// The dedupe window.
+    Window,
+    /// Minutes: it carries nothing of its own, and is about no record.
+    Soon,
+    /// As long as its history: it has a job, and no time.
+    Ever,
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +81,7 @@ impl Identity {
         Self {
             key,
             repeatable: false,
+            lasting: Lasting::Window,
         }
     }
 

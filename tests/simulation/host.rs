@@ -55,6 +55,8 @@ pub struct Intake {
     pub fact: usize,
     pub at: Timestamp,
     pub window_s: u64,
+    /// History was whole from this number on.
+    pub kept_from: u64,
     pub status: &'static str,
     pub seq: u64,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use leasewire::time::Timestamp;
 
-use crate::fact::{Change, Content, Fact, Fields, Identity, object};
+use crate::fact::{Change, Content, Fact, Fields, Identity, Lasting, object};
 use crate::random::Random;
 
 /// Sizes that make a difference: more than a pack, more than a message, more
@@ -192,6 +192,11 @@ impl Provider {
         };
         let identity = Identity {
             repeatable,
+            lasting: if repeatable {
+                Lasting::Window
+            } else {
+                Lasting::Ever
+            },
             ..Identity::body(&body)
         };
         let content = Content::Record {
@@ -315,12 +320,14 @@ impl Provider {
             format!(r#"{{"trigger":"{name}","data":{flat}}}"#)
         };
         let synced = is_sync && !stuck;
-        self.fact(
-            body.clone(),
-            Identity::body(&body),
-            None,
-            Content::Notice { synced },
-        )
+        let identity = Identity {
+            lasting: match name {
+                "JOB_FAILURE" => Lasting::Ever,
+                _ => Lasting::Soon,
+            },
+            ..Identity::body(&body)
+        };
+        self.fact(body, identity, None, Content::Notice { synced })
     }
 
     /// Authentic, and in no documented envelope. It may say whose it is.

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use leasewire::time::Timestamp;
 
-use crate::fact::{Change, Content, Fact, Fields};
+use crate::fact::{Change, Content, Fact, Fields, Lasting};
 use crate::occupancy::Unit;
 
 /// How far ahead of the receiver's clock an event may have happened.
 const FUTURE_S: u64 = 300;
+/// How long a notice with nothing of its own is a repetition.
+const NOTICE_WINDOW_S: u64 = 600;
 
 /// Room for what is forwarded of an event: what it changed, and the whole
 /// record after it.
@@ -66,13 +68,15 @@ impl Reference {
     /// answer's status and number.
     ///
     /// An event is never received before the one before it, whatever the clock
-    /// says; the dedupe window is counted back from the clock.
+    /// says; the dedupe window is counted back from the clock. History is whole
+    /// from the event `kept_from` on.
     pub fn take(
         &mut self,
         index: usize,
         fact: &Fact,
         models: Option<&[&str]>,
         window_s: u64,
+        kept_from: u64,
         now: Timestamp,
     ) -> (&'static str, u64) {
         let last = self.log.last();
@@ -85,8 +89,11 @@ impl Reference {
             Some((model, id)) if !quarantined => Some((model, id.to_owned())),
             _ => None,
         };
-        let since = now.minus_s(window_s);
-        if let Some(earlier) = self.repeated(fact, record.as_ref(), since) {
+        let since = match fact.identity.lasting {
+            Lasting::Soon => now.minus_s(window_s.min(NOTICE_WINDOW_S)),
+            _ => now.minus_s(window_s),
+        };
+        if let Some(earlier) = self.repeated(fact, record.as_ref(), since, kept_from) {
             return ("duplicate", earlier);
         }
         let seq = self.log.len() as u64 + 1;
@@ -110,7 +117,7 @@ impl Reference {
                 // It is kept as one that isn't understood, about no record.
                 quarantined = true;
                 record = None;
-                if let Some(earlier) = self.repeated(fact, None, since) {
+                if let Some(earlier) = self.repeated(fact, None, since, kept_from) {
                     return ("duplicate", earlier);
                 }
             }
@@ -139,13 +146,22 @@ impl Reference {
 
     /// The number that the same delivery, about the same record, was given
     /// since, if this one isn't another, real event.
-    fn repeated(&self, fact: &Fact, record: Option<&RecordName>, since: Timestamp) -> Option<u64> {
-        let at = self.log.iter().rposition(|logged| {
-            logged.key == fact.identity.key
-                && logged.record.as_ref() == record
-                && logged.received_at > since
-        });
-        let earlier = at? as u64 + 1;
+    fn repeated(
+        &self,
+        fact: &Fact,
+        record: Option<&RecordName>,
+        since: Timestamp,
+        kept_from: u64,
+    ) -> Option<u64> {
+        let is_known = |(seq, logged): &(u64, &Logged)| {
+            let lasts = fact.identity.lasting == Lasting::Ever && *seq >= kept_from;
+            logged.received_at > since || lasts && !logged.ignored && !logged.quarantined
+        };
+        let is_same = |(_, logged): &(u64, &Logged)| {
+            logged.key == fact.identity.key && logged.record.as_ref() == record
+        };
+        let log = (1..).zip(&self.log);
+        let (earlier, _) = log.filter(is_same).filter(is_known).last()?;
         (!self.is_real_repetition(fact, record, earlier)).then_some(earlier)
     }
 

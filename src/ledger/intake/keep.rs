@@ -43,6 +43,24 @@ pub(super) struct Entry<'a> {
     pub synced_at: Option<Timestamp>,
 }
 
+impl Entry<'_> {
+    /// True for what may be about a record without standing in its list.
+    pub fn needs_index(outcome: Outcome) -> bool {
+        matches!(
+            outcome,
+            Outcome::Ignored(_) | Outcome::Quarantined(Unclear::FutureTime)
+        )
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.quarantine, self.ignored) {
+            (Some(unclear), _) => Outcome::Quarantined(unclear),
+            (_, Some(ignored)) => Outcome::Ignored(ignored),
+            _ => Outcome::Accepted,
+        }
+    }
+}
+
 impl<S: Sql> Ledger<S> {
     /// Writes the next event, and what it brings about.
     pub(super) fn keep(
@@ -54,9 +72,11 @@ impl<S: Sql> Ledger<S> {
         let data = entry.data.as_deref();
         let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
         let large = data.filter(|_| bytes > ROW_BYTES_MAX);
-        let first_ignored = entry.ignored.is_some() && !self.mark.uses_index;
-        let is_one_statement =
-            self.name.is_some() && large.is_none() && entry.synced_at.is_none() && !first_ignored;
+        let is_first_in_index = Entry::needs_index(entry.outcome()) && !self.mark.uses_index;
+        let is_one_statement = self.name.is_some()
+            && large.is_none()
+            && entry.synced_at.is_none()
+            && !is_first_in_index;
         if is_one_statement {
             self.insert(delivery, entry, data, now)?;
         } else {
@@ -67,7 +87,7 @@ impl<S: Sql> Ledger<S> {
                 if let Some(at) = entry.synced_at {
                     self.keep_synced(at)?;
                 }
-                if first_ignored {
+                if is_first_in_index {
                     self.sql.execute("UPDATE ledger SET uses_index = 1", &[])?;
                 }
                 if let Some(large) = large {
@@ -80,11 +100,7 @@ impl<S: Sql> Ledger<S> {
             })?;
         }
         Ok(Taken {
-            outcome: match (entry.quarantine, entry.ignored) {
-                (Some(unclear), _) => Outcome::Quarantined(unclear),
-                (_, Some(ignored)) => Outcome::Ignored(ignored),
-                _ => Outcome::Accepted,
-            },
+            outcome: entry.outcome(),
             seq: self.next_seq(),
         })
     }

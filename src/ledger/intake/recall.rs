@@ -3,6 +3,7 @@
 
 use super::window_start;
 use crate::delivery::Delivery;
+use crate::dialect::Identity;
 use crate::event::Subject;
 use crate::ledger::fold::Known;
 use crate::ledger::recent::Recent;
@@ -11,6 +12,12 @@ use crate::occupancy::Timeline;
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
+
+/// How long the same bytes are a repetition where they carry nothing of their
+/// own and are about no record (decision 6a): 10 minutes, the time of a few
+/// hasty attempts. A sync may end in the same way every quarter of an hour,
+/// and one that isn't noticed is never caught up with.
+const NOTICE_WINDOW_S: u64 = 600;
 
 /// What the ledger knows of a record.
 pub(in crate::ledger) struct Memory {
@@ -48,10 +55,15 @@ impl<S: Sql> Ledger<S> {
         memory: Option<&Memory>,
         delivery: &Delivery,
         subject: &Subject,
+        identity: &Identity,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
         let recent = memory.map(|memory| &memory.recent);
-        let listed = recent.and_then(|recent| recent.find(delivery.key, since));
+        let kept_from = match identity {
+            Identity::JobBody => Some(self.segments.kept_from()),
+            _ => None,
+        };
+        let listed = recent.and_then(|recent| recent.find(delivery.key, since, kept_from));
         let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
         if !is_elsewhere && !self.mark.uses_index {
             return Ok(listed);
@@ -60,12 +72,31 @@ impl<S: Sql> Ledger<S> {
         Ok(listed.max(indexed))
     }
 
-    pub(super) fn repeated_without_record(
+    /// The last event about no record that has the same body or id, and
+    /// whether this one is a second, real event all the same.
+    pub(super) fn repeated_notice(
         &self,
         delivery: &Delivery,
+        identity: &Identity,
         now: Timestamp,
-    ) -> Result<Option<u64>, SqlError> {
-        self.indexed(&delivery.key.0, None, window_start(delivery, now))
+    ) -> Result<Option<(u64, bool)>, SqlError> {
+        let key = &delivery.key.0;
+        let window = window_start(delivery, now);
+        if *identity == Identity::JobBody {
+            let ever = self.indexed(key, None, Timestamp::from_us(0))?;
+            if let Some(seq) = ever.filter(|seq| *seq >= self.segments.kept_from()) {
+                return Ok(Some((seq, false)));
+            }
+        }
+        if *identity == Identity::NoticeBody {
+            let soon = window.max(now.minus_s(NOTICE_WINDOW_S));
+            if let Some(seq) = self.indexed(key, None, soon)? {
+                return Ok(Some((seq, false)));
+            }
+        }
+        let repeats = *identity == Identity::NoticeBody;
+        let earlier = self.indexed(key, None, window)?;
+        Ok(earlier.map(|seq| (seq, repeats)))
     }
 }
 

@@ -58,8 +58,11 @@ impl<S: Sql> Ledger<S> {
         let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
         let event = match &reading.meaning {
             Meaning::Event(event) => event,
-            Meaning::Unclear(unclear) => return self.leave_out(step, seq, was, *unclear),
-            Meaning::Ping => return self.leave_out(step, seq, was, Unclear::UnknownEnvelope),
+            Meaning::Unclear(unclear) => {
+                let ahead = reading.ahead.as_ref();
+                return self.leave_out(step, seq, was, *unclear, ahead);
+            }
+            Meaning::Ping => return self.leave_out(step, seq, was, Unclear::UnknownEnvelope, None),
         };
         if step.wanted.ignores(event, || None).is_some() {
             return Ok(());
@@ -83,9 +86,11 @@ impl<S: Sql> Ledger<S> {
         seq: u64,
         was: Option<(&str, &str)>,
         unclear: Unclear,
+        about: Option<&Subject>,
     ) -> Result<(), SqlError> {
         let anew = Anew {
             quarantine: Some(unclear),
+            subject: about.map(Subject::names),
             ..Anew::default()
         };
         self.write_again(step, seq, &anew)?;
