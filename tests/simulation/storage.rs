@@ -154,8 +154,8 @@ impl Database {
             Some(Bug::ReplayOfTheLastAlone) => ("SELECT prev_seq FROM", "SELECT NULL FROM"),
             // The flag and the last of the points.
             Some(Bug::LateTurnsUnnoticed) => (
-                "generation, occupancy\n",
-                "generation, CAST(substr(occupancy, 1, 1) || substr(occupancy, -13) AS BLOB)\n",
+                "generation, occupancy,",
+                "generation, CAST(substr(occupancy, 1, 1) || substr(occupancy, -13) AS BLOB),",
             ),
             _ => return Cow::Borrowed(sql),
         };
