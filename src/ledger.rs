@@ -13,6 +13,7 @@ mod again;
 mod call;
 mod dead;
 mod effects;
+mod epoch;
 mod fold;
 mod forward;
 mod history;
@@ -55,6 +56,8 @@ pub struct Ledger<S> {
     sql: S,
     /// Whose it is; `None` until the first event is taken in.
     name: Option<Name>,
+    /// Of its numbers: see [`State::epoch`].
+    epoch: u64,
     segments: Segments,
     again: Again,
     mark: Mark,
@@ -125,6 +128,7 @@ impl<S: Sql> Ledger<S> {
         let mut ledger = Self {
             sql,
             name: None,
+            epoch: 0,
             segments: Segments::default(),
             again: Again::default(),
             mark: Mark::default(),
@@ -154,7 +158,7 @@ impl<S: Sql> Ledger<S> {
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
             "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
-                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported
+                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch
              FROM ledger",
             &[],
         )?;
@@ -165,6 +169,7 @@ impl<S: Sql> Ledger<S> {
             source: row.text(0)?.to_owned(),
             integration: row.text(1)?.to_owned(),
         });
+        self.epoch = row.number(8)?;
         self.load_segments()?;
         let before_present = self.segments.present().first_seq.saturating_sub(1);
         let (last_seq, along, last_received_us, is_forwarded) = match self.last_event()? {

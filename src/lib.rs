@@ -52,6 +52,7 @@ pub mod event;
 pub mod filter;
 mod form;
 pub mod group;
+pub mod health;
 pub mod json;
 pub mod ledger;
 pub mod metrics;

@@ -25,6 +25,8 @@ pub enum Problem {
     LedgerUnavailable,
     /// The database can't be reached.
     DatabaseUnavailable,
+    /// The database hasn't the tables that this code needs: what to do.
+    DatabaseNotReady(&'static str),
     /// No such path.
     NotFound,
     /// Nothing is known under this name: what, in a few words.
@@ -56,6 +58,7 @@ impl Problem {
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
             | Self::DatabaseUnavailable
+            | Self::DatabaseNotReady(_)
             | Self::TokenNotConfigured => 503,
         }
     }
@@ -69,6 +72,7 @@ impl Problem {
             Self::SourceNotReady | Self::SourceUnusable(_) => "source_not_ready",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::DatabaseNotReady(_) => "database_not_ready",
             Self::NotFound | Self::Unknown(_) => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::BadParameter(..) | Self::UnknownField(..) => "bad_parameter",
@@ -86,7 +90,8 @@ impl Problem {
             Self::SourceNotReady
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
-            | Self::DatabaseUnavailable => Some(("retry-after", RETRY_AFTER_S.to_string())),
+            | Self::DatabaseUnavailable
+            | Self::DatabaseNotReady(_) => Some(("retry-after", RETRY_AFTER_S.to_string())),
             _ => None,
         }
     }
@@ -110,6 +115,7 @@ impl Problem {
             Self::SourceNotReady | Self::SourceUnusable(_) => "Source not ready",
             Self::LedgerUnavailable => "Ledger unavailable",
             Self::DatabaseUnavailable => "Database unavailable",
+            Self::DatabaseNotReady(_) => "Database not ready",
             Self::NotFound | Self::Unknown(_) => "Not found",
             Self::MethodNotAllowed(_) => "Method not allowed",
             Self::BadParameter(..) | Self::UnknownField(..) => "Bad parameter",
@@ -134,6 +140,7 @@ impl Problem {
                 "The ledger can't be reached now. Send it again; a repetition has no effect.".into()
             }
             Self::DatabaseUnavailable => "The records can't be read now. Try again.".into(),
+            Self::DatabaseNotReady(what_to_do) => (*what_to_do).into(),
             Self::NotFound => "There is nothing at this path.".into(),
             Self::Unknown(what) => format!("There is no such {what}."),
             Self::MethodNotAllowed(allow) => format!("This path takes {allow}."),

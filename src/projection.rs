@@ -21,57 +21,84 @@ use crate::ledger::{Announcement, Report};
 use crate::sql::Value;
 use crate::time::Timestamp;
 
+/// The epoch of what is written, where `$stated` doesn't tell it: packs of
+/// 0.1.0 are of the epoch that the integration has.
+macro_rules! epoch {
+    ($stated:literal) => {
+        concat!(
+            "coalesce(",
+            $stated,
+            ", (SELECT epoch FROM integrations WHERE source = ?1 AND integration = ?2), 0)"
+        )
+    };
+}
+
+/// What becomes of a record that there is: only a newer state overwrites it.
+macro_rules! if_newer {
+    () => {
+        " ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
+            version = excluded.version, fields = excluded.fields, partial = excluded.partial,
+            drift = excluded.drift, occurred_at = excluded.occurred_at,
+            generation = excluded.generation, epoch = excluded.epoch,
+            updated_at = excluded.updated_at
+          WHERE (excluded.epoch, excluded.generation, excluded.version)
+                > (records.epoch, records.generation, records.version)"
+    };
+}
+
 /// All records of a pack at once: `?3` is a JSON object of their fields, by
 /// names as [`Row::name`] makes them. SQLite takes an object apart once; what is
 /// in an array within an array, it would read again for each of its columns.
 /// It gives the fields back as they came, but for white space.
-const UPSERT_RECORDS: &str = "
-    INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
-                         occurred_at, generation, updated_at)
-    SELECT ?1, ?2, substr(key, 77, substr(key, 73, 4) + 0), substr(key, 77 + substr(key, 73, 4)),
-           CAST(substr(key, 1, 20) AS INTEGER), value, substr(key, 41, 1) + 0,
-           substr(key, 42, 1) + 0, substr(key, 43, 30),
-           CAST(substr(key, 21, 20) AS INTEGER), ?4
-    FROM json_each(?3) WHERE true
-    ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
-      version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-      drift = excluded.drift, occurred_at = excluded.occurred_at,
-      generation = excluded.generation, updated_at = excluded.updated_at
-    WHERE (excluded.generation, excluded.version) > (records.generation, records.version)";
+const UPSERT_RECORDS: &str = concat!(
+    "INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
+                          occurred_at, generation, updated_at, epoch)
+     SELECT ?1, ?2, substr(key, 77, substr(key, 73, 4) + 0), substr(key, 77 + substr(key, 73, 4)),
+            CAST(substr(key, 1, 20) AS INTEGER), value, substr(key, 41, 1) + 0,
+            substr(key, 42, 1) + 0, substr(key, 43, 30),
+            CAST(substr(key, 21, 20) AS INTEGER), ?4, ",
+    epoch!("?5"),
+    " FROM json_each(?3) WHERE true",
+    if_newer!()
+);
 
 /// One record too large to travel within a JSON parameter.
-const UPSERT_RECORD: &str = "
-    INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
-                         occurred_at, generation, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-    ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
-      version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-      drift = excluded.drift, occurred_at = excluded.occurred_at,
-      generation = excluded.generation, updated_at = excluded.updated_at
-    WHERE (excluded.generation, excluded.version) > (records.generation, records.version)";
+const UPSERT_RECORD: &str = concat!(
+    "INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
+                          occurred_at, generation, updated_at, epoch)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ",
+    epoch!("?12"),
+    ")",
+    if_newer!()
+);
 
-const UPSERT_INTEGRATION: &str = "
-    INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at,
-                              last_event_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-    ON CONFLICT (source, integration) DO UPDATE SET
-      last_seq = max(last_seq, excluded.last_seq),
-      first_synced_at = CASE
-        WHEN first_synced_at IS NULL
-          OR excluded.first_synced_at < first_synced_at
-        THEN excluded.first_synced_at ELSE first_synced_at END,
-      last_synced_at = CASE
-        WHEN last_synced_at IS NULL
-          OR excluded.last_synced_at > last_synced_at
-        THEN excluded.last_synced_at ELSE last_synced_at END,
-      last_event_at = CASE
-        WHEN last_event_at IS NULL
-          OR excluded.last_event_at > last_event_at
-        THEN excluded.last_event_at ELSE last_event_at END
-    WHERE excluded.last_seq > last_seq
-       OR (first_synced_at IS NULL AND excluded.first_synced_at IS NOT NULL)
-       OR excluded.first_synced_at < first_synced_at
-       OR excluded.last_synced_at > last_synced_at";
+/// Of a greater epoch, all of the row is new.
+const UPSERT_INTEGRATION: &str = concat!(
+    "INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at,
+                               last_event_at, epoch)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ",
+    epoch!("?7"),
+    ")
+     ON CONFLICT (source, integration) DO UPDATE SET
+       last_seq = iif(excluded.epoch > epoch, excluded.last_seq,
+                      max(last_seq, excluded.last_seq)),
+       first_synced_at = iif(excluded.epoch > epoch OR first_synced_at IS NULL
+                             OR excluded.first_synced_at < first_synced_at,
+                             excluded.first_synced_at, first_synced_at),
+       last_synced_at = iif(excluded.epoch > epoch OR last_synced_at IS NULL
+                            OR excluded.last_synced_at > last_synced_at,
+                            excluded.last_synced_at, last_synced_at),
+       last_event_at = iif(excluded.epoch > epoch OR last_event_at IS NULL
+                           OR excluded.last_event_at > last_event_at,
+                           excluded.last_event_at, last_event_at),
+       reported_at = iif(excluded.epoch > epoch, NULL, reported_at),
+       epoch = max(epoch, excluded.epoch)
+     WHERE excluded.epoch > epoch OR excluded.epoch = epoch AND (
+       excluded.last_seq > last_seq
+         OR (first_synced_at IS NULL AND excluded.first_synced_at IS NOT NULL)
+         OR excluded.first_synced_at < first_synced_at
+         OR excluded.last_synced_at > last_synced_at)"
+);
 
 /// What a probe has written goes again in the same batch. No model has an
 /// empty name.
@@ -112,6 +139,8 @@ pub struct Projection<'a> {
     pub last: u64,
     /// The oldest replay among its events; 0 if one was never replayed.
     pub replay: u64,
+    /// The epoch of its events; `None` if they don't say it.
+    epoch: Option<u64>,
     /// The newest version of each record in the pack.
     records: Map<Key<'a>, Row<'a>>,
     /// Events that travel without their record, with their time: the ledger
@@ -331,6 +360,7 @@ impl<'a> Projection<'a> {
                 text(&self.integration),
                 Value::Text(records),
                 text(now),
+                maybe_integer(self.epoch),
             ],
         }
     }
@@ -350,6 +380,7 @@ impl<'a> Projection<'a> {
                 text(row.occurred_at),
                 integer(row.generation),
                 text(now),
+                maybe_integer(self.epoch),
             ],
         }
     }
@@ -365,16 +396,18 @@ impl<'a> Projection<'a> {
                 maybe_text(synced_at.0),
                 maybe_text(synced_at.1),
                 text(sent_at),
+                maybe_integer(self.epoch),
             ],
         }
     }
 }
 
-/// A ledger's report. One that comes late doesn't overwrite a later one.
+/// A ledger's report. One that comes late doesn't overwrite a later one, nor
+/// one of another epoch.
 const UPDATE_REPORT: &str = "
     UPDATE integrations SET pending = ?3, unconfirmed = ?4, dead = ?5, quarantined = ?6,
                             oldest_unconfirmed_at = ?7, reported_at = ?8
-    WHERE source = ?1 AND integration = ?2
+    WHERE source = ?1 AND integration = ?2 AND epoch = ?9
       AND (reported_at IS NULL OR ?8 > reported_at)";
 
 /// The batch by which a ledger makes itself known: its row in `integrations`,
@@ -400,6 +433,7 @@ fn report_row(told: &Announcement, report: &Report) -> Statement {
             integer(numbers.quarantined),
             maybe_text(numbers.oldest_unconfirmed_at),
             text(report.at),
+            integer(told.state.epoch),
         ],
     }
 }
@@ -415,6 +449,7 @@ fn announced_row(told: &Announcement) -> Statement {
             maybe_text(state.first_synced_at),
             maybe_text(state.last_synced_at),
             maybe_text(state.last_event_at),
+            integer(state.epoch),
         ],
     }
 }
@@ -425,6 +460,10 @@ fn text(value: impl fmt::Display) -> Value {
 
 fn maybe_text(value: Option<impl fmt::Display>) -> Value {
     value.map_or(Value::Null, text)
+}
+
+fn maybe_integer(value: Option<u64>) -> Value {
+    value.map_or(Value::Null, integer)
 }
 
 fn integer(value: u64) -> Value {

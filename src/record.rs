@@ -139,6 +139,9 @@ pub struct CloudEvent<'a> {
     pub subject: Option<(&'a str, &'a str)>,
     /// When it happened, or was received.
     pub time: Timestamp,
+    /// The epoch of its number: of two states of a record the one of the greater
+    /// epoch is the newer.
+    pub epoch: u64,
     /// The replay that wrote it, if one did.
     pub replay: Option<u64>,
     /// It is about no record, and may be a repetition of an earlier event.
@@ -161,13 +164,22 @@ impl CloudEvent<'_> {
         let mut json = String::with_capacity(self.data.len().saturating_add(USUAL_BYTES));
         let mut push = |parts: &[&str]| push_all(&mut json, parts);
         push(&[r#"{"specversion":"1.0","id":""#, &seq]);
+        // What a replay wrote says something else, so it is another event.
+        if let Some(replay) = self.replay {
+            push(&["-", &replay.to_string()]);
+        }
         push(&[r#"","source":""#, self.origin]);
         push(&[r#"","type":"leasewire."#, self.kind.name(), "\""]);
         if let Some(subject) = &subject {
             push(&[r#","subject":"#, subject]);
         }
         push(&[r#","time":""#, &time]);
-        push(&[r#"","datacontenttype":"application/json""#]);
+        push(&[r#"","datacontenttype":"application/json","dataschema":""#]);
+        push(&[DATA_SCHEMA, "\""]);
+        // Text, because a number in an attribute has 32 bits.
+        if self.epoch > 0 {
+            push(&[r#","epoch":""#, &self.epoch.to_string(), "\""]);
+        }
         let zeros = ZEROS.get(seq.len()..).unwrap_or_default();
         push(&[r#","sequence":""#, zeros, &seq, "\""]);
         if let Some(subject) = &subject {
@@ -189,8 +201,11 @@ impl CloudEvent<'_> {
     }
 }
 
+/// What the data is like. Events of 0.1.0 don't say it.
+pub const DATA_SCHEMA: &str = "urn:leasewire:event:2";
+
 /// Bytes of an event without its data, mostly.
-const USUAL_BYTES: usize = 400;
+const USUAL_BYTES: usize = 470;
 
 /// An integration as a path: `/propexo/int_1`. The `source` of its events.
 pub fn origin(source: &str, integration: &str) -> String {

@@ -9,6 +9,7 @@ mod database;
 mod edge;
 mod environment;
 mod glue;
+mod health;
 mod ledgers;
 mod log;
 mod numbers;

@@ -34,6 +34,8 @@ pub struct Listed {
     pub integration: String,
     /// Its last number, as the list has it.
     pub last_seq: u64,
+    /// The epoch of that number.
+    pub epoch: u64,
 }
 
 /// The D1 statement for [`Round::due`].
@@ -72,7 +74,8 @@ impl Round {
     /// The D1 statement for the integrations to look at next.
     pub fn select(&self) -> Statement {
         Statement {
-            sql: "SELECT source, integration, CAST(last_seq AS TEXT) FROM integrations
+            sql: "SELECT source, integration, CAST(last_seq AS TEXT), CAST(epoch AS TEXT)
+                  FROM integrations
                   WHERE (source, integration) > (?1, ?2)
                   ORDER BY source, integration LIMIT ?3",
             params: vec![
@@ -113,13 +116,14 @@ impl Round {
 pub fn listed(rows: &str) -> Option<Vec<Listed>> {
     let mut listed = Vec::new();
     for row in json::rows(rows)? {
-        let [source, integration, last_seq] = row.as_slice() else {
+        let [source, integration, last_seq, epoch] = row.as_slice() else {
             return None;
         };
         listed.push(Listed {
             source: source.clone(),
             integration: integration.clone(),
             last_seq: last_seq.parse().ok()?,
+            epoch: epoch.parse().ok()?,
         });
     }
     Some(listed)

@@ -43,7 +43,7 @@ fn integration(d1: &Database, names: [&str; 2], last_seq: i64, times: [Option<&s
     });
     let json = |value: &Option<&str>| serde_json::to_string(value).unwrap();
     format!(
-        r#"{{"source":{},"integration":{},"last_seq":{last_seq},"first_synced_at":{},"last_synced_at":{},"last_event_at":{}}}"#,
+        r#"{{"source":{},"integration":{},"epoch":0,"last_seq":{last_seq},"first_synced_at":{},"last_synced_at":{},"last_event_at":{}}}"#,
         json(&Some(source)),
         json(&Some(integration)),
         json(&times[0]),
@@ -110,7 +110,7 @@ fn record(
         ],
     });
     format!(
-        r#"{{"source":"propexo","integration":"int_1","model":"leases","record_id":{},"version":{version},"fields":{shown},"partial":{partial},"drift":{drift},"occurred_at":"2026-03-25T15:00:00Z","updated_at":"2026-03-25T15:00:05.123Z"}}"#,
+        r#"{{"source":"propexo","integration":"int_1","model":"leases","record_id":{},"version":{version},"generation":0,"epoch":0,"fields":{shown},"partial":{partial},"drift":{drift},"occurred_at":"2026-03-25T15:00:00Z","updated_at":"2026-03-25T15:00:05.123Z"}}"#,
         serde_json::to_string(id).unwrap(),
     )
 }

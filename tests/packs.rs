@@ -413,7 +413,14 @@ fn calls_cross_as_they_are() {
             events: None,
         }),
         Call::Redrive { from: 1, to: 9 },
-        Call::Sweep { listed_seq: 7 },
+        Call::Sweep {
+            listed_seq: 7,
+            listed_epoch: None,
+        },
+        Call::Sweep {
+            listed_seq: 7,
+            listed_epoch: Some(8),
+        },
         Call::Unlinked {
             source: "propexo".to_owned(),
             after: "\\".to_owned(),

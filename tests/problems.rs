@@ -128,6 +128,13 @@ fn table() -> Vec<Row> {
             None,
             r#"{"type":"urn:leasewire:problem:bad-body","title":"Bad body","status":400,"detail":"The body must be a JSON object."}"#,
         ),
+        (
+            Problem::DatabaseNotReady("Do something."),
+            503,
+            "database_not_ready",
+            Some(("retry-after", "30")),
+            r#"{"type":"urn:leasewire:problem:database-not-ready","title":"Database not ready","status":503,"detail":"Do something."}"#,
+        ),
     ]
 }
 
@@ -151,13 +158,14 @@ fn place(problem: &Problem) -> usize {
         Problem::SourceUnusable(_) => 13,
         Problem::UnknownField(..) => 14,
         Problem::BadBody(_) => 15,
+        Problem::DatabaseNotReady(_) => 16,
     }
 }
 
 #[test]
 fn every_refusal_is_in_the_table() {
     let places: Vec<usize> = table().iter().map(|row| place(&row.0)).collect();
-    assert_eq!(places, (0..=15).collect::<Vec<_>>());
+    assert_eq!(places, (0..=16).collect::<Vec<_>>());
 }
 
 #[test]

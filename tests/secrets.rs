@@ -16,8 +16,7 @@ const NOW: &str = "2026-03-25T15:00:00.000000000Z";
 
 fn d1() -> Database {
     let d1 = Database::default();
-    let migration = include_str!("../migrations/0003_secrets.sql");
-    d1.connection.execute_batch(migration).unwrap();
+    d1.migrate();
     d1
 }
 

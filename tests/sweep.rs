@@ -41,7 +41,10 @@ fn sweep(
 ) -> (bool, Effects) {
     ledger.forget_alarm();
     ledger.found_alarm(has_alarm);
-    let call = Call::Sweep { listed_seq };
+    let call = Call::Sweep {
+        listed_seq,
+        listed_epoch: None,
+    };
     let call = Call::decode(call.encode()).unwrap();
     let Reply::Json(answer) = ledger.answer(call, now).unwrap() else {
         panic!("no answer");

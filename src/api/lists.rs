@@ -14,7 +14,8 @@ use crate::sql::Value;
 macro_rules! record {
     () => {
         "json_object('source', source, 'integration', integration, 'model', model,
-           'record_id', record_id, 'version', version, 'fields', json(fields),
+           'record_id', record_id, 'version', version, 'generation', generation, 'epoch', epoch,
+           'fields', json(fields),
            'partial', json(iif(partial, 'true', 'false')),
            'drift', json(iif(drift, 'true', 'false')), 'occurred_at', occurred_at,
            'updated_at', updated_at)"
@@ -26,7 +27,7 @@ pub fn select_integrations(page: &Page<(String, String)>) -> Statement {
     let (source, integration) = page.after.clone().unwrap_or_default();
     Statement {
         sql: "SELECT json_object('source', source, 'integration', integration,
-                     'last_seq', last_seq, 'first_synced_at', first_synced_at,
+                     'epoch', epoch, 'last_seq', last_seq, 'first_synced_at', first_synced_at,
                      'last_synced_at', last_synced_at, 'last_event_at', last_event_at),
                      source, integration
               FROM integrations WHERE (source, integration) > (?1, ?2)

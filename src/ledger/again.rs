@@ -158,7 +158,7 @@ impl<S: Sql> Ledger<S> {
         };
         let unsent = self.unsent(&stretch.condition(), (stretch.first, stretch.last))?;
         let origin = name.origin();
-        let events = unsent.events(&origin)?;
+        let events = unsent.events(&origin, self.epoch)?;
         let mut packs = Packs::default();
         let mut through = events.last().map_or(stretch.last, |end| end.seq);
         let mut before = None;

@@ -110,6 +110,8 @@ pub enum Call {
     Sweep {
         /// Its last number, as the list of integrations has it.
         listed_seq: u64,
+        /// The epoch of that number; 0.1.0 doesn't tell it.
+        listed_epoch: Option<u64>,
     },
     /// A page of the properties that aren't linked.
     Unlinked {
@@ -211,8 +213,11 @@ impl<S: Sql> Ledger<S> {
                 let (packs, events) = self.redrive(from, to, now)?;
                 Reply::Json(format!(r#"{{"packs":{packs},"events":{events}}}"#))
             }
-            Call::Sweep { listed_seq } => {
-                let woken = self.sweep(listed_seq, now)?;
+            Call::Sweep {
+                listed_seq,
+                listed_epoch,
+            } => {
+                let woken = self.sweep(listed_seq, listed_epoch, now)?;
                 Reply::Json(if woken { WOKEN } else { LEFT_ALONE }.to_owned())
             }
             Call::Unlinked {

@@ -63,12 +63,26 @@ impl<S: Sql> Ledger<S> {
         self.mark.alarm = Alarm::Unknown;
     }
 
-    /// Notes that the list of integrations has the ledger up to `listed_seq`.
+    /// Notes that the list of integrations has the ledger up to `listed_seq` of
+    /// the epoch `listed_epoch`. If the ledger never had that, it was set back
+    /// to an older point: a new epoch begins, so that what comes wins over what
+    /// D1 has.
     /// True if something waits that no alarm watches over; the follow-up arms
     /// one.
-    pub(super) fn sweep(&mut self, listed_seq: u64, now: Timestamp) -> Result<bool, SqlError> {
-        let announced_seq = listed_seq.min(self.mark.last_seq);
-        self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
+    pub(super) fn sweep(
+        &mut self,
+        listed_seq: u64,
+        listed_epoch: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, SqlError> {
+        let listed_epoch = listed_epoch.unwrap_or(self.epoch);
+        if self.name.is_some() && self.was_set_back(listed_seq, listed_epoch) {
+            self.begin_again(listed_epoch, now)?;
+        }
+        if listed_epoch == self.epoch {
+            let announced_seq = listed_seq.min(self.mark.last_seq);
+            self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
+        }
         self.check_report(now)?;
         Ok(self.waits() && self.mark.alarm != Alarm::Set)
     }
@@ -163,7 +177,9 @@ impl<S: Sql> Ledger<S> {
     /// announce itself again.
     pub fn announced(&mut self, told: &Announcement) -> Result<bool, SqlError> {
         let was_waiting = self.waits();
-        self.mark.announced_seq = self.mark.announced_seq.max(told.state.last_seq);
+        if told.state.epoch == self.epoch {
+            self.mark.announced_seq = self.mark.announced_seq.max(told.state.last_seq);
+        }
         if let Some(report) = &told.report {
             self.reported(report)?;
         }

@@ -63,7 +63,7 @@ impl<S: Sql> Ledger<S> {
         let from = self.mark.sent_seq.saturating_add(1);
         let unsent = self.unsent(FORWARDED, (from, self.mark.last_seq))?;
         let origin = name.origin();
-        let events = unsent.events(&origin)?;
+        let events = unsent.events(&origin, self.epoch)?;
         let Some(end) = events.last() else {
             // What is left is quarantined.
             return Ok(Batch {

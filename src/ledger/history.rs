@@ -19,6 +19,9 @@ pub struct State {
     pub source: String,
     /// The integration.
     pub integration: String,
+    /// The epoch of its numbers: milliseconds when it began, or had to be told
+    /// anew; 0 if 0.1.0 made it.
+    pub epoch: u64,
     /// The last number given.
     pub last_seq: u64,
     /// Everything up to here is settled: confirmed, dead or quarantined.
@@ -50,6 +53,7 @@ impl State {
         let json = Writer::default()
             .text("source", &self.source)
             .text("integration", &self.integration)
+            .number("epoch", self.epoch)
             .number("last_seq", self.last_seq)
             .number("confirmed_seq", self.confirmed_seq)
             .number("pending", self.pending)
@@ -106,6 +110,7 @@ impl<S: Sql> Ledger<S> {
         Ok(Some(State {
             source: name.source,
             integration: name.integration,
+            epoch: self.epoch,
             last_seq: mark.last_seq,
             confirmed_seq: mark.confirmed_seq,
             pending: unsent.saturating_add(again_unsent),
@@ -240,6 +245,7 @@ impl<S: Sql> Ledger<S> {
             kind: kind(row, 2)?,
             subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
             time: time(row, (5, 11), 6)?,
+            epoch: self.epoch,
             replay: row.maybe_number(10)?,
             ambiguous: row.maybe_number(13)? == Some(1),
             by_reference: false,

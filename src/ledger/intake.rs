@@ -11,6 +11,7 @@ pub(super) use keep::ROW_BYTES_MAX;
 pub(super) use recall::Memory;
 
 use super::effects::WAKE_S;
+use super::epoch::epoch_at;
 use super::fold::{Incoming, can_repeat, fold};
 use super::replay::Request;
 use super::segments::Segments;
@@ -91,6 +92,7 @@ impl<S: Sql> Ledger<S> {
                 source: delivery.source.clone(),
                 integration: delivery.integration.clone(),
             });
+            self.epoch = epoch_at(now);
             self.segments = Segments::new(now);
         }
         self.segments.bytes = self.segments.bytes.saturating_add(delivery.body.len());

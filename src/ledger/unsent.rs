@@ -27,16 +27,20 @@ const SEPARATOR: char = '\u{1e}';
 pub(super) struct Unsent(Option<String>);
 
 impl Unsent {
-    /// All of them; `origin` is the ledger's. One without data has more than
+    /// All of them; `origin` and `epoch` are the ledger's. One without data has more than
     /// fits into a message.
-    pub fn events<'a>(&'a self, origin: &'a str) -> Result<Vec<CloudEvent<'a>>, SqlError> {
+    pub fn events<'a>(
+        &'a self,
+        origin: &'a str,
+        epoch: u64,
+    ) -> Result<Vec<CloudEvent<'a>>, SqlError> {
         let Some(text) = &self.0 else {
             return Ok(Vec::new());
         };
         let mut values = text.split(SEPARATOR).peekable();
         let mut events: Vec<CloudEvent> = Vec::new();
         while values.peek().is_some() {
-            let event = event(&mut values, origin).ok_or_else(broken)?;
+            let event = event(&mut values, origin, epoch).ok_or_else(broken)?;
             if events.last().is_some_and(|last| last.seq >= event.seq) {
                 return Err(broken());
             }
@@ -49,6 +53,7 @@ impl Unsent {
 fn event<'a>(
     values: &mut impl Iterator<Item = &'a str>,
     origin: &'a str,
+    epoch: u64,
 ) -> Option<CloudEvent<'a>> {
     let seq = values.next()?.parse().ok()?;
     let kind = Kind::named(values.next()?)?;
@@ -66,6 +71,7 @@ fn event<'a>(
         kind,
         subject: (!record_id.is_empty()).then_some((model, record_id)),
         time,
+        epoch,
         replay,
         ambiguous,
         by_reference: false,

@@ -5,27 +5,34 @@
 //! hold, which replace those of older generations. An event of an older
 //! generation than its record has nothing to add.
 
-use super::{Data, Projection, Statement, Unreadable, integer, text};
+use super::{Data, Projection, Statement, Unreadable, integer, maybe_integer, text};
 use crate::json;
 use crate::occupancy::Noticed;
 use crate::sql::Value;
 
 /// `?3` is a JSON array of `[seq, kind, model, record_id, at, generation]`.
 const INSERT: &str = "
-    INSERT INTO notices (source, integration, seq, kind, model, record_id, at, generation)
-    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-    FROM json_each(?3) AS notice
+    INSERT INTO notices (source, integration, seq, kind, model, record_id, at, generation, epoch)
+    SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+           epoch
+    FROM json_each(?3) AS notice,
+      (SELECT coalesce(?4, (SELECT epoch FROM integrations
+         WHERE source = ?1 AND integration = ?2), 0) AS epoch) AS of
     WHERE NOT EXISTS (SELECT 1 FROM records AS r
       WHERE r.source = ?1 AND r.integration = ?2 AND r.model = notice.value ->> 2
-        AND r.record_id = notice.value ->> 3 AND r.generation > notice.value ->> 5)
+        AND r.record_id = notice.value ->> 3 AND r.epoch = of.epoch
+        AND r.generation > notice.value ->> 5)
     ON CONFLICT (source, integration, seq, kind) DO UPDATE SET
-      at = excluded.at, generation = excluded.generation
-    WHERE excluded.generation > notices.generation";
+      model = excluded.model, record_id = excluded.record_id, at = excluded.at,
+      generation = excluded.generation, epoch = excluded.epoch
+    WHERE (excluded.epoch, excluded.generation) > (notices.epoch, notices.generation)";
 
 const DELETE_OLDER: &str = "
     DELETE FROM notices
     WHERE source = ?1 AND integration = ?2 AND seq BETWEEN ?3 AND ?4 AND model = ?5
-      AND record_id = ?6 AND generation < ?7";
+      AND record_id = ?6
+      AND (epoch, generation) < (coalesce(?8, (SELECT epoch FROM integrations
+        WHERE source = ?1 AND integration = ?2), 0), ?7)";
 
 /// What a probe has written. No event has the number 0.
 const DELETE_PROBE: &str = "
@@ -125,6 +132,7 @@ fn insert(of: &Projection, rows: &[Row]) -> Statement {
             text(&of.source),
             text(&of.integration),
             Value::Text(json::list(rows.iter().map(Row::to_json))),
+            maybe_integer(of.epoch),
         ],
     }
 }
@@ -140,6 +148,7 @@ fn older(of: &Projection, whole: &Whole) -> Statement {
             text(&whole.model),
             text(&whole.record_id),
             integer(whole.generation),
+            maybe_integer(of.epoch),
         ],
     }
 }

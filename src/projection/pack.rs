@@ -19,12 +19,14 @@ pub struct Pack<'a> {
     pub source: String,
     /// The integration.
     pub integration: String,
+    /// Of all its events; `None` if 0.1.0 has sent them, which knew none.
+    epoch: Option<u64>,
     numbers: Vec<u64>,
     events: Vec<Event<'a>>,
 }
 
 /// The fields of an event that count here.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 9] = [
     "id",
     "source",
     "type",
@@ -32,6 +34,8 @@ const FIELDS: [&str; 7] = [
     "dataref",
     "generation",
     "data",
+    "dataschema",
+    "epoch",
 ];
 
 struct Event<'a> {
@@ -43,10 +47,18 @@ struct Event<'a> {
     /// The replay that wrote it; 0 if it was never replayed.
     generation: u64,
     data: Option<&'a Value>,
+    /// `None` if 0.1.0 has sent it.
+    epoch: Option<u64>,
 }
 
 impl<'a> Event<'a> {
-    fn read([id, source, kind, time, dataref, replay, data]: Picked<'a, 7>) -> Option<Self> {
+    fn read(
+        [id, source, kind, time, dataref, replay, data, schema, epoch]: Picked<'a, 9>,
+    ) -> Option<Self> {
+        let epoch = match epoch {
+            Some(epoch) => Some(json::text(epoch)?.parse().ok()?),
+            None => schema.map(|_| 0),
+        };
         Some(Self {
             id: json::text(id?)?,
             source: json::text(source?)?,
@@ -55,6 +67,7 @@ impl<'a> Event<'a> {
             dataref,
             generation: generation(replay)?,
             data,
+            epoch,
         })
     }
 }
@@ -74,6 +87,10 @@ impl<'a> Pack<'a> {
         if events.iter().any(|event| event.source != head.source) {
             return Err(Unreadable("events of two integrations".to_owned()));
         }
+        let epoch = head.epoch;
+        if events.iter().any(|event| event.epoch != epoch) {
+            return Err(Unreadable("events of two epochs".to_owned()));
+        }
         let numbers: Vec<u64> = events.iter().map(number).collect::<Result<_, _>>()?;
         if !numbers.is_sorted_by(|a, b| a < b) {
             return Err(Unreadable("events out of order".to_owned()));
@@ -81,6 +98,7 @@ impl<'a> Pack<'a> {
         Ok(Self {
             source,
             integration,
+            epoch,
             numbers,
             events,
         })
@@ -130,6 +148,7 @@ impl<'a> Pack<'a> {
             first,
             last,
             replay: self.replay(part),
+            epoch: self.epoch,
             records: Map::default(),
             missing: Vec::new(),
             synced_at: None,
@@ -174,9 +193,10 @@ fn origin(path: &str) -> Option<(String, String)> {
     ))
 }
 
+/// The number of an event: its id is `17`, or `17-2` if replay 2 has written it.
 fn number(event: &Event) -> Result<u64, Unreadable> {
-    event
-        .id
+    let number = event.id.split_once('-').map_or(&*event.id, |(seq, _)| seq);
+    number
         .parse()
         .map_err(|_| Unreadable("an id that is no number".to_owned()))
 }

@@ -9,7 +9,7 @@ use worker::web_sys::{Request, Response};
 
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
-use super::{database, glue, ledgers, now, numbers, operate, read, sources};
+use super::{database, glue, health, ledgers, now, numbers, operate, read, sources};
 use crate::api::{Route, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::Taken;
@@ -110,10 +110,7 @@ async fn route(
             }
             answer
         }
-        Route::Health => Ok(format!(
-            r#"{{"status":"ok","version":"{}"}}"#,
-            env!("CARGO_PKG_VERSION")
-        )),
+        Route::Health => health::answer(env, line).await,
         Route::Description => Ok(glue::description()),
         Route::Api(query) => read::answer(env, query, line).await,
         Route::Command(command) => operate::obey(request, env, command, line).await,

@@ -46,8 +46,11 @@ async fn look(env: &JsValue, piece: &[Listed], line: &mut Line) {
     let (mut woken, mut failed) = (0_usize, 0_usize);
     for of in piece {
         let name = ledgers::name(&of.source, &of.integration);
-        let listed_seq = of.last_seq;
-        match ledgers::ask(env, &name, &Call::Sweep { listed_seq }).await {
+        let call = Call::Sweep {
+            listed_seq: of.last_seq,
+            listed_epoch: Some(of.epoch),
+        };
+        match ledgers::ask(env, &name, &call).await {
             Ok(Some(answer)) if was_woken(&answer) => {
                 woken = woken.saturating_add(1);
                 tell(of, "ledger had lost its alarm", None);

@@ -82,14 +82,7 @@ impl Database {
 
     /// Makes D1's tables.
     pub fn migrate(&self) {
-        let tables = concat!(
-            include_str!("../../migrations/0001_records.sql"),
-            include_str!("../../migrations/0002_replay.sql"),
-            include_str!("../../migrations/0003_secrets.sql"),
-            include_str!("../../migrations/0004_metrics.sql"),
-            include_str!("../../migrations/0005_notices.sql"),
-            include_str!("../../migrations/0006_sweep.sql"),
-        );
+        let tables = include_str!("../../migrations/0001_leasewire.sql");
         self.connection.execute_batch(tables).unwrap();
     }
 

@@ -269,12 +269,16 @@ impl World {
         if self.bug == Some(Bug::NoSweep) {
             return;
         }
-        let listed = "SELECT source, integration, last_seq FROM integrations";
+        let listed = "SELECT source, integration, last_seq, epoch FROM integrations";
         for row in self.d1.rows(listed) {
             let text = |at| row.text(at).unwrap().to_owned();
             let ledger = self.ledger((text(0), text(1)));
             let listed_seq = row.number(2).unwrap();
-            self.ask(ledger, Call::Sweep { listed_seq }, Asked::Operated);
+            let call = Call::Sweep {
+                listed_seq,
+                listed_epoch: Some(row.number(3).unwrap()),
+            };
+            self.ask(ledger, call, Asked::Operated);
         }
     }
 }

@@ -149,12 +149,9 @@ impl World {
             complaints: Vec::new(),
             is_told,
         };
-        world.d1.run(concat!(
-            include_str!("../../migrations/0001_records.sql"),
-            include_str!("../../migrations/0002_replay.sql"),
-            include_str!("../../migrations/0004_metrics.sql"),
-            include_str!("../../migrations/0005_notices.sql")
-        ));
+        world
+            .d1
+            .run(include_str!("../../migrations/0001_leasewire.sql"));
         world.d1.run(POISON);
         world.plan();
         let mut steps = 0;

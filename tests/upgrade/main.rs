@@ -6,6 +6,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod d1;
 mod dump;
 mod everything;
 mod ledgers;

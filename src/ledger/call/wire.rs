@@ -59,7 +59,16 @@ impl Call {
                 .raw("models", &json::texts_or_null(&request.models))
                 .raw("events", &json::texts_or_null(&request.events)),
             Self::Redrive { from, to } => call("redrive").number("from", *from).number("to", *to),
-            Self::Sweep { listed_seq } => call("sweep").number("listed_seq", *listed_seq),
+            Self::Sweep {
+                listed_seq,
+                listed_epoch,
+            } => {
+                let call = call("sweep").number("listed_seq", *listed_seq);
+                match listed_epoch {
+                    Some(epoch) => call.number("listed_epoch", *epoch),
+                    None => call,
+                }
+            }
             Self::Unlinked {
                 source,
                 after,
@@ -129,6 +138,7 @@ impl Call {
             },
             "sweep" => Self::Sweep {
                 listed_seq: number("listed_seq")?,
+                listed_epoch: number("listed_epoch"),
             },
             "unlinked" => Self::Unlinked {
                 source: text("source")?,

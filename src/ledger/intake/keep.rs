@@ -6,6 +6,7 @@ use super::{Outcome, Taken};
 use crate::delivery::Delivery;
 use crate::event::{Kind, Subject, Unclear};
 use crate::filter::Ignored;
+use crate::ledger::epoch::epoch_at;
 use crate::ledger::fold::Known;
 use crate::ledger::migrate::MIN_VERSION;
 use crate::ledger::recent::Recent;
@@ -114,13 +115,14 @@ impl<S: Sql> Ledger<S> {
         }
         self.begin(segments.present())?;
         self.sql.execute(
-            "INSERT INTO ledger (id, source, integration, schema_version, min_version)
-             VALUES (1, ?1, ?2, ?3, ?4)",
+            "INSERT INTO ledger (id, source, integration, schema_version, min_version, epoch)
+             VALUES (1, ?1, ?2, ?3, ?4, ?5)",
             &[
                 Param::Text(&delivery.source),
                 Param::Text(&delivery.integration),
                 SCHEMA_VERSION.into(),
                 MIN_VERSION.into(),
+                epoch_at(now).into(),
             ],
         )
     }
