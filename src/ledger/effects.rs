@@ -75,11 +75,13 @@ impl<S: Sql> Ledger<S> {
         listed_epoch: Option<u64>,
         now: Timestamp,
     ) -> Result<bool, SqlError> {
-        let listed_epoch = listed_epoch.unwrap_or(self.epoch);
-        if self.name.is_some() && self.was_set_back(listed_seq, listed_epoch) {
+        if let Some(listed_epoch) = listed_epoch
+            && self.name.is_some()
+            && self.was_set_back(listed_seq, listed_epoch)
+        {
             self.begin_again(listed_epoch, now)?;
         }
-        if listed_epoch == self.epoch {
+        if listed_epoch.is_none_or(|listed| listed == self.epoch) {
             let announced_seq = listed_seq.min(self.mark.last_seq);
             self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
         }

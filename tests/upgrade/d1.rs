@@ -1,6 +1,9 @@
 //! D1 of 0.1.0, brought up by the scripts in `upgrade`.
 
+use leasewire::dialect;
+use leasewire::filter::Filter;
 use leasewire::ledger::Ledger;
+use leasewire::ledger::replay::Reader;
 use leasewire::projection::{Projection, announcement};
 
 use crate::common::{Database, at};
@@ -82,6 +85,13 @@ fn both_versions_packs_go_into_one_database() {
     for dialect in DIALECTS {
         let database = opened("0.1.0", &format!("ledger-{dialect}.sql"));
         let mut ledger = Ledger::open(&database).unwrap();
+        let reader = Reader {
+            dialect: dialect::named(dialect).unwrap(),
+            filter: &Filter::default(),
+        };
+        while ledger.has_replay() {
+            ledger.replay(&reader, now).unwrap();
+        }
         forward(&mut ledger, &d1);
         let told = ledger.wake(now.plus_s(120), 0).unwrap().announce.unwrap();
         for statement in announcement(&told) {
