@@ -1,7 +1,9 @@
 //! The paths there are, and what is asked for by them.
 //!
-//! What the API answers from D1 is in [`lists`].
+//! What the API answers from D1 is in [`lists`], and who has an answer already
+//! in [`fresh`].
 
+pub mod fresh;
 pub mod lists;
 
 use std::borrow::Cow;
@@ -9,8 +11,9 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::command::Command;
-use crate::event::model_name;
+use crate::event::{is_usable_id, model_name};
 use crate::problem::Problem;
+use crate::source;
 
 /// Entries on a page unless the request says otherwise.
 pub const LIMIT_DEFAULT: u64 = 100;
@@ -79,6 +82,13 @@ pub struct Of {
     pub integration: String,
 }
 
+impl Of {
+    /// True if an integration can be called so.
+    pub fn is_usable(&self) -> bool {
+        source::is_usable_name(&self.source) && is_usable_id(&self.integration)
+    }
+}
+
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
@@ -88,24 +98,38 @@ pub struct Page<T> {
     pub limit: u64,
 }
 
+/// Methods of a path that is read. Uptime monitors ask by HEAD, some by nothing
+/// else.
+const READ: &str = "GET, HEAD";
+/// Methods of a path that takes something.
+const TAKE: &str = "POST";
+
 /// True if `path` leads into the API or to the numbers, which want a token
 /// whatever else is wrong with the request. Decided on the decoded path, as
 /// [`Route::parse`] reads it.
 pub fn is_api(path: &str) -> bool {
-    let first = path.split('/').nth(1).unwrap_or_default();
+    let first = parts(path).next().unwrap_or_default();
     percent_decode_str(first)
         .decode_utf8()
         .is_ok_and(|first| matches!(first.as_ref(), "v1" | "metrics"))
 }
 
+/// The parts of a path. A slash too many says nothing where no name can stand:
+/// at either end, and behind the first word, which is where a base address is
+/// put together with a path. Between names it does: an empty one is none.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.trim_matches('/');
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    let rest = rest.trim_start_matches('/');
+    let rest = (!rest.is_empty()).then(|| rest.split('/'));
+    std::iter::once(first).chain(rest.into_iter().flatten())
+}
+
 impl Route {
     /// Reads method, path and query, each as the URL has it. Ids in paths are
-    /// percent-encoded.
+    /// percent-encoded. HEAD asks what GET asks.
     pub fn parse(method: &str, path: &str, query: &str) -> Result<Self, Problem> {
-        let parts = path
-            .strip_prefix('/')
-            .unwrap_or(path)
-            .split('/')
+        let parts = parts(path)
             .map(|part| percent_decode_str(part).decode_utf8())
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| Problem::NotFound)?;
@@ -116,8 +140,8 @@ impl Route {
         let allow = match parts.as_slice() {
             ["webhooks", ..]
             | ["v1", "sources", _, "test"]
-            | ["v1", "integrations", _, _, "replay" | "redrive"] => "POST",
-            _ => "GET",
+            | ["v1", "integrations", _, _, "replay" | "redrive"] => TAKE,
+            _ => READ,
         };
         let route = match parts.as_slice() {
             ["webhooks", source] => Ok(Self::Webhook {
@@ -141,7 +165,9 @@ impl Route {
         };
         match route {
             Err(Problem::NotFound) => Err(Problem::NotFound),
-            _ if method != allow => Err(Problem::MethodNotAllowed(allow)),
+            _ if !allow.split(", ").any(|one| one == method) => {
+                Err(Problem::MethodNotAllowed(allow))
+            }
             route => route,
         }
     }

@@ -30,7 +30,7 @@ mod segments;
 mod unsent;
 
 use again::Again;
-pub use call::{Call, Reply, received_at, was_woken};
+pub use call::{Call, Reply, is_nobodys, received_at, was_woken};
 pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
 pub use forward::{Batch, Reach};

@@ -17,6 +17,8 @@ pub enum Problem {
     UnknownSource,
     /// A body over the cap, which is this many bytes.
     TooLarge(usize),
+    /// A body that took longer than a body may.
+    TooSlow,
     /// The source has no usable secret, or its configuration is refused.
     SourceNotReady,
     /// The same, for who may know why.
@@ -53,6 +55,7 @@ impl Problem {
             Self::BadSignature | Self::BadToken => 401,
             Self::UnknownSource | Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed(_) => 405,
+            Self::TooSlow => 408,
             Self::TooLarge(_) => 413,
             Self::SourceNotReady
             | Self::SourceUnusable(_)
@@ -69,6 +72,7 @@ impl Problem {
             Self::BadSignature => "bad_signature",
             Self::UnknownSource => "unknown_source",
             Self::TooLarge(_) => "too_large",
+            Self::TooSlow => "too_slow",
             Self::SourceNotReady | Self::SourceUnusable(_) => "source_not_ready",
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::DatabaseUnavailable => "database_unavailable",
@@ -86,6 +90,9 @@ impl Problem {
     pub fn header(&self) -> Option<(&'static str, String)> {
         match self {
             Self::MethodNotAllowed(allow) => Some(("allow", (*allow).to_owned())),
+            // A 401 has to say how to come in. For signed bodies no scheme is
+            // registered; the word tells people, and is the same for all.
+            Self::BadSignature => Some(("www-authenticate", "Signature".to_owned())),
             Self::BadToken => Some(("www-authenticate", "Bearer".to_owned())),
             Self::SourceNotReady
             | Self::SourceUnusable(_)
@@ -112,6 +119,7 @@ impl Problem {
             Self::BadSignature => "Bad signature",
             Self::UnknownSource => "Unknown source",
             Self::TooLarge(_) => "Body too large",
+            Self::TooSlow => "Body too slow",
             Self::SourceNotReady | Self::SourceUnusable(_) => "Source not ready",
             Self::LedgerUnavailable => "Ledger unavailable",
             Self::DatabaseUnavailable => "Database unavailable",
@@ -132,6 +140,7 @@ impl Problem {
             }
             Self::UnknownSource => "No source of this name is configured.".into(),
             Self::TooLarge(max) => format!("A body has at most {max} bytes."),
+            Self::TooSlow => "The body took too long. Send it again.".into(),
             Self::SourceNotReady => {
                 "This source is not fully configured: see the log for what is missing.".into()
             }
@@ -143,7 +152,9 @@ impl Problem {
             Self::DatabaseNotReady(what_to_do) => (*what_to_do).into(),
             Self::NotFound => "There is nothing at this path.".into(),
             Self::Unknown(what) => format!("There is no such {what}."),
-            Self::MethodNotAllowed(allow) => format!("This path takes {allow}."),
+            Self::MethodNotAllowed(allow) => {
+                format!("This path takes {}.", allow.replace(", ", " and "))
+            }
             Self::BadParameter(name, must_be) => format!("`{name}` must be {must_be}."),
             Self::BadBody(why) => why.clone(),
             Self::UnknownField(name, there_are) => {

@@ -282,7 +282,9 @@ fn is_binding_name(name: &str) -> bool {
     !name.bytes().any(is_odd) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
-fn is_usable_name(name: &str) -> bool {
+/// True if a source can be called `name`: lower-case letters, digits, `-` and
+/// `_`, at most [`NAME_BYTES_MAX`] of them.
+pub(crate) fn is_usable_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
         && name
             .bytes()

@@ -20,7 +20,7 @@ fn table() -> Vec<Row> {
             Problem::BadSignature,
             401,
             "bad_signature",
-            None,
+            Some(("www-authenticate", "Signature")),
             r#"{"type":"urn:leasewire:problem:bad-signature","title":"Bad signature","status":401,"detail":"The request is not signed with a secret of this source, or too long ago."}"#,
         ),
         (
@@ -80,11 +80,11 @@ fn table() -> Vec<Row> {
             r#"{"type":"urn:leasewire:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"This path takes POST."}"#,
         ),
         (
-            Problem::MethodNotAllowed("GET"),
+            Problem::MethodNotAllowed("GET, HEAD"),
             405,
             "method_not_allowed",
-            Some(("allow", "GET")),
-            r#"{"type":"urn:leasewire:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"This path takes GET."}"#,
+            Some(("allow", "GET, HEAD")),
+            r#"{"type":"urn:leasewire:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"This path takes GET and HEAD."}"#,
         ),
         (
             Problem::BadParameter("limit", "a whole number from 1 to 500"),
@@ -135,6 +135,13 @@ fn table() -> Vec<Row> {
             Some(("retry-after", "30")),
             r#"{"type":"urn:leasewire:problem:database-not-ready","title":"Database not ready","status":503,"detail":"Do something."}"#,
         ),
+        (
+            Problem::TooSlow,
+            408,
+            "too_slow",
+            None,
+            r#"{"type":"urn:leasewire:problem:too-slow","title":"Body too slow","status":408,"detail":"The body took too long. Send it again."}"#,
+        ),
     ]
 }
 
@@ -159,13 +166,14 @@ fn place(problem: &Problem) -> usize {
         Problem::UnknownField(..) => 14,
         Problem::BadBody(_) => 15,
         Problem::DatabaseNotReady(_) => 16,
+        Problem::TooSlow => 17,
     }
 }
 
 #[test]
 fn every_refusal_is_in_the_table() {
     let places: Vec<usize> = table().iter().map(|row| place(&row.0)).collect();
-    assert_eq!(places, (0..=16).collect::<Vec<_>>());
+    assert_eq!(places, (0..=17).collect::<Vec<_>>());
 }
 
 #[test]

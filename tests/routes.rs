@@ -1,6 +1,7 @@
 //! The paths there are, what they mean, and the pages they answer with.
+use leasewire::api::fresh::{etag, is_known};
 use leasewire::api::{self, Of, Page, Query, Route};
-use leasewire::event::model_name;
+use leasewire::event::{is_usable_id, model_name};
 use leasewire::problem::Problem;
 use leasewire::record::segment;
 use proptest::prelude::*;
@@ -128,12 +129,20 @@ fn paths_and_their_methods() {
         ),
     ];
     for (method, path, route) in table {
-        assert_eq!(Route::parse(method, path, ""), Ok(route), "{path}");
-        for other in METHODS.into_iter().filter(|other| *other != method) {
-            let refused = Route::parse(other, path, "");
-            let problem = refused.unwrap_err();
-            assert_eq!(problem, Problem::MethodNotAllowed(method), "{other} {path}");
-            assert_eq!(problem.header(), Some(("allow", method.to_owned())));
+        // What is asked by GET can be asked by HEAD.
+        let (methods, allow) = match method {
+            "GET" => (&["GET", "HEAD"][..], "GET, HEAD"),
+            method => (&[method][..], method),
+        };
+        for method in METHODS {
+            let found = Route::parse(method, path, "");
+            if methods.contains(&method) {
+                assert_eq!(found, Ok(route.clone()), "{method} {path}");
+                continue;
+            }
+            let problem = found.unwrap_err();
+            assert_eq!(problem, Problem::MethodNotAllowed(allow), "{method} {path}");
+            assert_eq!(problem.header(), Some(("allow", allow.to_owned())));
         }
     }
 }
@@ -168,7 +177,6 @@ fn paths_that_there_are_not() {
         "/webhooks",
         "/webhook/propexo",
         "/webhooks/propexo/extra",
-        "//webhooks/propexo",
         "/Webhooks/propexo",
         "/v1/webhooks/propexo",
         "/health",
@@ -181,7 +189,6 @@ fn paths_that_there_are_not() {
         "/v2/integrations",
         "/V1/integrations",
         "/v1/integration",
-        "/v1//integrations",
         "/integrations",
         "/v1/integrations/s",
         "/v1/integrations/s/i/other",
@@ -215,35 +222,101 @@ fn paths_that_there_are_not() {
     }
 }
 
+/// Whoever puts a base address and a path together may have a slash too many,
+/// and mean the same. An empty name is another thing: there is none.
 #[test]
-fn a_slash_at_the_end_makes_another_path() {
-    // No source, integration, model or record has an empty name.
-    let paths = [
-        "/webhooks/",
-        "/webhooks/propexo/",
-        "/healthz/",
-        "/metrics/",
-        "/v1/",
-        "/v1/integrations/",
-        "/v1/integrations/s/",
-        "/v1/sources/",
-        "/v1/sources//test",
-        "/v1/sources/propexo/test/",
-        "/v1/integrations/s/i/",
-        "/v1/integrations/s/i/records/",
-        "/v1/integrations/s/i/records/leases/",
-        "/v1/integrations/s/i/records/leases/1/",
-        "/v1/integrations/s/i/events/",
-        "/v1/integrations/s/i/events/1/",
-        "/v1/integrations//i",
-        "/v1/integrations/s/i/records//1",
+fn a_slash_too_many_says_nothing_where_no_name_can_stand() {
+    let table = [
+        ("POST", "/webhooks/propexo", webhook("propexo")),
+        ("GET", "/healthz", Route::Health),
+        ("GET", "/metrics", Route::Metrics),
+        ("GET", "/openapi.json", Route::Description),
+        ("GET", "/v1/sources", Route::Api(Query::Sources)),
+        ("POST", "/v1/sources/propexo/test", test_of("propexo")),
+        ("GET", "/v1/integrations", integrations(None, 100)),
+        ("GET", "/v1/integrations/s/i/events", events(None, 100)),
+        ("GET", "/v1/integrations/s/i/events/1", event(1)),
+        (
+            "GET",
+            "/v1/integrations/s/i/records/leases",
+            records("leases", None, 100),
+        ),
+        (
+            "GET",
+            "/v1/integrations/s/i/records/leases/1",
+            record("leases", "1"),
+        ),
     ];
-    let found: Vec<_> = paths
-        .into_iter()
-        .flat_map(|path| ["GET", "POST"].map(|method| (method, path)))
-        .filter(|(method, path)| Route::parse(method, path, "") != Err(Problem::NotFound))
-        .collect();
-    assert_eq!(found, []);
+    for (method, path, route) in table {
+        let (first, rest) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+        let mut same = vec![
+            format!("{path}/"),
+            format!("{path}///"),
+            format!("/{path}"),
+            format!("///{path}/"),
+        ];
+        if !rest.is_empty() {
+            same.push(format!("/{first}//{rest}"));
+            same.push(format!("//{first}///{rest}/"));
+        }
+        for path in same {
+            let found = Route::parse(method, &path, "");
+            assert_eq!(found, Ok(route.clone()), "{path}");
+            // It is no way around the token.
+            assert_eq!(
+                api::is_api(&path),
+                matches!(route, Route::Api(_) | Route::Metrics | Route::Test { .. })
+            );
+        }
+    }
+    let empty_names = [
+        "/webhooks/",
+        "/webhooks//",
+        "/v1/",
+        "/v1/integrations/s/",
+        "/v1/sources//test",
+        "/v1/integrations/s/i/records/",
+        "/v1/integrations//i",
+        "/v1/integrations//i/events",
+        "/v1/integrations/s//events",
+        "/v1/integrations/s//records/leases",
+        "/v1/integrations/s/i//events",
+        "/v1/integrations/s/i/records//1",
+        "/v1/integrations/s/i/events//1",
+    ];
+    for path in empty_names {
+        for method in METHODS {
+            let found = Route::parse(method, path, "");
+            assert_eq!(found, Err(Problem::NotFound), "{method} {path}");
+        }
+    }
+}
+
+/// Who has an answer needn't be sent it again; who has another one must be.
+#[test]
+fn an_answer_is_known_by_its_tag() {
+    let (one, other) = (etag(r#"{"version":1}"#), etag(r#"{"version":2}"#));
+    assert_ne!(one, other);
+    assert_eq!(one, etag(r#"{"version":1}"#));
+    assert!(one.len() == 34 && one.starts_with('"') && one.ends_with('"'));
+    let bare = one.trim_matches('"');
+    let table = [
+        (one.clone(), true),
+        (format!("W/{one}"), true),
+        (format!("{other}, {one}"), true),
+        (format!("\"a,b\" ,{one},{other}"), true),
+        ("*".to_owned(), true),
+        (" * ".to_owned(), true),
+        (other.clone(), false),
+        (bare.to_owned(), false),
+        (format!("w/{one}"), false),
+        (format!("\"{bare}"), false),
+        (String::new(), false),
+        ("\"\"".to_owned(), false),
+    ];
+    for (header, known) in table {
+        assert_eq!(is_known(&header, &one), known, "{header}");
+    }
 }
 
 #[test]
@@ -526,6 +599,15 @@ proptest! {
         prop_assert_eq!(model_name(&model), model);
     }
 
+    /// What an integration can be called, its ledger can; nothing else is asked.
+    #[test]
+    fn an_integration_has_a_usable_name(source in ".{0,70}", id in name()) {
+        let of = of(&source, &id);
+        let is_source = (1..=64).contains(&source.len())
+            && source.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'));
+        prop_assert_eq!(of.is_usable(), is_source && is_usable_id(&id));
+    }
+
     /// Every name finds its way through a path.
     #[test]
     fn names_survive_a_path(source in name(), integration in name(), model in name(), id in name()) {
@@ -546,7 +628,7 @@ fn a_wrong_method_comes_before_a_bad_parameter() {
         ("DELETE", "/v1/integrations/s/i/events/x", ""),
     ] {
         let refused = Route::parse(method, path, query);
-        assert_eq!(refused, Err(Problem::MethodNotAllowed("GET")));
+        assert_eq!(refused, Err(Problem::MethodNotAllowed("GET, HEAD")));
     }
 }
 
@@ -564,7 +646,15 @@ fn every_way_to_write_an_api_path_is_recognised() {
     for path in ["/v1/integrations", "/%761/integrations", "/v%31/x", "/v1"] {
         assert!(api::is_api(path), "{path}");
     }
-    for path in ["/metrics", "/%6Detrics", "/metrics/", "/metrics/x"] {
+    for path in [
+        "/metrics",
+        "/%6Detrics",
+        "/metrics/",
+        "/metrics/x",
+        "//v1",
+        "//v1//x",
+        "v1",
+    ] {
         assert!(api::is_api(path), "{path}");
     }
     for path in [
@@ -574,9 +664,9 @@ fn every_way_to_write_an_api_path_is_recognised() {
         "/v1x",
         "/metric",
         "/metricsx",
-        "v1",
         "/%ff",
-        "//v1",
+        "//webhooks/v1",
+        "/webhooks//v1",
     ] {
         assert!(!api::is_api(path), "{path}");
         assert!(!matches!(Route::parse("GET", path, ""), Ok(Route::Api(_))));

@@ -30,6 +30,16 @@ pub fn received_at(answer: &str) -> Option<Timestamp> {
     answer.parse().ok().map(Timestamp::from_us)
 }
 
+/// The answer of a ledger that never took in an event to who asks about its
+/// integration.
+const NOBODYS: &str = r#"{"integration":null}"#;
+
+/// Whether a ledger's answer to a question of the API says that there is no
+/// such integration.
+pub fn is_nobodys(answer: &str) -> bool {
+    answer == NOBODYS
+}
+
 /// A question or a message to a ledger.
 #[derive(Clone)]
 pub enum Call {
@@ -140,6 +150,27 @@ pub enum Reply {
 }
 
 impl Call {
+    /// True for what the API asks an integration, or tells it to do. Any other
+    /// call is about something that the ledger gave out, or gives it its name.
+    fn is_of_api(&self) -> bool {
+        match self {
+            Self::State
+            | Self::Events { .. }
+            | Self::Quarantined { .. }
+            | Self::Dead { .. }
+            | Self::Event { .. }
+            | Self::Unlinked { .. }
+            | Self::Replay(_)
+            | Self::Redrive { .. } => true,
+            Self::Intake(_)
+            | Self::Confirm { .. }
+            | Self::Bury { .. }
+            | Self::Quarantine { .. }
+            | Self::Data { .. }
+            | Self::Sweep { .. } => false,
+        }
+    }
+
     /// Gives the call the source's filter, where it has to do with it. A
     /// filter doesn't travel: the ledger's host has its own configuration.
     pub fn set_filter(&mut self, of: impl FnOnce(&str) -> Rc<Filter>) {
@@ -172,6 +203,9 @@ impl<S: Sql> Ledger<S> {
     /// Answers `call`.
     pub fn answer(&mut self, call: Call, now: Timestamp) -> Result<Reply, SqlError> {
         let json = |found: Option<String>| found.map_or(Reply::Nothing, Reply::Json);
+        if self.name().is_none() && call.is_of_api() {
+            return Ok(Reply::Json(NOBODYS.to_owned()));
+        }
         Ok(match call {
             Call::Intake(delivery) => Reply::Taken(self.intake(&delivery, now)?),
             Call::Confirm {

@@ -10,13 +10,13 @@ use worker::web_sys::{Request, Response};
 use super::environment::{self, NotReady, Ready};
 use super::log::{Level, Line};
 use super::{database, glue, health, ledgers, now, numbers, operate, read, sources};
-use crate::api::{Route, is_api};
+use crate::api::{Query, Route, fresh, is_api};
 use crate::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use crate::ledger::Taken;
 use crate::metrics;
 use crate::problem::Problem;
 use crate::secret;
-use crate::signature::Presented;
+use crate::signature::{Presented, Unauthorized};
 use crate::time::Timestamp;
 
 /// Who sends a request. No request can say so itself.
@@ -43,15 +43,58 @@ pub struct Answer {
     pub status: u16,
     pub content_type: &'static str,
     pub body: String,
+    /// For answers that can be asked for on condition that they have changed.
+    etag: Option<String>,
+    /// Who may keep it.
+    caching: &'static str,
+}
+
+/// For whatever may tell of somebody.
+const NO_STORE: &str = "no-store";
+/// For what is open to all, to be asked for again each time.
+const NO_CACHE: &str = "no-cache";
+
+impl Answer {
+    fn json(body: String) -> Self {
+        Self {
+            status: 200,
+            content_type: "application/json",
+            body,
+            etag: None,
+            caching: NO_STORE,
+        }
+    }
+
+    /// With its tag; without a body, if the sender of `request` has it.
+    fn tagged(mut self, request: &Request) -> Self {
+        let etag = fresh::etag(&self.body);
+        let known = glue::header(request, "if-none-match");
+        if known.is_some_and(|known| fresh::is_known(&known, &etag)) {
+            self.status = 304;
+            self.body = String::new();
+        }
+        self.etag = Some(etag);
+        self
+    }
 }
 
 /// Answers a request from outside.
 pub async fn fetch(call: Incoming, env: JsValue, ctx: JsValue) -> Response {
     match handle(&call, &env, &ctx).await {
-        Ok(answer) => {
-            let Answer { status, body, .. } = &answer;
-            glue::respond(*status, answer.content_type, body, None, None)
-        }
+        Ok(Answer {
+            status,
+            content_type,
+            body,
+            etag: None,
+            ..
+        }) => glue::respond(status, content_type, &body, None, None),
+        Ok(Answer {
+            status,
+            content_type,
+            body,
+            etag: Some(etag),
+            caching,
+        }) => glue::respond_tagged(status, content_type, &body, &etag, caching),
         Err(problem) => refuse(&problem),
     }
 }
@@ -62,17 +105,13 @@ pub async fn handle(call: &Incoming, env: &JsValue, ctx: &JsValue) -> Result<Ans
         test: call.origin == Origin::Test,
         ..Line::default()
     };
-    let answer = route(call, env, ctx, &mut line).await;
-    let status = *line.status.get_or_insert(200);
-    if let Err(problem) = &answer {
-        line.refused(problem);
+    let mut answer = route(call, env, ctx, &mut line).await;
+    match &mut answer {
+        Ok(answer) => answer.status = *line.status.get_or_insert(answer.status),
+        Err(problem) => line.refused(problem),
     }
     line.write_since(call.at);
-    answer.map(|(content_type, body)| Answer {
-        status,
-        content_type,
-        body,
-    })
+    answer
 }
 
 async fn route(
@@ -80,7 +119,7 @@ async fn route(
     env: &JsValue,
     ctx: &JsValue,
     line: &mut Line,
-) -> Result<(&'static str, String), Problem> {
+) -> Result<Answer, Problem> {
     let Incoming {
         request, method, ..
     } = call;
@@ -98,8 +137,11 @@ async fn route(
     }
     let json = match route? {
         Route::Metrics => {
-            let page = numbers::metrics(env, line).await?;
-            return Ok((metrics::CONTENT_TYPE, page));
+            let page = Answer::json(numbers::metrics(env, line).await?);
+            return Ok(Answer {
+                content_type: metrics::CONTENT_TYPE,
+                ..page
+            });
         }
         Route::Webhook { source } => {
             let answer = webhook(call, env, ctx, source, line).await;
@@ -111,7 +153,19 @@ async fn route(
             answer
         }
         Route::Health => health::answer(env, line).await,
-        Route::Description => Ok(glue::description()),
+        Route::Description => {
+            let description = Answer::json(glue::description());
+            let caching = NO_CACHE;
+            let open = Answer {
+                caching,
+                ..description
+            };
+            return Ok(open.tagged(request));
+        }
+        Route::Api(query @ Query::Record(..)) => {
+            let record = read::answer(env, query, line).await?;
+            return Ok(Answer::json(record).tagged(request));
+        }
         Route::Api(query) => read::answer(env, query, line).await,
         Route::Command(command) => operate::obey(request, env, command, line).await,
         Route::Test { source } => {
@@ -120,13 +174,13 @@ async fn route(
             let asked = body(request, BODY_BYTES_MAX)
                 .await
                 .map_err(|problem| match problem {
-                    Problem::TooLarge(_) => problem,
+                    Problem::TooLarge(_) | Problem::TooSlow => problem,
                     _ => Problem::BadParameter("body", "a JSON object"),
                 })?;
             sources::test(env, ctx, &source, &asked).await
         }
     }?;
-    Ok(("application/json", json))
+    Ok(Answer::json(json))
 }
 
 /// Counts what became of a webhook, if it was one to a configured source:
@@ -171,9 +225,24 @@ async fn webhook(
         }
     })?;
     line.source = Some(name);
+    let scheme = ready.source.dialect.scheme();
+    let header = |name| glue::header(&call.request, name);
+    let signature = header(scheme.header);
+    let timestamp = scheme.timestamp_header.and_then(header);
+    let presented = Presented {
+        signature: signature.as_deref(),
+        timestamp: timestamp.as_deref(),
+    };
+    // Anybody can send a body, and take their time over it: it is read only
+    // where it may be authentic.
+    let checked = presented.check(scheme, ready.source.accepted_age_s, call.at);
+    checked.map_err(|why| unauthorized(why, line))?;
     let body = body(&call.request, BODY_BYTES_MAX).await?;
     line.bytes = Some(body.len());
-    let (label, delivery) = match verify(call, &ready, body, line)? {
+    // By the clock once the body is here, as the ledger's: a body that took its
+    // time must not make a replayed request younger than its dedupe window.
+    let admitted = admit(&ready.source, &ready.secrets, presented, body, now());
+    let (label, delivery) = match admitted.map_err(|why| unauthorized(why, line))? {
         Admitted::Ping(label) => (label, None),
         Admitted::Delivery(delivery, label) => (label, Some(delivery)),
     };
@@ -205,37 +274,22 @@ fn note_use(env: &JsValue, ctx: &JsValue, ready: &Ready, position: u32, now: Tim
     }
 }
 
-/// The body, read under its cap. A connection that breaks off is the
-/// sender's; what it sent so far can't be verified.
+/// One answer for every reason, which the log has.
+fn unauthorized(why: Unauthorized, line: &mut Line) -> Problem {
+    line.reason = Some(why.label().to_owned());
+    Problem::BadSignature
+}
+
+/// The body, read under its cap and within its time. A connection that breaks
+/// off is the sender's; what it sent so far can't be verified.
 pub async fn body(request: &Request, max: usize) -> Result<Vec<u8>, Problem> {
     let most = u32::try_from(max).unwrap_or(u32::MAX);
     match glue::read_body(request, most).await {
         Ok(bytes) if bytes.is_null() => Err(Problem::TooLarge(max)),
+        Ok(bytes) if bytes.is_undefined() => Err(Problem::TooSlow),
         Ok(bytes) => Ok(Uint8Array::new(bytes.unchecked_ref::<ArrayBuffer>()).to_vec()),
         Err(_) => Err(Problem::BadSignature),
     }
-}
-
-fn verify(
-    call: &Incoming,
-    ready: &Ready,
-    body: Vec<u8>,
-    line: &mut Line,
-) -> Result<Admitted, Problem> {
-    let scheme = ready.source.dialect.scheme();
-    let header = |name| glue::header(&call.request, name);
-    let signature = header(scheme.header);
-    let timestamp = scheme.timestamp_header.and_then(header);
-    let presented = Presented {
-        signature: signature.as_deref(),
-        timestamp: timestamp.as_deref(),
-    };
-    // By the clock once the body is here, as the ledger's: a body that took its
-    // time must not make a replayed request younger than its dedupe window.
-    admit(&ready.source, &ready.secrets, presented, body, now()).map_err(|why| {
-        line.reason = Some(why.label().to_owned());
-        Problem::BadSignature
-    })
 }
 
 async fn hand_over(

@@ -12,13 +12,30 @@ import * as wasm from "leasewire";
 let instance = 1;
 let dead = false;
 
-// For each call in flight, what makes it fail.
-const inFlight = new Set();
+// For each call in flight, what makes it fail, and when it is lost, in milliseconds.
+const inFlight = new Map();
+
+// A request may wait 30 s for its body and some seconds for each of its calls. One that is older has a
+// sender that hung up in mid-body: for such a one nothing settles any more.
+const REQUEST_MS = 120_000;
+// How often lost ones are looked for.
+const LOOK_MS = 5_000;
+let lookedAt = 0;
+
+/** Forgets what no promise will ever come back to, here and in the wasm. */
+function forgetLost() {
+  const now = Date.now();
+  // Also when the clock was set back.
+  if (Math.abs(now - lookedAt) < LOOK_MS) return;
+  lookedAt = now;
+  for (const [fail, lostAt] of inFlight) if (now > lostAt) inFlight.delete(fail);
+  wasm.forgetLost(now);
+}
 
 function die(cause) {
   if (dead) return;
   dead = true;
-  for (const fail of inFlight) fail(new Error("the wasm instance has ended", { cause }));
+  for (const fail of inFlight.keys()) fail(new Error("the wasm instance has ended", { cause }));
   inFlight.clear();
 }
 
@@ -32,8 +49,8 @@ addEventListener("unhandledrejection", ({ reason }) => {
   if (reason instanceof WebAssembly.RuntimeError || reason instanceof RangeError) die(reason);
 });
 
-/** Makes one call into wasm, which ends it with `done` or `failed`. */
-function call(work) {
+/** Makes one call into wasm, which ends it with `done` or `failed`; by `ms` it is over, or lost. */
+function call(work, ms = Infinity) {
   return new Promise((resolve, reject) => {
     if (dead) {
       wasm.__wbg_reset_state();
@@ -44,8 +61,9 @@ function call(work) {
       inFlight.delete(reject);
       settle(value);
     };
-    inFlight.add(reject);
+    inFlight.set(reject, Date.now() + ms);
     try {
+      forgetLost();
       work(ends(resolve), ends(reject));
     } catch (trap) {
       // The exports give their errors to `failed`: one that throws has trapped.
@@ -57,7 +75,8 @@ function call(work) {
 export default {
   async fetch(request, env, ctx) {
     try {
-      return await call((done) => wasm.fetch(request, request.method, request.url, env, ctx, done));
+      const { method, url } = request;
+      return await call((done) => wasm.fetch(request, method, url, env, ctx, done), REQUEST_MS);
     } catch (error) {
       console.error(JSON.stringify({ level: "error", message: "request failed", error: String(error) }));
       const problem = {
@@ -66,7 +85,12 @@ export default {
         status: 503,
         detail: "The request could not be finished. Try again.",
       };
-      const headers = { "content-type": "application/problem+json", "retry-after": "1" };
+      const headers = {
+        "content-type": "application/problem+json",
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+        "retry-after": "1",
+      };
       return new Response(JSON.stringify(problem), { status: 503, headers });
     }
   },

@@ -6,6 +6,9 @@ import openapi from "openapi";
 
 const EMPTY = new ArrayBuffer(0);
 
+/** How long a body may take, in milliseconds. Providers send theirs at once. */
+const BODY_MS = 30_000;
+
 /** How long D1 may take. Nothing here waits for ever: a hung call would hold up what comes behind. */
 const DATABASE_MS = 10_000;
 
@@ -23,13 +26,27 @@ export function whenSettled(promise) {
 }
 
 /**
- * The body of `request`, or null if it has more than `max` bytes. The platform
- * holds senders to the length they state; without one it is counted.
+ * The body of `request`; null if it has more than `max` bytes, undefined if it
+ * takes too long. The platform holds senders to the length they state; without
+ * one it is counted.
  */
 export function readBody(request, max) {
   const stated = request.headers.get("content-length");
-  if (stated === null) return readCounted(request, max);
-  return Number(stated) > max ? Promise.resolve(null) : request.arrayBuffer();
+  if (Number(stated) > max) return Promise.resolve(null);
+  const body = stated === null ? readCounted(request, max) : request.arrayBuffer();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, BODY_MS);
+    body.then(
+      (bytes) => {
+        clearTimeout(timer);
+        resolve(bytes);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
 }
 
 async function readCounted(request, max) {
@@ -54,15 +71,29 @@ async function readCounted(request, max) {
 /** The header `name` of `request`, or null. */
 export const header = (request, name) => request.headers.get(name);
 
-// Headers with one content type each: the platform copies them faster than it makes new ones.
-const typed = new Map();
+// Browsers are not to take an answer for anything else than it says.
+const SNIFFING = { "x-content-type-options": "nosniff" };
 
-/** A response; one more header can be given. */
+// The few sets of headers that there are: the platform copies them faster than it makes new ones.
+const kept = new Map();
+
+/** A response that nobody may keep. One more header can be given, of few values. */
 export function respond(status, type, body, name, value) {
-  if (name) return new Response(body, { status, headers: { "content-type": type, [name]: value } });
-  let headers = typed.get(type);
-  if (!headers) typed.set(type, (headers = new Headers({ "content-type": type })));
+  const key = name ? `${type}\n${name}\n${value}` : type;
+  let headers = kept.get(key);
+  if (!headers) {
+    headers = new Headers({ "content-type": type, ...SNIFFING, "cache-control": "no-store" });
+    if (name) headers.set(name, value);
+    kept.set(key, headers);
+  }
   return new Response(body, { status, headers });
+}
+
+/** A response with its tag; one of status 304 has neither body nor type. */
+export function respondTagged(status, type, body, etag, caching) {
+  const headers = { ...SNIFFING, "cache-control": caching, etag };
+  if (status === 304) return new Response(null, { status, headers });
+  return new Response(body, { status, headers: { "content-type": type, ...headers } });
 }
 
 /** The API's description. It is kept out of the wasm, which every isolate compiles. */

@@ -24,6 +24,15 @@ extern "C" {
         value: Option<&str>,
     ) -> Response;
 
+    #[wasm_bindgen(js_name = respondTagged)]
+    pub fn respond_tagged(
+        status: u16,
+        content_type: &str,
+        body: &str,
+        etag: &str,
+        caching: &str,
+    ) -> Response;
+
     pub fn description() -> String;
 
     #[wasm_bindgen(js_name = newRequest)]
@@ -77,6 +86,8 @@ pub fn new_request(path: &str, headers: &[(&str, String)], body: &str) -> Reques
     new_post(path, headers.iter().map(pair).collect(), body)
 }
 
+/// The body as a buffer; null if it has more than `max` bytes, undefined if it
+/// takes too long.
 pub async fn read_body(request: &Request, max: u32) -> Result<JsValue, JsValue> {
     wait(&body_promise(request, max)?).await
 }

@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use super::log::Line;
 use super::{database, environment, ledgers, sources};
 use crate::api::{Of, Query, lists};
-use crate::ledger::Call;
+use crate::ledger::{Call, is_nobodys};
 use crate::problem::Problem;
 use crate::projection::Statement;
 use crate::signature::token_matches;
@@ -51,7 +51,10 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
             let rows = list(env, &of, &lists::select_notices(&of, &page), line).await?;
             lists::notices_page(&rows, page.limit).ok_or(unavailable)
         }
-        Query::Integration(of) => ledger(env, &of, &Call::State, no_event, line).await,
+        Query::Integration(of) => {
+            let missing = Problem::Unknown("integration");
+            ledger(env, &of, &Call::State, missing, line).await
+        }
         Query::Events(of, page) => {
             let (after, limit) = (page.after.unwrap_or(0), page.limit);
             ledger(env, &of, &Call::Events { after, limit }, no_event, line).await
@@ -95,8 +98,10 @@ fn name(line: &mut Line, of: &Of) {
     line.integration = Some(of.integration.clone());
 }
 
-/// Asks a ledger, if D1 knows its integration: asking any other would make
-/// one. `missing` is what is wrong if the ledger has no answer.
+/// Asks a ledger. D1, which has a list of them, isn't asked first: the ledger
+/// has the truth, and must be seen while D1 is away. One that never took in an
+/// event says so and writes nothing. `missing` is what is wrong if the ledger
+/// has no answer.
 pub async fn ledger(
     env: &JsValue,
     of: &Of,
@@ -104,9 +109,14 @@ pub async fn ledger(
     missing: Problem,
     line: &mut Line,
 ) -> Result<String, Problem> {
+    let unknown = Problem::Unknown("integration");
+    // No ledger is called so: none was ever made, nor is to be.
+    if !of.is_usable() {
+        return Err(unknown);
+    }
     name(line, of);
-    check_known(env, of, line).await?;
     match ledgers::ask(env, &ledgers::name(&of.source, &of.integration), call).await {
+        Ok(Some(answer)) if is_nobodys(&answer) => Err(unknown),
         Ok(answer) => answer.ok_or(missing),
         Err(why) => {
             line.reason = Some(why);

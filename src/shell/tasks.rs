@@ -7,6 +7,7 @@
 //! settles continues the one task that waits for it, where it is.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::{self, Future};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -28,28 +29,52 @@ struct Tasks {
     awaited: Option<u32>,
     /// What the promise settled to that the task to be polled waited for.
     settled: Option<(u32, Settled)>,
+    /// The last promise that a task has waited for.
+    last: u32,
+    /// When lost tasks were looked for, in milliseconds, and the last promise
+    /// by then; the oldest first.
+    looks: VecDeque<(f64, u32)>,
 }
 
-/// If more tasks than this wait, lost ones are looked for.
-const WAITING_MAX: usize = 1_000;
-/// A task is lost once this many promises were waited for after its own. With
-/// limits of seconds for every call, only a sender that takes minutes over its
-/// body can be as late, in an isolate at its busiest.
-const LATER_MAX: u32 = 1 << 20;
+/// A task is lost once it has waited this long for one promise, in
+/// milliseconds: a body has 30 s, every other call less.
+const WAIT_MS_MAX: f64 = 45_000.0;
 
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
 }
 
 impl Tasks {
-    /// Drops tasks of requests that the platform has ended: when a sender hangs
-    /// up, what its request waits for never settles. `number` is the last one.
-    fn forget_lost(&mut self, number: u32) {
-        if self.waiting.len() > WAITING_MAX {
-            self.waiting
-                .retain(|(of, _)| number.wrapping_sub(*of) <= LATER_MAX);
+    /// Takes out the tasks that have waited too long.
+    fn take_lost(&mut self, now_ms: f64) -> Vec<(u32, Task)> {
+        // A clock that was set back tells nothing of the looks before.
+        self.looks.retain(|(at_ms, _)| *at_ms <= now_ms);
+        let is_over = |at_ms: f64| now_ms - at_ms > WAIT_MS_MAX;
+        let mut lost_through = None;
+        while let Some((_, last)) = self.looks.pop_front_if(|(at_ms, _)| is_over(*at_ms)) {
+            lost_through = Some(last);
         }
+        self.looks.push_back((now_ms, self.last));
+        let Some(through) = lost_through else {
+            return Vec::new();
+        };
+        // Numbers begin again after the greatest.
+        let is_lost = |number: u32| through.wrapping_sub(number) <= u32::MAX / 2;
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (lost, waiting) = waiting.partition(|(number, _)| is_lost(*number));
+        self.waiting = waiting;
+        lost
     }
+}
+
+/// Drops tasks of requests that the platform has ended: when a sender hangs up
+/// in mid-body, what its request waits for never settles. To be called now and
+/// then, with the clock's milliseconds.
+#[wasm_bindgen(js_name = forgetLost)]
+pub fn forget_lost(now_ms: f64) {
+    let lost = TASKS.with_borrow_mut(|tasks| tasks.take_lost(now_ms));
+    // Not before: what a task holds may have tasks of its own.
+    drop(lost);
 }
 
 /// Runs `task` as far as it goes, and the rest when what it waits for is
@@ -117,7 +142,7 @@ fn proceed(mut task: Task) {
         TASKS.with_borrow_mut(|tasks| {
             if let Some(number) = tasks.awaited.take() {
                 tasks.waiting.push((number, task));
-                tasks.forget_lost(number);
+                tasks.last = number;
             }
         });
     }

@@ -1,6 +1,9 @@
 // What doesn't get in: the answer says so, and nothing is kept.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 
 import { diff, property, unit } from "./support/bodies.mjs";
@@ -38,11 +41,28 @@ function problem(answer, status) {
 
 const ledgers = (on) => on.mf.listDurableObjectIds("LEDGER", "leasewire");
 
-/** Nothing was kept: no ledger was even made. */
+/** Nothing was kept: no ledger was even looked at. */
 async function nothingKept(on = worker) {
+  await nothingWritten(on);
+  assert.deepEqual(await ledgers(on), [], "a refused request must not make a ledger");
+}
+
+/** No ledger that was looked at has anything. */
+async function nothingWritten(on = worker) {
   assert.deepEqual(await on.rows("SELECT * FROM records"), []);
   assert.deepEqual(await on.rows("SELECT * FROM integrations"), []);
-  assert.deepEqual(await ledgers(on), [], "a refused request must not make a ledger");
+  assert.deepEqual(tables(on), []);
+}
+
+/** The tables in all ledgers, without the platform's own. */
+function tables(on) {
+  const files = readdirSync(on.folder, { recursive: true }).filter((name) => /Ledger.*[0-9a-f]{64}\.sqlite$/.test(name));
+  return files.flatMap((name) => {
+    const database = new DatabaseSync(join(on.folder, name), { readOnly: true });
+    const rows = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+    database.close();
+    return rows.map(({ name }) => name).filter((name) => !name.startsWith("_cf_"));
+  });
 }
 
 const DIALECTS = {
@@ -63,6 +83,7 @@ describe("401", () => {
   const refused = async (source, body, headers) => {
     const answer = await post(source, body, headers);
     problem(answer, 401);
+    assert.equal(answer.headers["www-authenticate"], "Signature");
     bodyOf401 ??= answer.text;
     assert.equal(answer.text, bodyOf401, "every 401 has the same body");
   };
@@ -159,6 +180,12 @@ describe("401", () => {
     const old = headers("real-estate", real, { timestamp: seconds(now_ms() - 100_000_000) });
     await refused("real-estate", real, { ...old, "x-webhook-timestamp": seconds(now_ms()) });
   });
+  test("real-estate: digits moved from the timestamp into the body", async () => {
+    const body = "000" + real;
+    const timestamp = seconds(now_ms());
+    const signed = headers("real-estate", real, { timestamp: `${timestamp}000` });
+    await refused("real-estate", body, { ...signed, "x-webhook-timestamp": timestamp });
+  });
   test("real-estate: two timestamps", () => {
     const signed = headers("real-estate", real);
     const timestamp = signed["x-webhook-timestamp"];
@@ -209,7 +236,7 @@ test("404: an unknown source, signed or not", async () => {
     problem(await post(name, body, headers("propexo", body)), 404);
   }
   const signed = headers("propexo", body);
-  for (const path of ["", "webhooks", "webhooks/", "webhooks/propexo/", "webhooks/propexo/x", "x"]) {
+  for (const path of ["", "webhooks", "webhooks/", "webhooks//", "webhooks/propexo/x", "webhooks/propexo//x", "x"]) {
     problem(await request(`${worker.url}/${path}`, { method: "POST", headers: signed, body }), 404);
   }
   await nothingKept();
@@ -226,10 +253,14 @@ test("405: another method, with those there are", async () => {
   for (const path of ["/healthz", "/metrics", "/v1/integrations", "/v1/integrations/propexo/int_1"]) {
     const answer = await request(worker.url + path, { method: "POST", headers: { authorization }, body: "" });
     problem(answer, 405);
-    assert.equal(answer.headers.allow, "GET");
+    assert.equal(answer.headers.allow, "GET, HEAD");
   }
-  const head = await request(`${worker.url}/webhooks/propexo`, { method: "HEAD" });
-  assert.equal(head.status, 405);
+  for (const path of ["/webhooks/propexo", "/v1/sources/propexo/test", "/v1/integrations/propexo/int_1/replay"]) {
+    const head = await request(worker.url + path, { method: "HEAD", headers: { authorization } });
+    assert.equal(head.status, 405);
+    assert.equal(head.headers.allow, "POST");
+    assert.equal(head.text, "");
+  }
   await nothingKept();
 });
 
@@ -303,11 +334,16 @@ describe("the API", () => {
     problem(await get(worker, "/propexo/int_1/events/last", `Bearer ${token}`), 400);
   });
 
-  test("404 for what nobody has sent, which makes no ledger", async () => {
+  test("404 for what nobody has sent, which writes nothing", async () => {
     const paths = ["/propexo/int_1", ...BY_NUMBER, "/propexo/int_1/events/1", "/nobody/int_1"];
     paths.push("/propexo/int_1/records/leases/lease_1", "/propexo/int_1/nothing", "/propexo");
+    for (const name of ["propexo%2Fx/int_1", "Propexo/int_1", "propexo/a%00b", `propexo/${"x".repeat(1025)}`]) {
+      paths.push(`/${name}`, `/${name}/events`);
+    }
     for (const path of paths) problem(await get(worker, path, `Bearer ${token}`), 404);
-    await nothingKept();
+    await nothingWritten();
+    // Those two have a name that an integration may have.
+    assert.equal((await ledgers(worker)).length, 2);
   });
 
   test("health is open to all, and needs nothing", async () => {
@@ -325,14 +361,32 @@ test("the log says why each was refused, and tells no secret, signature or body"
   const lines = worker.log.map((line) => JSON.parse(line));
   const reasons = new Set(lines.filter((line) => line.status === 401).map((line) => line.reason));
   const expected = ["from_the_future", "signature_malformed", "signature_missing", "signature_wrong"];
-  expected.push("timestamp_malformed", "timestamp_missing", "too_old");
+  expected.push("timestamp_malformed", "timestamp_missing", "timestamp_unseparated", "too_old");
   assert.deepEqual([...reasons].filter(Boolean).sort(), expected);
   for (const line of worker.log) {
     assert.doesNotMatch(line, /secret-before|secret-after|development-only|[0-9a-f]{64}/);
   }
 });
 
+test("a slash too many is no other path", async () => {
+  const of = await serve();
+  try {
+    const paths = ["/webhooks/propexo/", "//webhooks/propexo", "/webhooks//propexo", "//webhooks//propexo//"];
+    const body = DIALECTS.propexo;
+    const options = { method: "POST", headers: headers("propexo", body), body };
+    const seen = await Promise.all(paths.map(async (path) => (await request(of.url + path, options)).json));
+    assert.deepEqual(seen.map(({ seq }) => seq), [1, 1, 1, 1]);
+    const authorization = `Bearer ${SECRETS.API_TOKEN}`;
+    const state = await request(`${of.url}//v1//integrations/propexo/int_1/`, { headers: { authorization } });
+    assert.equal(state.json.last_seq, 1);
+  } finally {
+    await of.stop();
+  }
+});
+
 test("once a request does get in, there is a ledger: the checks above can fail", async () => {
-  assert.equal((await worker.post("propexo", DIALECTS.propexo)).json.status, "accepted");
-  assert.equal((await ledgers(worker)).length, 1);
+  assert.deepEqual(tables(worker), []);
+  assert.equal((await worker.post("propify", DIALECTS.propify)).json.status, "accepted");
+  assert.equal((await ledgers(worker)).length, 3);
+  assert.ok(tables(worker).includes("ledger"));
 });

@@ -56,17 +56,26 @@ export class Description {
     const responses = `/paths/${escape(template)}/${operation}/responses`;
     assert.ok(answer.status in this.#follow(responses).node, `${name} is not described: ${answer.text}`);
     const response = this.#follow(`${responses}/${answer.status}`);
+    if (response.node.content) this.#checkBody(response, name, answer);
+    else assert.equal(answer.text, "", `${name} has a body`);
+    for (const header of Object.keys(response.node.headers ?? {})) {
+      const { node, pointer } = this.#follow(`${response.pointer}/headers/${header}`);
+      const value = answer.headers[header];
+      assert.ok(value !== undefined || !node.required, `${name} has no ${header}`);
+      if (value !== undefined) this.#valid(this.headers, `${pointer}/schema`, value, name);
+    }
+    // Of every answer.
+    assert.equal(answer.headers["x-content-type-options"], "nosniff", name);
+    assert.match(answer.headers["cache-control"] ?? "", template === "/openapi.json" ? /./ : /^no-store$/, name);
+    this.seen.add(name);
+  }
+
+  #checkBody({ node, pointer }, name, answer) {
     const type = answer.headers["content-type"];
     const [media] = type.split(";");
-    assert.ok(media in response.node.content, `${name}: ${type} is not described`);
+    assert.ok(media in node.content, `${name}: ${type} is not described`);
     const body = media.endsWith("json") ? answer.json : answer.text;
-    this.#valid(this.ajv, `${response.pointer}/content/${escape(media)}/schema`, body, `${name}: ${answer.text}`);
-    for (const [header, { required }] of Object.entries(response.node.headers ?? {})) {
-      const value = answer.headers[header];
-      assert.ok(value !== undefined || !required, `${name} has no ${header}`);
-      if (value !== undefined) this.#valid(this.headers, `${response.pointer}/headers/${header}/schema`, value, name);
-    }
-    this.seen.add(name);
+    this.#valid(this.ajv, `${pointer}/content/${escape(media)}/schema`, body, `${name}: ${answer.text}`);
   }
 
   /** Fails unless every example is valid; gives how many there are. */
