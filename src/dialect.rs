@@ -56,13 +56,18 @@
 //!    can't be read at all names no integration, and goes to the default one.
 //! 10. **Values keep their text**: `750000.0` stays `750000.0`, and the raw body
 //!     is stored as received. So do names, and a byte order mark is passed over.
+//! 11. **A payload beside a diff** is the record as the update leaves it, and so
+//!     is the payload of a `DATA_UPDATE` without a diff. Its fields are taken
+//!     over, where the diff doesn't say something else. One that is as it was
+//!     known is no change, nor is one that wasn't known; one that was known
+//!     otherwise is, and no contradiction: it makes good what wasn't heard of.
 
 use std::borrow::Cow;
 
 use crate::event::{
     Change, Content, Event, Subject, UNADDRESSED_INTEGRATION, Unclear, is_usable_id,
 };
-use crate::json::{self, Object, Stated};
+use crate::json::{self, Object, Stated, Unreadable};
 use crate::problem::Problem;
 use crate::sample::Wanted;
 use crate::signature::{DedupeKey, FUTURE_S, Scheme};
@@ -265,24 +270,41 @@ pub fn read<'a>(dialect: &dyn Dialect, body: &'a [u8], now: Timestamp) -> Readin
     reading
 }
 
-/// The change in a Propexo or Propify body: `diff` for an update, `payload`
-/// for a new record.
-fn diff_or_payload<'a>(body: &Object<'a>) -> Result<Option<Change<'a>>, Unclear> {
-    if body.has("diff") {
-        let diff = body.object("diff").ok_or(Unclear::UnknownEnvelope)?;
-        let new = diff.object("new").ok_or(Unclear::UnknownEnvelope)?;
-        let previous = if diff.has("previous") {
-            diff.object("previous").ok_or(Unclear::UnknownEnvelope)?
-        } else {
-            Object::default()
-        };
-        return Ok(Some(Change::Diff { previous, new }));
-    }
-    if body.has("payload") {
-        let payload = body.object("payload").ok_or(Unclear::UnknownEnvelope)?;
-        return Ok(Some(Change::Sparse(payload)));
-    }
-    Ok(None)
+/// The change in a Propexo or Propify body, which stands in the first of
+/// `places` that has it: `diff` for an update, `payload` for a new record. Of
+/// an update a payload is the record as it leaves it (decision 11).
+fn diff_or_payload<'a>(
+    places: [&Object<'a>; 2],
+    is_update: bool,
+) -> Result<Option<Change<'a>>, Unclear> {
+    let [first, second] = places;
+    let object = |name| {
+        let object = either(first.stated_object(name), || second.stated_object(name));
+        object.map_err(|Unreadable| Unclear::UnknownEnvelope)
+    };
+    let (diff, payload) = match (object("diff")?, object("payload")?) {
+        (None, None) => return Ok(None),
+        (None, Some(payload)) if !is_update => return Ok(Some(Change::Sparse(payload))),
+        both => both,
+    };
+    let (previous, new) = match diff {
+        Some(diff) => {
+            let side = |name| {
+                let side = diff.stated_object(name);
+                side.map_err(|Unreadable| Unclear::UnknownEnvelope)
+            };
+            let new = side("new")?.ok_or(Unclear::UnknownEnvelope)?;
+            (side("previous")?.unwrap_or_default(), new)
+        }
+        None => Default::default(),
+    };
+    let mut rest = payload.unwrap_or_default();
+    new.iter().for_each(|(name, _)| rest.remove(name));
+    Ok(Some(Change::Diff {
+        previous,
+        new,
+        rest,
+    }))
 }
 
 /// The change in a sample of Propexo's or Propify's, as [`diff_or_payload`]

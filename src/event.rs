@@ -158,6 +158,9 @@ pub enum Change<'a> {
         previous: Object<'a>,
         /// Values after.
         new: Object<'a>,
+        /// What else the record is after it, changed or not: of a payload, what
+        /// `new` doesn't have.
+        rest: Object<'a>,
     },
     /// Some fields of a new record.
     Sparse(Object<'a>),

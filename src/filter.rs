@@ -168,7 +168,14 @@ fn properties<'a>(
     }
     let stated = match change {
         Change::Whole { fields, .. } | Change::Sparse(fields) => [fields.id(PROPERTY_ID), None],
-        Change::Diff { previous, new } => [new.id(PROPERTY_ID), previous.id(PROPERTY_ID)],
+        Change::Diff {
+            previous,
+            new,
+            rest,
+        } => {
+            let now = new.id(PROPERTY_ID).or_else(|| rest.id(PROPERTY_ID));
+            [now, previous.id(PROPERTY_ID)]
+        }
     };
     let stated: Vec<_> = stated.into_iter().flatten().collect();
     if stated.is_empty() {

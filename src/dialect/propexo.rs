@@ -33,6 +33,9 @@ const SCHEME: Scheme = Scheme {
     timestamp_header: None,
 };
 
+/// The event of a record that changed.
+const DATA_UPDATE: &str = "DATA_UPDATE";
+
 impl Dialect for Propexo {
     fn name(&self) -> &'static str {
         "propexo"
@@ -81,7 +84,7 @@ fn sample_record(wanted: &Wanted, name: &str) -> String {
         unique = wanted.unique,
         test = TEST_INTEGRATION,
         id = json::quoted(&wanted.record_id()),
-        change = sample_change(wanted, name == "DATA_UPDATE"),
+        change = sample_change(wanted, name == DATA_UPDATE),
     )
 }
 
@@ -188,12 +191,12 @@ impl<'r, 'a> Envelope<'r, 'a> {
         if let Some(kind) = name.as_deref().and_then(control) {
             return self.notice(kind, name);
         }
-        match self.change()? {
+        match self.change(name.as_deref())? {
             Some(change) => self.record(name, change),
             None if name.is_none() && self.is_end_of_sync() => {
                 self.notice(Kind::SyncCompleted, name)
             }
-            None if matches!(name.as_deref(), None | Some("DATA_NEW" | "DATA_UPDATE")) => {
+            None if matches!(name.as_deref(), None | Some("DATA_NEW" | DATA_UPDATE)) => {
                 Err(Unclear::UnknownEnvelope)
             }
             None => self.notice(Kind::Other, name),
@@ -211,12 +214,9 @@ impl<'r, 'a> Envelope<'r, 'a> {
         self.data().is_ok_and(has)
     }
 
-    fn change(&self) -> Result<Option<Change<'a>>, Unclear> {
+    fn change(&self, name: Option<&str>) -> Result<Option<Change<'a>>, Unclear> {
         let data = self.data().map_err(|Unreadable| Unclear::UnknownEnvelope)?;
-        match diff_or_payload(data)? {
-            Some(change) => Ok(Some(change)),
-            None => diff_or_payload(self.root),
-        }
+        diff_or_payload([data, self.root], name == Some(DATA_UPDATE))
     }
 
     fn record(

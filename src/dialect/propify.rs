@@ -63,7 +63,7 @@ impl Dialect for Propify {
 }
 
 fn event<'a>(body: &Object<'a>, meta: Stated<Object<'a>>) -> Result<Event<'a>, Unclear> {
-    let change = diff_or_payload(body)?.ok_or(Unclear::UnknownEnvelope)?;
+    let change = diff_or_payload([body, body], false)?.ok_or(Unclear::UnknownEnvelope)?;
     let record_id = body.stated_id("record_id");
     let record_id = record_id
         .map_err(|Unreadable| Unclear::NoRecordId)?

@@ -64,7 +64,11 @@ pub struct Incoming<'a> {
 pub fn fold(known: Option<&Known>, event: &Incoming) -> Folded {
     let mut folded = match event.change {
         Change::Whole { fields, changes } => whole(known, event, fields, *changes),
-        Change::Diff { previous, new } => diff(known, event, previous, new),
+        Change::Diff {
+            previous,
+            new,
+            rest,
+        } => diff(known, event, previous, (new, rest)),
         Change::Sparse(fields) => sparse(known, event, fields),
     };
     if event.model == occupancy::MODEL {
@@ -89,7 +93,11 @@ fn occupancies(
     let after = || Occupancy::of(&Object::parse(folded)?);
     match event.change {
         // What says nothing of it leaves it as it is.
-        Change::Diff { previous, new } if !Occupancy::concerns(&[previous, new]) => (None, None),
+        Change::Diff {
+            previous,
+            new,
+            rest,
+        } if !Occupancy::concerns(&[previous, new, rest]) => (None, None),
         Change::Sparse(new) if !Occupancy::concerns(&[new]) => (None, None),
         Change::Whole { fields, changes } => {
             let changes = changes.and_then(|changes| Object::parse(changes.get()));
@@ -111,7 +119,7 @@ fn occupancies(
 /// something, and the record, which some other event has touched since, is
 /// again what this one says it was (decision 6).
 pub fn can_repeat(known: &Known, change: &Change) -> bool {
-    let Change::Diff { previous, new } = change else {
+    let Change::Diff { previous, new, .. } = change else {
         return false;
     };
     let Some(fields) = Object::parse(&known.fields) else {
@@ -164,7 +172,14 @@ fn whole(
     }
 }
 
-fn diff(known: Option<&Known>, event: &Incoming, previous: &Object, new: &Object) -> Folded {
+/// Folds in how fields changed, and what else the record is: a change only
+/// where it was known otherwise (decision 11).
+fn diff(
+    known: Option<&Known>,
+    event: &Incoming,
+    previous: &Object,
+    (new, rest): (&Object, &Object),
+) -> Folded {
     let mut fields = known_fields(known);
     let contradicted = previous
         .iter()
@@ -176,10 +191,17 @@ fn diff(known: Option<&Known>, event: &Incoming, previous: &Object, new: &Object
     }
     // A field that had a value and has none: senders leave out `undefined`.
     for (name, was) in previous.iter() {
-        if new.value(name).is_none() {
+        if new.value(name).is_none() && rest.value(name).is_none() {
             changes.push((name, was, null()));
             fields.set(name, null());
         }
+    }
+    for (name, value) in rest.iter() {
+        let before = previous.value(name).or(fields.value(name));
+        if let Some(was) = before.filter(|was| !same(was, value)) {
+            changes.push((name, was, value));
+        }
+        fields.set(name, value);
     }
     partly(known, event, &fields, contradicted, changes_json(&changes))
 }

@@ -424,7 +424,11 @@ fn mentioned(change: &Change) -> Vec<String> {
         fields.iter().map(|(name, _)| name.to_owned()).collect()
     };
     match change {
-        Change::Diff { previous, new } => [names(previous), names(new)].concat(),
+        Change::Diff {
+            previous,
+            new,
+            rest,
+        } => [names(previous), names(new), names(rest)].concat(),
         Change::Sparse(fields) | Change::Whole { fields, .. } => names(fields),
     }
 }

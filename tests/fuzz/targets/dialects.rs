@@ -51,7 +51,12 @@ fn check_reading(reading: &Reading, body: &[u8], now: Timestamp) {
             assert!(is_name(&start), "model {model:?}");
             assert_eq!(&model_name(model), model, "not a normal form");
             match change {
-                Change::Diff { previous, new } => {
+                Change::Diff {
+                    previous,
+                    new,
+                    rest,
+                } => {
+                    check_values(rest, body);
                     check_values(previous, body);
                     check_values(new, body);
                 }
