@@ -19,6 +19,11 @@ use crate::source;
 pub const LIMIT_DEFAULT: u64 = 100;
 /// Entries on a page at the most.
 pub const LIMIT_MAX: u64 = 500;
+/// Bytes of a page's entries at the most, but for a single larger one: 4 MiB.
+/// A record may have 2 MB and an event's name 1 MiB, so that 500 of them would
+/// be up to 1 GB; D1 gives 50 MB, and an isolate has 128 MB for all it does,
+/// where a page is there four times on its way. 500 usual records have 1 MB.
+pub const PAGE_BYTES_MAX: u64 = 4 << 20;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +99,7 @@ impl Of {
 pub struct Page<T> {
     /// What the page before ended with.
     pub after: Option<T>,
-    /// At most this many, 1 to [`LIMIT_MAX`].
+    /// At most this many, 1 to [`LIMIT_MAX`]; fewer, if they are large.
     pub limit: u64,
 }
 

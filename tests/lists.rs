@@ -150,7 +150,7 @@ fn a_page_of_records() {
     let records = |after: Option<&str>, limit| {
         let page = page(after.map(str::to_owned), limit);
         let rows = d1.select(&lists::select_records(&of(), "leases", &page));
-        lists::records_page(&rows, limit).unwrap()
+        lists::records_page(&rows).unwrap()
     };
     assert_eq!(records(None, 1), r#"{"records":[],"next":null}"#);
     let a = record(&d1, "a", 1, [FIELDS[1]; 2], [true, false]);
@@ -202,7 +202,7 @@ fn a_page_of_notices() {
 fn rows_that_are_none() {
     for rows in ["", "null", "{}", "[{}]", "[[]]", "[[1]]", r#"[["{}"]"#] {
         assert_eq!(lists::integrations_page(rows, 1), None, "{rows}");
-        assert_eq!(lists::records_page(rows, 1), None, "{rows}");
+        assert_eq!(lists::records_page(rows), None, "{rows}");
         assert_eq!(lists::notices_page(rows, 1), None, "{rows}");
         assert_eq!(lists::record(rows), None, "{rows}");
     }

@@ -2,8 +2,12 @@
 //!
 //! D1 makes the items, each the JSON that the API gives; here they are put
 //! together, and cursors made.
+//!
+//! A page of records is bounded by bytes as well as by entries, in D1 already.
+//! Integrations and notices are made of names alone, of 1 KiB each at the most:
+//! 500 of them have less than 4 MiB even if each byte of a name takes an escape.
 
-use super::{Of, Page};
+use super::{Of, PAGE_BYTES_MAX, Page};
 use crate::json::{self, Writer};
 use crate::problem::Problem;
 use crate::projection::Statement;
@@ -47,22 +51,47 @@ pub fn select_integration(of: &Of) -> Statement {
     }
 }
 
-/// The D1 statement for a page of records, one more than asked for.
+/// The D1 statement for a page of records, no more than fit on it; the last
+/// column tells whether there are more. Sizes are looked at first: the items
+/// are made of those alone that are given.
 pub fn select_records(of: &Of, model: &str, page: &Page<String>) -> Statement {
+    // Flags, times and the names of the fields have about 300 bytes; an escape
+    // makes two bytes of one.
+    let names = [&of.source, &of.integration, model].map(str::len);
+    let names = names.into_iter().fold(0, usize::saturating_add);
+    let around = names.saturating_mul(2).saturating_add(300);
     Statement {
         sql: concat!(
-            "SELECT ",
+            "WITH some AS (
+               SELECT record_id AS id,
+                      ?6 + length(CAST(fields AS BLOB)) + 2 * length(CAST(record_id AS BLOB))
+                        AS bytes
+               FROM records
+               WHERE source = ?1 AND integration = ?2 AND model = ?3 AND record_id > ?4
+               ORDER BY record_id LIMIT ?5 + 1
+             ), sized AS (
+               SELECT id, row_number() OVER (ORDER BY id) AS number,
+                      sum(bytes) OVER (ORDER BY id) AS through, count(*) OVER () AS found
+               FROM some
+             ), given AS (
+               SELECT id, found > max(number) OVER () AS has_more FROM sized
+               WHERE number = 1 OR number <= ?5 AND through <= ?7
+             )
+             SELECT ",
             record!(),
-            ", record_id FROM records
-              WHERE source = ?1 AND integration = ?2 AND model = ?3 AND record_id > ?4
-              ORDER BY record_id LIMIT ?5"
+            ", record_id, CAST(has_more AS TEXT)
+             FROM given CROSS JOIN records
+             WHERE source = ?1 AND integration = ?2 AND model = ?3 AND record_id = id
+             ORDER BY record_id"
         ),
         params: vec![
             Value::Text(of.source.clone()),
             Value::Text(of.integration.clone()),
             Value::Text(model.to_owned()),
             Value::Text(page.after.clone().unwrap_or_default()),
-            more(page),
+            number(page.limit),
+            number(around as u64),
+            number(PAGE_BYTES_MAX),
         ],
     }
 }
@@ -105,25 +134,32 @@ pub fn select_notices(of: &Of, page: &Page<(u64, String)>) -> Statement {
 }
 
 fn more<T>(page: &Page<T>) -> Value {
-    Value::Integer(i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX))
+    number(page.limit.saturating_add(1))
+}
+
+fn number(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// The answer for a page of integrations, from D1's rows as JSON; `None` if
 /// they are not what was asked for.
 pub fn integrations_page(rows: &str, limit: u64) -> Option<String> {
-    page("integrations", rows, limit, |[source, integration]| {
+    let cut = Cut::Beyond(limit);
+    page("integrations", rows, cut, |[source, integration]| {
         format!("{}/{}", segment(source), segment(integration))
     })
 }
 
 /// The answer for a page of records, from D1's rows as JSON.
-pub fn records_page(rows: &str, limit: u64) -> Option<String> {
-    page("records", rows, limit, |[record_id]| record_id.clone())
+pub fn records_page(rows: &str) -> Option<String> {
+    page("records", rows, Cut::Done, |[record_id, _]| {
+        record_id.clone()
+    })
 }
 
 /// The answer for a page of notices, from D1's rows as JSON.
 pub fn notices_page(rows: &str, limit: u64) -> Option<String> {
-    page("notices", rows, limit, |[seq, kind]| {
+    page("notices", rows, Cut::Beyond(limit), |[seq, kind]| {
         format!("{seq}/{kind}")
     })
 }
@@ -141,18 +177,35 @@ pub fn is_empty(rows: &str) -> bool {
     rows == "[]"
 }
 
+/// How a page was bounded.
+enum Cut {
+    /// It is to be cut behind this many: a row too many tells that more follow.
+    Beyond(u64),
+    /// It is cut, and the last column is `1` if more follow.
+    Done,
+}
+
 /// A page of rows that are an item, JSON, and `N` columns that `after` makes a
-/// cursor of. There may be one row too many, which tells that more follow.
+/// cursor of.
 fn page<const N: usize>(
     name: &str,
     rows: &str,
-    limit: u64,
+    cut: Cut,
     after: impl FnOnce(&[String; N]) -> String,
 ) -> Option<String> {
     let mut rows = json::rows(rows)?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_next = rows.len() > limit;
-    rows.truncate(limit);
+    let has_next = match cut {
+        Cut::Beyond(limit) => {
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let is_more = rows.len() > limit;
+            rows.truncate(limit);
+            is_more
+        }
+        Cut::Done => rows
+            .last()
+            .and_then(|row| row.last())
+            .is_some_and(|more| more == "1"),
+    };
     let mut items = Vec::with_capacity(rows.len());
     let mut last = None;
     for row in &rows {

@@ -4,6 +4,7 @@ use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::{FORWARDED, QUARANTINED};
 use super::{Ledger, first, maybe_time};
+use crate::api::PAGE_BYTES_MAX;
 use crate::encoding;
 use crate::event::TEST_INTEGRATION;
 use crate::filter::Filter;
@@ -78,6 +79,11 @@ const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, recei
                            length(body), coalesce(quarantine, ignored), ignored IS NOT NULL,
                            replay, occurred_ns, body, ambiguous";
 
+/// Number and bytes of an entry: of what has no bound, and of all else about.
+const ENTRY_BYTES: &str = "seq, 300 + coalesce(length(CAST(name AS BLOB)), 0)
+                     + coalesce(length(CAST(model AS BLOB)), 0)
+                     + coalesce(length(CAST(record_id AS BLOB)), 0)";
+
 impl<S: Sql> Ledger<S> {
     /// The ledger's state; `None` if it never took in an event.
     pub fn state(&self) -> Result<Option<State>, SqlError> {
@@ -134,23 +140,36 @@ impl<S: Sql> Ledger<S> {
     /// Up to `limit` entries of the history after number `after`, as the
     /// API's answer.
     pub fn events(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        let from = after.saturating_add(1);
-        let rows = self.scan(ENTRY, "", (from, self.mark.last_seq), limit)?;
-        let events = self.entries(&rows)?;
-        let next = last_seq(&rows)?.filter(|seq| *seq < self.mark.last_seq);
-        Ok(page("events", &events, next))
+        let all = (after.saturating_add(1), self.mark.last_seq);
+        self.page_of_events("", all, limit)
     }
 
     /// Up to `limit` quarantined events after number `after`, as the API's
     /// answer.
     pub fn quarantined(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        let (from, last) = (after.saturating_add(1), self.mark.last_seq);
+        let all = (after.saturating_add(1), self.mark.last_seq);
+        self.page_of_events(QUARANTINED, all, limit)
+    }
+
+    /// A page of the events of `from..=to` that meet `condition`: up to `limit`,
+    /// and no more than fit.
+    fn page_of_events(
+        &self,
+        condition: &str,
+        (from, to): (u64, u64),
+        limit: u64,
+    ) -> Result<String, SqlError> {
         // One more than asked for tells whether there is a next page.
-        let mut rows = self.scan(ENTRY, QUARANTINED, (from, last), limit.saturating_add(1))?;
-        let has_next = cut(&mut rows, limit);
-        let events = self.entries(&rows)?;
-        let next = last_seq(&rows)?.filter(|_| has_next);
-        Ok(page("events", &events, next))
+        let sizes = self.scan(ENTRY_BYTES, condition, (from, to), limit.saturating_add(1))?;
+        let count = fitting(&sizes, 1, limit)?;
+        let given = sizes.get(..count).unwrap_or_default();
+        let last = last_seq(given)?;
+        let rows = match last {
+            Some(last) => self.scan(ENTRY, condition, (from, last), count as u64)?,
+            None => Vec::new(),
+        };
+        let next = last.filter(|_| count < sizes.len());
+        Ok(page("events", &self.entries(&rows)?, next))
     }
 
     /// Up to `limit` dead packs that begin after number `after`, as the API's
@@ -160,11 +179,13 @@ impl<S: Sql> Ledger<S> {
             return Ok(page("packs", &[], None));
         }
         let mut rows = self.sql.query(
-            "SELECT first_seq, last_seq, reason, died_at FROM dead
+            "SELECT first_seq, last_seq, substr(reason, 1, 1000), died_at, 1200 FROM dead
              WHERE first_seq > ?1 ORDER BY first_seq LIMIT ?2",
             &[after.into(), limit.saturating_add(1).into()],
         )?;
-        let has_next = cut(&mut rows, limit);
+        let count = fitting(&rows, 4, limit)?;
+        let has_next = count < rows.len();
+        rows.truncate(count);
         let mut packs = Vec::new();
         for row in &rows {
             let (first_seq, last_seq) = (row.number(0)?, row.number(1)?);
@@ -203,13 +224,19 @@ impl<S: Sql> Ledger<S> {
     /// Up to `limit` properties after the id `after` that aren't linked, each
     /// with its first event that `filter` left out, as the API's answer.
     pub fn unlinked(&self, after: &str, limit: u64, filter: &Filter) -> Result<String, SqlError> {
-        let mut properties = Vec::new();
+        let (mut properties, mut bytes) = (Vec::new(), 0_u64);
         let mut next = (self.name.is_some()).then(|| after.to_owned());
         while let Some(after) = next.take() {
+            let sizes = self.sql.query(
+                "SELECT 100 + length(CAST(property_id AS BLOB)) FROM unlinked
+                 WHERE property_id > ?1 ORDER BY property_id LIMIT ?2",
+                &[after.as_str().into(), limit.into()],
+            )?;
+            let count = fitting(&sizes, 0, limit)? as u64;
             let rows = self.sql.query(
                 "SELECT property_id, first_seq, first_seen_at FROM unlinked
                  WHERE property_id > ?1 ORDER BY property_id LIMIT ?2",
-                &[after.as_str().into(), limit.into()],
+                &[after.as_str().into(), count.into()],
             )?;
             for row in &rows {
                 let property_id = row.text(0)?;
@@ -222,12 +249,14 @@ impl<S: Sql> Ledger<S> {
                     .text("property_id", property_id)
                     .number("first_seq", row.number(1)?)
                     .time("first_seen_at", Timestamp::from_us(row.integer(2)?));
-                properties.push(property.end());
-                if properties.len() as u64 >= limit {
+                let property = property.end();
+                bytes = bytes.saturating_add(property.len() as u64);
+                properties.push(property);
+                if properties.len() as u64 >= limit || bytes >= PAGE_BYTES_MAX {
                     return Ok(unlinked_page(&properties, next.as_deref()));
                 }
             }
-            if (rows.len() as u64) < limit {
+            if (sizes.len() as u64) < limit && count == sizes.len() as u64 {
                 next = None;
             }
         }
@@ -315,12 +344,18 @@ impl<S: Sql> Ledger<S> {
     }
 }
 
-/// Cuts the rows beyond `limit`; true if there were any.
-fn cut(rows: &mut Vec<Row>, limit: u64) -> bool {
+/// How many of `rows`, whose `column` has the bytes of each, fit on a page of
+/// up to `limit`: one at the least, so that there is always a next one.
+fn fitting(rows: &[Row], column: usize, limit: u64) -> Result<usize, SqlError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let is_more = rows.len() > limit;
-    rows.truncate(limit);
-    is_more
+    let mut bytes = 0_u64;
+    for (count, row) in rows.iter().enumerate().take(limit) {
+        bytes = bytes.saturating_add(row.number(column)?);
+        if count > 0 && bytes > PAGE_BYTES_MAX {
+            return Ok(count);
+        }
+    }
+    Ok(rows.len().min(limit))
 }
 
 /// The number that the last of `rows` begins with.

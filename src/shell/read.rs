@@ -40,7 +40,7 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
         }
         Query::Records(of, model, page) => {
             let rows = list(env, &of, &lists::select_records(&of, &model, &page), line).await?;
-            lists::records_page(&rows, page.limit).ok_or(unavailable)
+            lists::records_page(&rows).ok_or(unavailable)
         }
         Query::Record(of, model, id) => {
             name(line, &of);

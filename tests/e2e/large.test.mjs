@@ -71,3 +71,24 @@ test("no pack was larger than a message may be", () => {
     assert.ok(pack.bytes < MESSAGE_BYTES_MAX, `a pack of ${pack.bytes} bytes`);
   }
 });
+
+test("a list of large records comes in pages that fit", async () => {
+  const ids = Array.from({ length: 8 }, (_, n) => `unit_${n}`);
+  for (const id of ids) {
+    const body = unit("conn_pages", { id, note: "x".repeat(900_000) });
+    assert.equal((await worker.post("meterbase", body)).status, 200);
+  }
+  await worker.confirmed("meterbase", "conn_pages", ids.length, { ms: 60_000 });
+  const seen = [];
+  const counts = [];
+  for (let after = ""; after !== null; ) {
+    const page = await worker.get("meterbase", "conn_pages", "records", "unit", { limit: 500, after });
+    assert.equal(page.status, 200, page.text.slice(0, 300));
+    assert.ok(page.text.length < 5 * (1 << 20), `${page.text.length} bytes`);
+    seen.push(...page.json.records.map((record) => record.record_id));
+    counts.push(page.json.records.length);
+    after = page.json.next;
+  }
+  assert.deepEqual(seen, ids);
+  assert.deepEqual(counts, [4, 4]);
+});

@@ -20,7 +20,7 @@ const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuer
 export const RECORDS_QUEUE = "leasewire-records";
 export const DEAD_QUEUE = "leasewire-dead";
 
-function settings({ folder, bindings, queues, adjust, workers = [] }) {
+function settings({ folder, bindings, queues, adjust, workers = [], inspectorPort }) {
   const { workerOptions: options } = workerOptions(inRoot("wrangler.toml"), undefined, {
     envFiles: [".dev.vars.example"],
   });
@@ -40,11 +40,12 @@ function settings({ folder, bindings, queues, adjust, workers = [] }) {
     queueConsumers: Object.fromEntries(consumers),
   };
   adjust?.(main);
-  return { main, workers, folder };
+  return { main, workers, folder, inspectorPort };
 }
 
-function start({ main, workers, folder }, onLog) {
-  const options = convertV4MiniflareOptions({ workers: [main, ...workers], log: new NoOpLog(), port: 0 });
+function start({ main, workers, folder, inspectorPort }, onLog) {
+  const log = new NoOpLog();
+  const options = convertV4MiniflareOptions({ workers: [main, ...workers], log, port: 0, inspectorPort });
   return new Miniflare({
     ...options,
     resourcePersistencePath: folder,
@@ -68,6 +69,7 @@ const runtimes = () =>
  * - `queues`: settings of consumers by queue, in place of wrangler.toml's.
  * - `adjust`: changes Miniflare's options of the Worker.
  * - `workers`: further workers beside it.
+ * - `inspectorPort`: where its isolate can be looked into; 0 for any.
  */
 export async function serve(options = {}) {
   const folder = options.folder ?? newFolder();
