@@ -145,7 +145,7 @@ impl Route {
         let allow = match parts.as_slice() {
             ["webhooks", ..]
             | ["v1", "sources", _, "test"]
-            | ["v1", "integrations", _, _, "replay" | "redrive"] => TAKE,
+            | ["v1", "integrations", _, _, "replay" | "redrive" | "rebuild"] => TAKE,
             _ => READ,
         };
         let route = match parts.as_slice() {
@@ -160,6 +160,9 @@ impl Route {
             }
             ["v1", "integrations", source, integration, "redrive"] => {
                 Ok(Self::Command(Command::Redrive(of(source, integration))))
+            }
+            ["v1", "integrations", source, integration, "rebuild"] => {
+                Ok(Self::Command(Command::Rebuild(of(source, integration))))
             }
             ["v1", "sources"] => Ok(Self::Api(Query::Sources)),
             ["v1", "sources", source, "test"] => Ok(Self::Test {

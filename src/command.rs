@@ -19,6 +19,8 @@ pub enum Command {
     Replay(Of),
     /// `POST …/redrive`: send dead packs again.
     Redrive(Of),
+    /// `POST …/rebuild`: write all records into D1 again.
+    Rebuild(Of),
 }
 
 /// Reads the body of a replay:

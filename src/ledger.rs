@@ -22,6 +22,7 @@ mod migrate;
 mod packs;
 mod quarantine;
 mod ranges;
+mod rebuild;
 mod recent;
 pub mod replay;
 mod report;
@@ -40,6 +41,7 @@ pub use migrate::SCHEMA_VERSION;
 pub use packs::Pack;
 pub use quarantine::NOT_APPLIED;
 pub use ranges::Ranges;
+pub use rebuild::{Part, Rebuild, Rebuilt};
 pub use recent::RECENT_MAX;
 pub use report::{Announcement, Numbers, Report};
 use segments::Segments;
@@ -107,6 +109,10 @@ struct Mark {
     uses_index: bool,
     /// A replay was asked for and has not ended.
     has_replay: bool,
+    /// A rebuild was asked for and has not ended.
+    has_rebuild: bool,
+    /// How its steps go.
+    rebuild_pace: rebuild::Pace,
     /// What is known of the alarm.
     alarm: effects::Alarm,
     /// The last number that the list of integrations is known to have.
@@ -158,7 +164,8 @@ impl<S: Sql> Ledger<S> {
     fn load(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
             "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
-                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch
+                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch,
+                    EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL)
              FROM ledger",
             &[],
         )?;
@@ -193,6 +200,7 @@ impl<S: Sql> Ledger<S> {
             kept_seq,
             uses_index: row.flag(5)?,
             has_replay: row.flag(6)?,
+            has_rebuild: row.flag(9)?,
             attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
             reported: report::Reported::parse(row.maybe_text(7)?)?,
             ..Mark::default()

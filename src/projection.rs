@@ -8,6 +8,7 @@
 mod halves;
 mod notices;
 mod pack;
+mod rebuild;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
 use notices::Notices;
 pub use pack::Pack;
+pub use rebuild::rebuilt;
 
 use crate::json::{self, Map, Writer};
 use crate::ledger::{Announcement, Report};
@@ -35,14 +37,17 @@ macro_rules! epoch {
 
 /// What becomes of a record that there is: only a newer state overwrites it.
 macro_rules! if_newer {
-    () => {
-        " ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
-            version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-            drift = excluded.drift, occurred_at = excluded.occurred_at,
-            generation = excluded.generation, epoch = excluded.epoch,
-            updated_at = excluded.updated_at
-          WHERE (excluded.epoch, excluded.generation, excluded.version)
-                > (records.epoch, records.generation, records.version)"
+    ($occurred_at:literal) => {
+        concat!(
+            " ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
+                version = excluded.version, fields = excluded.fields, partial = excluded.partial,
+                drift = excluded.drift, occurred_at = ",
+            $occurred_at,
+            ", generation = excluded.generation, epoch = excluded.epoch,
+                updated_at = excluded.updated_at
+              WHERE (excluded.epoch, excluded.generation, excluded.version)
+                    > (records.epoch, records.generation, records.version)"
+        )
     };
 }
 
@@ -50,7 +55,9 @@ macro_rules! if_newer {
 /// names as [`Row::name`] makes them. SQLite takes an object apart once; what is
 /// in an array within an array, it would read again for each of its columns.
 /// It gives the fields back as they came, but for white space.
-const UPSERT_RECORDS: &str = concat!(
+macro_rules! upsert_records {
+    ($occurred_at:literal) => {
+        concat!(
     "INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
                           occurred_at, generation, updated_at, epoch)
      SELECT ?1, ?2, substr(key, 77, substr(key, 73, 4) + 0), substr(key, 77 + substr(key, 73, 4)),
@@ -59,8 +66,13 @@ const UPSERT_RECORDS: &str = concat!(
             CAST(substr(key, 21, 20) AS INTEGER), ?4, ",
     epoch!("?5"),
     " FROM json_each(?3) WHERE true",
-    if_newer!()
-);
+    if_newer!($occurred_at)
+        )
+    };
+}
+use {epoch, if_newer, upsert_records};
+
+const UPSERT_RECORDS: &str = upsert_records!("excluded.occurred_at");
 
 /// One record too large to travel within a JSON parameter.
 const UPSERT_RECORD: &str = concat!(
@@ -69,7 +81,7 @@ const UPSERT_RECORD: &str = concat!(
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ",
     epoch!("?12"),
     ")",
-    if_newer!()
+    if_newer!("excluded.occurred_at")
 );
 
 /// Of a greater epoch, all of the row is new.

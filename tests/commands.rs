@@ -21,6 +21,10 @@ fn paths_of_commands() {
             "/v1/integrations/propexo/int%2F1/redrive",
             Command::Redrive(of()),
         ),
+        (
+            "/v1/integrations/propexo/int%2F1/rebuild",
+            Command::Rebuild(of()),
+        ),
     ] {
         assert_eq!(parse("POST", path), Ok(Route::Command(command)));
         for method in ["GET", "PUT", "DELETE", "post"] {

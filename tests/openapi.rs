@@ -47,7 +47,7 @@ const PATHS: [(&str, &str); 7] = [
 ];
 
 /// What stands behind [`OF`], with its method.
-const BEHIND: [(&str, &str); 11] = [
+const BEHIND: [(&str, &str); 12] = [
     ("get", ""),
     ("get", "/records/{model}"),
     ("get", "/records/{model}/{record_id}"),
@@ -59,6 +59,7 @@ const BEHIND: [(&str, &str); 11] = [
     ("post", "/replay"),
     ("post", "/redrive"),
     ("get", "/notices"),
+    ("post", "/rebuild"),
 ];
 
 fn all_paths() -> BTreeSet<(String, String)> {
@@ -89,6 +90,7 @@ fn place(route: &Route) -> String {
         Route::Api(Query::Dead(..)) => behind(7),
         Route::Command(Command::Replay(_)) => behind(8),
         Route::Command(Command::Redrive(_)) => behind(9),
+        Route::Command(Command::Rebuild(_)) => behind(11),
         Route::Api(Query::Notices(..)) => behind(10),
     }
 }

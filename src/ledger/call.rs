@@ -109,6 +109,8 @@ pub enum Call {
     },
     /// Read kept bodies again.
     Replay(Request),
+    /// Write all records into D1 again.
+    Rebuild,
     /// Send dead packs again.
     Redrive {
         /// The first event of the range.
@@ -161,6 +163,7 @@ impl Call {
             | Self::Event { .. }
             | Self::Unlinked { .. }
             | Self::Replay(_)
+            | Self::Rebuild
             | Self::Redrive { .. } => true,
             Self::Intake(_)
             | Self::Confirm { .. }
@@ -242,6 +245,10 @@ impl<S: Sql> Ledger<S> {
             Call::Replay(request) => {
                 let asked = self.ask_for_replay(&request, now)?;
                 json(asked.map(|progress| progress.to_json()))
+            }
+            Call::Rebuild => {
+                let asked = self.ask_for_rebuild(now)?;
+                json(asked.map(|rebuild| rebuild.to_json()))
             }
             Call::Redrive { from, to } => {
                 let (packs, events) = self.redrive(from, to, now)?;

@@ -170,7 +170,7 @@ impl<S: Sql> Ledger<S> {
     fn waits(&self) -> bool {
         let unannounced = self.mark.announced_seq < self.mark.last_seq;
         let untold = unannounced || self.mark.reported.waits();
-        self.has_unsettled() || self.mark.has_replay || untold
+        self.has_unsettled() || self.mark.has_replay || self.mark.has_rebuild || untold
     }
 
     /// Notes that the list of integrations has what it was told. True if

@@ -6,7 +6,7 @@
 //! whatever the numbers are.
 
 use super::Ledger;
-use crate::sql::{Sql, SqlError};
+use crate::sql::Sql;
 use crate::time::Timestamp;
 
 /// The epoch of a ledger that begins `now`.
@@ -15,18 +15,6 @@ pub(super) fn epoch_at(now: Timestamp) -> u64 {
 }
 
 impl<S: Sql> Ledger<S> {
-    /// Begins a new epoch, greater than its own and than `beyond`. The list of
-    /// integrations is to be told.
-    pub(super) fn begin_again(&mut self, beyond: u64, now: Timestamp) -> Result<(), SqlError> {
-        let epoch = epoch_at(now).max(self.epoch.max(beyond).saturating_add(1));
-        let statement = "UPDATE ledger SET epoch = ?1";
-        self.sql.execute(statement, &[epoch.into()])?;
-        self.epoch = epoch;
-        self.mark.announced_seq = 0;
-        self.mark.asked_to_announce = false;
-        Ok(())
-    }
-
     /// True if the list of integrations has something that this ledger never
     /// had: then it was set back, or is another one than was listed.
     pub(super) fn was_set_back(&self, listed_seq: u64, listed_epoch: u64) -> bool {

@@ -3,7 +3,7 @@
 use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::{FORWARDED, QUARANTINED};
-use super::{Ledger, first, maybe_time};
+use super::{Ledger, Rebuild, first, maybe_time};
 use crate::api::PAGE_BYTES_MAX;
 use crate::encoding;
 use crate::event::TEST_INTEGRATION;
@@ -46,10 +46,12 @@ pub struct State {
     pub last_event_at: Option<Timestamp>,
     /// The replay that was asked for last.
     pub replay: Option<Progress>,
+    /// The rebuild of D1 that was asked for last.
+    pub rebuild: Option<Rebuild>,
 }
 
 impl State {
-    /// As the API has it; `replay` only if there was one.
+    /// As the API has it; `replay` and `rebuild` only if there was one.
     pub fn to_json(&self) -> String {
         let json = Writer::default()
             .text("source", &self.source)
@@ -65,8 +67,12 @@ impl State {
             .time_or_null("first_synced_at", self.first_synced_at)
             .time_or_null("last_synced_at", self.last_synced_at)
             .time_or_null("last_event_at", self.last_event_at);
-        match &self.replay {
-            Some(replay) => json.raw("replay", &replay.to_json()).end(),
+        let json = match &self.replay {
+            Some(replay) => json.raw("replay", &replay.to_json()),
+            None => json,
+        };
+        match &self.rebuild {
+            Some(rebuild) => json.raw("rebuild", &rebuild.to_json()).end(),
             None => json.end(),
         }
     }
@@ -127,6 +133,7 @@ impl<S: Sql> Ledger<S> {
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
             replay: self.last_replay()?,
+            rebuild: self.last_rebuild()?,
             last_event_at: (mark.last_seq > 0).then_some(mark.last_received_at),
         }))
     }

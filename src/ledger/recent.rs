@@ -71,6 +71,12 @@ impl Recent {
             .map(|entry| entry.seq)
     }
 
+    /// When the event `seq` was received, if it is in the list.
+    pub fn received_at(&self, seq: u64) -> Option<Timestamp> {
+        let found = self.entries.iter().find(|entry| entry.seq == seq);
+        found.map(|entry| entry.received_at)
+    }
+
     /// True if an event received after `since` may be in the index.
     pub fn is_elsewhere(&self, since: Timestamp) -> bool {
         self.overflowed_at.is_some_and(|at| at > since)

@@ -126,6 +126,11 @@ impl Reported {
         report.is_some_and(|report| report.numbers.oldest_unconfirmed_at.is_some())
     }
 
+    /// The list has lost it.
+    pub fn forget(&mut self) {
+        self.is_known = false;
+    }
+
     fn says(&self, numbers: &Numbers) -> bool {
         match &self.report {
             Some(report) => self.is_known && report.numbers == *numbers,
@@ -214,6 +219,14 @@ impl<S: Sql> Ledger<S> {
             self.mark.reported.is_known = true;
         }
         Ok(())
+    }
+
+    /// Makes what was reported be reported again.
+    pub(super) fn forget_report(&self) -> Result<(), SqlError> {
+        match &self.mark.reported.report {
+            Some(report) => self.keep_report(report, false),
+            None => Ok(()),
+        }
     }
 
     fn keep_report(&self, report: &Report, is_known: bool) -> Result<(), SqlError> {

@@ -97,7 +97,7 @@ CREATE TABLE rebuilds (
   after_record_id TEXT NOT NULL,
   count INTEGER NOT NULL,         -- records when it began
   done INTEGER NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0, -- times in a row that D1 didn't take a step
+  refused INTEGER NOT NULL DEFAULT 0, -- records that D1 doesn't take
   asked_at INTEGER NOT NULL,
   ended_at INTEGER
 );

@@ -16,7 +16,7 @@ use super::storage::ObjectStorage;
 use super::{database, environment, error_text, give, glue, now, property, random, tasks};
 use crate::ledger::replay::Reader;
 use crate::ledger::{Announcement, Call, Effects, Ledger as Core, Outcome, Pack, Reply};
-use crate::projection::announcement;
+use crate::projection::{announcement, rebuilt};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -40,6 +40,8 @@ struct Object {
     core: RefCell<Option<Core<ObjectStorage>>>,
     /// A batch is on its way, or the pause before it isn't over.
     sending: Cell<bool>,
+    /// A step of a rebuild is on its way to D1.
+    rebuilding: Cell<bool>,
     /// When the next batch may go.
     next_batch_at: Cell<Timestamp>,
 }
@@ -54,6 +56,7 @@ impl Ledger {
             env,
             core: RefCell::new(None),
             sending: Cell::new(false),
+            rebuilding: Cell::new(false),
             next_batch_at: Cell::default(),
         }))
     }
@@ -99,6 +102,9 @@ impl Object {
         // The first step is taken at once, the others by the alarm: no webhook
         // is to wait for one.
         let begins_replay = calls.iter().any(|call| matches!(call, Call::Replay(_)));
+        let rebuilds = calls
+            .iter()
+            .any(|call| matches!(call, Call::Rebuild | Call::Sweep { .. }));
         let sweeps = calls.iter().any(|call| matches!(call, Call::Sweep { .. }));
         if sweeps {
             self.note(Core::forget_alarm);
@@ -120,6 +126,9 @@ impl Object {
         self.perform(effects);
         if begins_replay {
             self.replay();
+        }
+        if rebuilds {
+            self.clone().rebuild_in_background();
         }
         if sweeps {
             self.expire();
@@ -242,6 +251,7 @@ impl Object {
             }
         }
         self.replay();
+        self.clone().rebuild_in_background();
         self.expire();
     }
 
@@ -267,6 +277,42 @@ impl Object {
         if self.with_core(|core| Ok(core.has_unsent())) == Ok(true) {
             self.clone().forward_in_background();
         }
+    }
+
+    /// Takes a step of the rebuild that was asked for, if one was, and none is
+    /// on its way.
+    fn rebuild_in_background(self: Rc<Self>) {
+        if self.with_core(|core| Ok(core.has_rebuild())) == Ok(true)
+            && !self.rebuilding.replace(true)
+        {
+            tasks::start(async move {
+                if let Err(why) = self.rebuild().await {
+                    // The alarm takes the step again: it is set while one waits.
+                    warn("the rebuild stands still", why);
+                }
+                self.rebuilding.set(false);
+            });
+        }
+    }
+
+    async fn rebuild(&self) -> Result<(), String> {
+        let why = |error: SqlError| error.to_string();
+        if let Some(part) = self.with_core(|core| core.next_part()).map_err(why)? {
+            let written = database::run(&self.env, &rebuilt(&part, now())).await;
+            let next = match &written {
+                Ok(()) => self.with_core(|core| core.rebuilt(&part, now())),
+                Err(_) => {
+                    let probe = rebuilt(&part.without_records(), now());
+                    let takes_others = database::run(&self.env, &probe).await.is_ok();
+                    self.with_core(|core| core.refused(&part, takes_others, now()))
+                }
+            };
+            if let Some(at) = next.map_err(why)? {
+                self.arm(at);
+            }
+            written?;
+        }
+        Ok(())
     }
 
     /// Lets old history go. If that fails, the next alarm tries again.

@@ -1,4 +1,4 @@
-//! Commands to integrations: replay and redrive.
+//! Commands to integrations: replay, redrive and rebuild.
 
 use wasm_bindgen::JsValue;
 use worker::web_sys::Request;
@@ -20,6 +20,7 @@ pub async fn obey(
     let body = edge::body(request, BODY_BYTES_MAX).await?;
     let (of, call, missing) = match command {
         Command::Replay(of) => (of, Call::Replay(replay_request(&body)?), unknown_end()),
+        Command::Rebuild(of) => (of, Call::Rebuild, Problem::Unknown("integration")),
         Command::Redrive(of) => {
             let (from, to) = redrive_range(&body)?;
             (of, Call::Redrive { from, to }, Problem::Unknown("pack"))

@@ -37,6 +37,8 @@ pub enum Bug {
     AnswersMixedUp,
     FailedIsAnswered,
     NobodyLeavesTheLine,
+    RebuildPassesRefused,
+    RebuildInTheOldEpoch,
 }
 
 impl Bug {
@@ -206,6 +208,16 @@ impl Bug {
             Self::NobodyLeavesTheLine,
             "nobody-leaves-the-line",
             "whose sender has hung up is taken along, however much later",
+        ),
+        (
+            Self::RebuildPassesRefused,
+            "rebuild-passes-refused",
+            "a rebuild goes on behind records that D1 didn't get",
+        ),
+        (
+            Self::RebuildInTheOldEpoch,
+            "rebuild-in-the-old-epoch",
+            "what a rebuild writes is no newer than what D1 has",
         ),
     ];
 

@@ -106,6 +106,7 @@ impl World {
         let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
         let begins_replay = matches!(calls[..], [Call::Replay(_)]);
         let sweeps = matches!(calls[..], [Call::Sweep { .. }]);
+        let rebuilds = sweeps || matches!(calls[..], [Call::Rebuild]);
         let ended = self.stretch(ledger, |core, now, random| {
             if sweeps {
                 core.forget_alarm();
@@ -127,6 +128,9 @@ impl World {
             }
             Ok((replies, effects))
         });
+        if rebuilds {
+            self.begin_rebuild(ledger);
+        }
         if ended.durable
             && let [asked] = &asked[..]
         {

@@ -27,6 +27,8 @@ pub struct Host {
     /// Counts the object's lives: what belongs to an earlier one is dropped.
     pub life: u32,
     pub sending: bool,
+    /// A step of a rebuild is on its way to D1.
+    pub rebuilding: bool,
     /// By the receiver's clock.
     pub alarm: Option<Timestamp>,
     /// How often it was set.
@@ -84,6 +86,7 @@ impl Host {
             core: None,
             life: 0,
             sending: false,
+            rebuilding: false,
             alarm: None,
             armed: 0,
             handed: BTreeSet::new(),
@@ -97,6 +100,7 @@ impl Host {
         self.core = None;
         self.life += 1;
         self.sending = false;
+        self.rebuilding = false;
     }
 
     pub fn core(&mut self) -> Result<&mut Core, SqlError> {
@@ -231,6 +235,7 @@ impl World {
             let at = Core::wake_after_failure(&why, self.clock.receiver(), number);
             self.arm(ledger, at);
         }
+        self.begin_rebuild(ledger);
     }
 
     pub fn announce(&mut self, ledger: usize, told: Box<Announcement>) {

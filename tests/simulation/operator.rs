@@ -2,12 +2,14 @@
 //! goes wrong. As neither code nor filter changes, they change no record.
 
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Call, Effects, Ledger};
+use leasewire::ledger::{Call, Effects, Ledger, Part};
+use leasewire::projection::rebuilt;
 use leasewire::source::Source;
 use leasewire::time::Timestamp;
 
+use crate::bugs::Bug;
 use crate::storage::Storage;
-use crate::world::{Asked, World};
+use crate::world::{Asked, Step, World};
 
 impl World {
     /// A command to one of the ledgers.
@@ -19,6 +21,9 @@ impl World {
         let last = self.hosts[ledger].core().map_or(0, |core| core.last_seq());
         if last == 0 {
             return;
+        }
+        if self.poison.is_empty() && !self.lost.contains(&ledger) && self.random.chance(400) {
+            return self.lose(ledger);
         }
         let from = self.random.between(1, last);
         let to = self.random.between(from, last);
@@ -35,6 +40,89 @@ impl World {
         };
         self.say(|| format!("ledger {ledger}: told to go through {from} to {to} again"));
         self.ask(ledger, call, Asked::Operated);
+    }
+}
+
+impl World {
+    /// D1 loses what it has of a ledger, or is set back to an older point, or
+    /// has what the ledger never had; the operator has it rebuilt.
+    fn lose(&mut self, ledger: usize) {
+        let (source, integration) = self.hosts[ledger].name.clone();
+        let of = format!("WHERE source = '{source}' AND integration = '{integration}'");
+        let changes = match self.random.below(3) {
+            0 => format!("DELETE FROM records {of}; DELETE FROM integrations {of}"),
+            1 => format!("UPDATE records SET version = 1, fields = '{{}}', generation = 0 {of}"),
+            _ => format!("UPDATE records SET version = version + 1000, fields = '{{}}' {of}"),
+        };
+        self.say(|| format!("ledger {ledger}: D1 changes: {changes}"));
+        self.d1.run(&changes);
+        self.lost.insert(ledger);
+        self.ask(ledger, Call::Rebuild, Asked::Operated);
+    }
+
+    /// If no rebuild was taken in, the operator asks again.
+    pub fn rebuild_lost(&mut self) {
+        for ledger in self.lost.clone() {
+            let state = self.hosts[ledger].core().and_then(|core| core.state());
+            if let Ok(Some(state)) = state
+                && state.rebuild.is_some()
+            {
+                continue;
+            }
+            self.ask(ledger, Call::Rebuild, Asked::Operated);
+        }
+    }
+
+    /// A step of a rebuild is due, if one was asked for and none is on its way.
+    pub fn begin_rebuild(&mut self, ledger: usize) {
+        let host = &mut self.hosts[ledger];
+        if !host.rebuilding && host.core().is_ok_and(|core| core.has_rebuild()) {
+            host.rebuilding = true;
+            let life = host.life;
+            let after_ms = self.random.below(20);
+            self.clock.after(after_ms, Step::Rebuild(ledger, life));
+        }
+    }
+
+    pub fn rebuild(&mut self, ledger: usize) {
+        self.break_a_statement(ledger);
+        let host = &mut self.hosts[ledger];
+        let part = host.core().and_then(|core| core.next_part());
+        host.database.fails.set(None);
+        let Ok(Some(part)) = part else {
+            self.hosts[ledger].rebuilding = false;
+            return;
+        };
+        let now = self.clock.receiver();
+        let mut written = part.clone();
+        if self.bug == Some(Bug::RebuildInTheOldEpoch) {
+            written.state.epoch = 0;
+        }
+        let (done, after_ms) = self.run_in_d1(rebuilt(&written, now));
+        if done || self.bug == Some(Bug::RebuildPassesRefused) {
+            let life = self.hosts[ledger].life;
+            let step = Step::Rebuilt(ledger, life, Box::new(part));
+            self.clock.after(after_ms, step);
+            return;
+        }
+        let (takes_others, _) = self.run_in_d1(rebuilt(&part.without_records(), now));
+        self.hosts[ledger].rebuilding = false;
+        let core = self.hosts[ledger].core();
+        if let Ok(Some(at)) = core.and_then(|core| core.refused(&part, takes_others, now)) {
+            self.arm(ledger, at);
+        }
+    }
+
+    pub fn rebuilt(&mut self, ledger: usize, part: &Part) {
+        let now = self.clock.receiver();
+        self.break_a_statement(ledger);
+        let host = &mut self.hosts[ledger];
+        host.rebuilding = false;
+        let next = host.core().and_then(|core| core.rebuilt(part, now));
+        host.database.fails.set(None);
+        if let Ok(Some(at)) = next {
+            self.arm(ledger, at);
+        }
     }
 }
 

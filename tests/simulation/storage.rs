@@ -135,8 +135,8 @@ impl Database {
                 ("seq BETWEEN ?1 AND", "seq BETWEEN ?1 + 1 AND")
             }
             Some(Bug::AnyVersionOverwrites) => (
-                "WHERE (excluded.generation, excluded.version) > (records.generation, records.version)",
-                "",
+                "WHERE (excluded.epoch, excluded.generation, excluded.version)",
+                "WHERE true OR (excluded.epoch, excluded.generation, excluded.version)",
             ),
             Some(Bug::ReportForgotten) => (
                 "WHERE ended_at IS NULL), reported",

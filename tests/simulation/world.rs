@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::group::Groups;
-use leasewire::ledger::{Announcement, Reach};
+use leasewire::ledger::{Announcement, Part, Reach};
 use leasewire::projection::Statement;
 use leasewire::source::{Source, Sources};
 use leasewire::time::Timestamp;
@@ -62,6 +62,10 @@ pub enum Step {
     Announce(usize, u32, Box<Announcement>),
     Announced(usize, u32, Box<Announcement>),
     Forward(usize, u32),
+    /// A step of a rebuild goes to D1.
+    Rebuild(usize, u32),
+    /// D1 has it.
+    Rebuilt(usize, u32, Box<Part>),
     Sent(usize, u32, Option<(Reach, bool)>),
     Deliver(Box<Message>),
     Applied(Box<Consumption>, bool),
@@ -117,6 +121,8 @@ pub struct World {
     pub poison: BTreeSet<u64>,
     /// How often an event failed alone while nothing was down.
     pub refused: BTreeMap<(usize, u64), u32>,
+    /// Ledgers of which D1 has lost records.
+    pub lost: BTreeSet<usize>,
     pub is_healed: bool,
     /// What must not be, as soon as it is seen.
     pub complaints: Vec<String>,
@@ -145,6 +151,7 @@ impl World {
             d1: Database::new(bug),
             poison: BTreeSet::new(),
             refused: BTreeMap::new(),
+            lost: BTreeSet::new(),
             is_healed: false,
             complaints: Vec::new(),
             is_told,
@@ -280,11 +287,17 @@ impl World {
             Step::Sent(ledger, life, sent) if self.is_alive(ledger, life) => {
                 self.sent(ledger, sent);
             }
+            Step::Rebuild(ledger, life) if self.is_alive(ledger, life) => self.rebuild(ledger),
+            Step::Rebuilt(ledger, life, part) if self.is_alive(ledger, life) => {
+                self.rebuilt(ledger, &part);
+            }
             // Of an object that died since.
             Step::Arm(..)
             | Step::Announce(..)
             | Step::Announced(..)
             | Step::Forward(..)
+            | Step::Rebuild(..)
+            | Step::Rebuilt(..)
             | Step::Sent(..) => {}
             Step::Deliver(message) => self.deliver(*message),
             Step::Applied(consumption, applied) => self.applied(consumption, applied),
@@ -299,6 +312,7 @@ impl World {
                 self.say(|| "everything works".to_owned());
                 self.faults = Faults::default();
                 self.is_healed = true;
+                self.rebuild_lost();
             }
         }
     }

@@ -58,6 +58,7 @@ impl Call {
                 .number("to", request.to)
                 .raw("models", &json::texts_or_null(&request.models))
                 .raw("events", &json::texts_or_null(&request.events)),
+            Self::Rebuild => call("rebuild"),
             Self::Redrive { from, to } => call("redrive").number("from", *from).number("to", *to),
             Self::Sweep {
                 listed_seq,
@@ -132,6 +133,7 @@ impl Call {
                 models: fields.value("models").and_then(json::texts),
                 events: fields.value("events").and_then(json::texts),
             }),
+            "rebuild" => Self::Rebuild,
             "redrive" => Self::Redrive {
                 from: number("from")?,
                 to: number("to")?,

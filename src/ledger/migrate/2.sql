@@ -14,7 +14,7 @@ CREATE TABLE rebuilds (
   after_record_id TEXT NOT NULL,
   count INTEGER NOT NULL,
   done INTEGER NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0,
+  refused INTEGER NOT NULL DEFAULT 0,
   asked_at INTEGER NOT NULL,
   ended_at INTEGER
 );
