@@ -29,7 +29,7 @@
 //!    Bodies about a record with no time, job or id of their own may repeat for
 //!    real: status A→B, B→A, A→B. Such a body is a new event, marked
 //!    `ambiguous`, if another event about the record came in between and left it
-//!    as this one says it was.
+//!    as this one says it was, or without a field that it sets.
 //!    a. Bodies about no record with nothing of their own, like the end of a
 //!    sync as Propexo publishes it, are the same delivery for 10 minutes. Later
 //!    they are news, `ambiguous` while the window lasts: a sync that is taken
@@ -37,14 +37,19 @@
 //!    lost, which would make it one, is rare. Schedules and lists of models are
 //!    the same from sync to sync, and identify none.
 //! 7. **Late events**: where events carry their own time, an older one changes
-//!    nothing; equal times are ordered by dedupe key; whole objects replace
-//!    the record. So any order and any repetition ends in the same fields.
+//!    nothing, and whole objects replace the record. So any order and any
+//!    repetition ends in the same fields. Of the same time, the older one is
+//!    the one that the other says was before (`changes`), else a creation, else
+//!    what arrived first.
 //!    Times are read in any usual form of ISO 8601 (see [`crate::time`]) and
 //!    kept to the nanosecond; decision 4's are read in RFC 3339 alone. One that
 //!    is ahead of our clock waits in quarantine. Sent again when it isn't ahead
 //!    any more, the event keeps its number and is read again by itself.
 //! 8. **Drift**: where they carry none, arrival order is all there is. A change
-//!    that contradicts the known record is applied, and the record is marked.
+//!    that contradicts the known record is applied, and those fields are marked,
+//!    until a change agrees with what is known of them, or a whole object comes.
+//!    What is already as a change says contradicts nothing. A creation is older
+//!    than all that is known: it fills in the rest, and overrides nothing.
 //! 9. **Not understood** but authentic is kept, in quarantine, and answered
 //!    with 200: an error would only bring it again. An unknown event name in a
 //!    known envelope is understood.

@@ -69,8 +69,8 @@ impl Filter {
     }
 
     /// Why `event` is left out; `None` if it is wanted. `known` gives the
-    /// fields of its record, if there are any: a change may not state the
-    /// property that its record belongs to.
+    /// fields of its record, if there are any: an event may not state the
+    /// property that its record belongs to, or the one that it leaves.
     pub fn ignores<'a>(
         &self,
         event: &Event,
@@ -95,18 +95,19 @@ impl Filter {
         }
         let wanted = self.properties.as_ref()?;
         let stated = properties(event, subject, change);
-        let of = if stated.is_empty() {
-            let known = known().and_then(|fields| fields.id(PROPERTY_ID));
-            known.map(|id| id.into_owned().into()).into_iter().collect()
-        } else {
-            stated
-        };
-        if of.iter().any(|id| lists(wanted, id)) {
+        if stated.iter().any(|id| lists(wanted, id)) {
+            return None;
+        }
+        // A record that is known under a linked property may be leaving it.
+        let fields = if subject.model == PROPERTIES {
             None
-        } else if of.is_empty() {
-            Some(Ignored::NoProperty)
         } else {
-            Some(Ignored::Property)
+            known()
+        };
+        match fields.and_then(|fields| fields.id(PROPERTY_ID)) {
+            Some(known) if lists(wanted, &known) => None,
+            None if stated.is_empty() => Some(Ignored::NoProperty),
+            _ => Some(Ignored::Property),
         }
     }
 }
@@ -147,6 +148,8 @@ pub fn check(filter: &str, names: &[String]) -> Result<(), String> {
 }
 
 const PROPERTY_ID: &str = "property_id";
+/// The model whose records are properties.
+const PROPERTIES: &str = "properties";
 
 /// The property that `event` says its record belongs to.
 pub fn property<'a>(event: &Event<'a>) -> Option<Cow<'a, str>> {
@@ -156,18 +159,24 @@ pub fn property<'a>(event: &Event<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The properties that an event says its record belongs to, the present one
-/// first: a record that leaves a linked property is still of interest.
+/// The properties that an event says its record belongs to or did before, the
+/// present one first: a record that leaves a linked property is still of
+/// interest.
 fn properties<'a>(
     event: &Event<'a>,
     subject: &Subject<'a>,
     change: &Change<'a>,
 ) -> Vec<Cow<'a, str>> {
-    if subject.model == "properties" {
+    if subject.model == PROPERTIES {
         return vec![subject.record_id.clone()];
     }
     let stated = match change {
-        Change::Whole { fields, .. } | Change::Sparse(fields) => [fields.id(PROPERTY_ID), None],
+        Change::Whole { fields, changes } => {
+            let changes = changes.and_then(|changes| Object::parse(changes.get()));
+            let left = changes.and_then(|changes| changes.object(PROPERTY_ID)?.id("old"));
+            [fields.id(PROPERTY_ID), left]
+        }
+        Change::Sparse(fields) => [fields.id(PROPERTY_ID), None],
         Change::Diff {
             previous,
             new,

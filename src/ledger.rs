@@ -12,6 +12,7 @@
 mod again;
 mod call;
 mod dead;
+mod drift;
 mod effects;
 mod epoch;
 mod fold;
@@ -28,10 +29,12 @@ pub mod replay;
 mod report;
 mod retention;
 mod segments;
+mod ties;
 mod unsent;
 
 use again::Again;
 pub use call::{Call, Reply, is_nobodys, received_at, was_woken};
+pub use drift::Drift;
 pub use effects::Effects;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
 pub use forward::{Batch, Reach};
@@ -45,8 +48,10 @@ pub use rebuild::{Part, Rebuild, Rebuilt};
 pub use recent::RECENT_MAX;
 pub use report::{Announcement, Numbers, Report};
 use segments::Segments;
+pub use ties::{Tied, order};
 
 use crate::record::origin;
+use crate::signature::DedupeKey;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -275,4 +280,11 @@ fn first(rows: Vec<Row>) -> Result<Row, SqlError> {
     rows.into_iter()
         .next()
         .ok_or_else(|| SqlError("a row is missing".to_owned()))
+}
+
+/// The dedupe key in the column `at`.
+fn key(row: &Row, at: usize) -> Result<DedupeKey, SqlError> {
+    let key = row.blob(at)?.try_into();
+    key.map(DedupeKey)
+        .map_err(|_| SqlError("a key has another length".to_owned()))
 }

@@ -2,14 +2,17 @@
 //!
 //! Each such turn is noticed once, whatever is repeated, late or replayed.
 //! Where events carry their own time, a unit's known states stand in the order
-//! of that time, and an event adds what it says: how the unit is, and how it
-//! was right before, where the provider states that. A turn is where two
+//! of that time, and within one time in the order in which the events change
+//! the record (decision 7). An event adds what it says: how the unit is, and
+//! how it was right before, where the provider states that. A turn is where two
 //! neighbours differ, so a late event between two equal states reveals two
 //! turns, and one between two different ones none: they were noticed already.
 //! The same events make the same number of turns in any order.
 //!
-//! Where events carry no time, what the provider states is all there is: a
-//! change from vacant to occupied is a turn, in whichever order it comes.
+//! Where events carry no time, a change that the provider states, from vacant
+//! to occupied, is a turn, in whichever order it comes. Where it states none,
+//! the state is compared with the last one that was known, whatever says
+//! neither in between.
 
 use std::borrow::Cow;
 
@@ -42,14 +45,28 @@ impl Occupancy {
     /// `unoccupied` or `occupied`; else `is_vacant`; else whether there is a
     /// `current_lease`. `None` if they don't say.
     pub fn of(fields: &Object) -> Option<Self> {
+        Self::said(fields).map(|(_, state)| state)
+    }
+
+    /// The same, where one of the fields in `stated` is what says it.
+    pub fn of_stated(fields: &Object, stated: &Object) -> Option<Self> {
+        let (name, state) = Self::said(fields)?;
+        stated.value(name).map(|_| state)
+    }
+
+    /// Which field says it, and what.
+    fn said(fields: &Object) -> Option<(&'static str, Self)> {
         let [status, is_vacant, lease] = FIELDS;
-        let status = fields.text(status).and_then(|status| Self::named(&status));
-        let is_vacant = || fields.flag(is_vacant).map(Self::vacant_if);
-        let has_lease = || {
+        let by_status = fields.text(status).and_then(|word| Self::named(&word));
+        let by_flag = || fields.flag(is_vacant).map(Self::vacant_if);
+        let by_lease = || {
             let lease = fields.value(lease)?;
             Some(Self::vacant_if(matches!(lease.get(), "null" | "\"\"")))
         };
-        status.or_else(is_vacant).or_else(has_lease)
+        by_status
+            .map(|state| (status, state))
+            .or_else(|| Some((is_vacant, by_flag()?)))
+            .or_else(|| Some((lease, by_lease()?)))
     }
 
     /// What a unit was before an event, where `changes`, fields with their
@@ -112,7 +129,7 @@ pub struct Turn {
 }
 
 /// What an event says of a unit.
-pub struct Sight {
+pub struct Sight<'a> {
     /// What it was right before.
     pub before: Option<Occupancy>,
     /// What it is.
@@ -120,6 +137,9 @@ pub struct Sight {
     /// The event's own time, and its dedupe key, which tells events of the
     /// same time apart.
     pub occurred: Option<(Timestamp, DedupeKey)>,
+    /// Keys of the events of that time, its own among them, the oldest first;
+    /// without them it comes last.
+    pub among: &'a [DedupeKey],
     /// When it was received.
     pub received_at: Timestamp,
 }
@@ -134,95 +154,118 @@ pub struct Timeline {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Point {
-    place: Place,
+    at: Timestamp,
+    /// Which event says it: the beginning of its key. The last bit tells how
+    /// things were before the event, 0, from how they are since, 1.
+    id: u32,
     state: Occupancy,
 }
 
-/// A time, and what orders points of the same time: the beginning of the
-/// event's key, then whether it is how things were before the event or after.
-type Place = (Timestamp, u32);
-
-/// Time, order and state.
+/// Microseconds, id and state.
 const POINT_BYTES: usize = 13;
+/// The same, and the nanoseconds beyond them.
+const WIDE_POINT_BYTES: usize = 15;
+
+/// Bits of the first byte: there were older points, and those that follow are
+/// wide ones. Version 0.1.0 knows the first alone, so points are wide only
+/// where nanoseconds ask for it.
+const IS_CUT: u8 = 1;
+const IS_WIDE: u8 = 2;
 
 impl Timeline {
     /// Adds what an event says; gives the turns that are new.
     pub fn add(&mut self, sight: &Sight) -> Vec<Turn> {
-        let Some((time, key)) = sight.occurred else {
+        let Some((at, key)) = sight.occurred else {
             return self.add_timeless(sight).into_iter().collect();
         };
-        let [before, after] = places(time, key);
-        let was = sight.before.map(|state| (before, state));
-        let is = sight.now.map(|state| (after, state));
-        [was, is]
-            .into_iter()
-            .flatten()
-            .flat_map(|(place, state)| self.insert(Point { place, state }))
-            .collect()
+        let id = id(key);
+        let was = sight.before.map(|state| Point { at, id, state });
+        let is = sight.now.map(|state| Point {
+            at,
+            id: id | 1,
+            state,
+        });
+        self.insert(was.into_iter().chain(is).collect(), at, sight.among)
     }
 
+    /// The last known state is all that there is to compare with.
     fn add_timeless(&mut self, sight: &Sight) -> Option<Turn> {
-        let now = sight.now?;
         let at = sight.received_at;
         let before = sight.before.or(self.points.last().map(|last| last.state));
-        self.points = Vec::from([Point {
-            place: (at, 0),
-            state: now,
-        }]);
-        (before.is_some_and(|before| before != now)).then_some(Turn { to: now, at })
+        let state = sight.now.or(sight.before)?;
+        self.points = Vec::from([Point { at, id: 0, state }]);
+        let turned = sight.now.is_some() && before.is_some_and(|before| before != state);
+        turned.then_some(Turn { to: state, at })
     }
 
-    fn insert(&mut self, point: Point) -> Vec<Turn> {
-        let at = self
-            .points
-            .partition_point(|known| known.place < point.place);
-        let next = self.points.get(at).copied();
-        let previous = at
-            .checked_sub(1)
-            .and_then(|before| self.points.get(before))
-            .copied();
-        let is_known = next.is_some_and(|next| next.place == point.place);
-        if is_known || previous.is_none() && self.is_cut {
+    /// Puts what the event at `at` has `said` among what is known of that time,
+    /// all of it in the order of `among`: an event that says nothing of the unit
+    /// can still show which of two others came first.
+    fn insert(&mut self, mut said: Vec<Point>, at: Timestamp, among: &[DedupeKey]) -> Vec<Turn> {
+        let from = self.points.partition_point(|point| point.at < at);
+        let to = self.points.partition_point(|point| point.at <= at);
+        let known = self.points.get(from..to).unwrap_or_default();
+        let before = from.checked_sub(1).and_then(|at| self.points.get(at));
+        said.retain(|new| known.iter().all(|point| point.event() != new.event()));
+        let among: Vec<u32> = among.iter().map(|key| id(*key)).collect();
+        // What the order says nothing of is older.
+        let place = |point: &Point| among.iter().position(|id| *id == point.event());
+        let mut ordered = [known, &said].concat();
+        if !among.is_empty() {
+            ordered.sort_by_key(place);
+        }
+        let is_oldest = before.is_none() && ordered.first() == said.first();
+        if is_oldest && self.is_cut {
             return Vec::new();
         }
-        self.points.insert(at, point);
-        if self.points.len() > POINTS_MAX {
-            self.points.remove(0);
-            self.is_cut = true;
-        }
-        let was_noticed = previous
-            .zip(next)
-            .is_some_and(|(previous, next)| previous.state != next.state);
-        if was_noticed {
-            return Vec::new();
-        }
-        let turned = previous.filter(|previous| previous.state != point.state);
-        let turns_next = next.filter(|next| next.state != point.state);
-        let turn = |point: Point| Turn {
-            to: point.state,
-            at: point.place.0,
+        let around = |points: &[Point]| {
+            let after = self.points.get(to);
+            let all = before.into_iter().chain(points).chain(after);
+            turns(&all.copied().collect::<Vec<_>>())
         };
-        let turns = [turned.map(|_| turn(point)), turns_next.map(turn)];
-        turns.into_iter().flatten().collect()
+        let new = without(around(&ordered), around(known));
+        self.points.splice(from..to, ordered);
+        let surplus = self.points.len().saturating_sub(POINTS_MAX);
+        self.points.drain(..surplus);
+        self.is_cut |= surplus > 0;
+        new
     }
 
     /// Takes out what an event had added.
-    pub fn remove(&mut self, time: Timestamp, key: DedupeKey) {
-        let places = places(time, key);
-        self.points.retain(|point| !places.contains(&point.place));
+    pub fn remove(&mut self, at: Timestamp, key: DedupeKey) {
+        let id = id(key);
+        self.points
+            .retain(|point| (point.at, point.event()) != (at, id));
+    }
+
+    /// True if something is known of the time `at`.
+    pub fn has(&self, at: Timestamp) -> bool {
+        self.points.iter().any(|point| point.at == at)
+    }
+
+    /// True if nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
     }
 
     /// Reads what [`Timeline::to_bytes`] wrote.
     pub fn parse(bytes: &[u8]) -> Result<Self, SqlError> {
         let broken = || SqlError("a unit's states are broken".to_owned());
-        let Some((is_cut, points)) = bytes.split_first() else {
+        let Some((flags, points)) = bytes.split_first() else {
             return Ok(Self::default());
         };
-        let (points, rest) = points.as_chunks::<POINT_BYTES>();
-        let points: Option<_> = points.iter().map(Point::parse).collect();
+        let points = match flags & IS_WIDE {
+            0 => parse(points, |point: &[u8; POINT_BYTES]| {
+                Point::parse(point, &[0; 2])
+            }),
+            _ => parse(points, |point: &[u8; WIDE_POINT_BYTES]| {
+                let (point, ns) = point.split_last_chunk()?;
+                Point::parse(point.first_chunk()?, ns)
+            }),
+        };
         Ok(Self {
-            points: points.filter(|_| rest.is_empty()).ok_or_else(broken)?,
-            is_cut: *is_cut != 0,
+            points: points.ok_or_else(broken)?,
+            is_cut: flags & IS_CUT != 0,
         })
     }
 
@@ -231,35 +274,76 @@ impl Timeline {
         if self.points.is_empty() {
             return Vec::new();
         }
-        let mut bytes = vec![u8::from(self.is_cut)];
+        let is_wide = self.points.iter().any(|point| point.at.ns() > 0);
+        let flag = |is: bool, bit: u8| if is { bit } else { 0 };
+        let mut bytes = vec![flag(self.is_cut, IS_CUT) | flag(is_wide, IS_WIDE)];
         for point in &self.points {
-            bytes.extend_from_slice(&point.place.0.us().to_le_bytes());
-            bytes.extend_from_slice(&point.place.1.to_le_bytes());
+            bytes.extend_from_slice(&point.at.us().to_le_bytes());
+            bytes.extend_from_slice(&point.id.to_le_bytes());
             bytes.push(u8::from(point.state == Occupancy::Vacant));
+            if is_wide {
+                bytes.extend_from_slice(&point.at.ns().to_le_bytes());
+            }
         }
         bytes
     }
 }
 
+/// Points of one width each; `None` if there is a rest.
+fn parse<const N: usize>(
+    bytes: &[u8],
+    point: impl Fn(&[u8; N]) -> Option<Point>,
+) -> Option<Vec<Point>> {
+    let (points, rest) = bytes.as_chunks();
+    let points: Option<Vec<Point>> = points.iter().map(point).collect();
+    points.filter(|_| rest.is_empty())
+}
+
 impl Point {
-    fn parse(bytes: &[u8; POINT_BYTES]) -> Option<Self> {
+    /// The id without what tells before from after.
+    fn event(&self) -> u32 {
+        self.id & !1
+    }
+
+    fn parse(bytes: &[u8; POINT_BYTES], ns: &[u8; 2]) -> Option<Self> {
         let (us, rest) = bytes.split_first_chunk()?;
-        let (order, state) = rest.split_first_chunk()?;
+        let (id, state) = rest.split_first_chunk()?;
         Some(Self {
-            place: (
-                Timestamp::from_us(i64::from_le_bytes(*us)),
-                u32::from_le_bytes(*order),
-            ),
+            at: Timestamp::from_us(i64::from_le_bytes(*us)).with_ns(u16::from_le_bytes(*ns)),
+            id: u32::from_le_bytes(*id),
             state: Occupancy::vacant_if(*state.first()? != 0),
         })
     }
 }
 
-/// Where an event's two points are.
-fn places(time: Timestamp, key: DedupeKey) -> [Place; 2] {
+/// What an event's points are known by.
+fn id(key: DedupeKey) -> u32 {
     let [a, b, c, d, ..] = key.0;
-    let order = u32::from_be_bytes([a, b, c, d]) & !1;
-    [(time, order), (time, order | 1)]
+    u32::from_be_bytes([a, b, c, d]) & !1
+}
+
+/// The turns along `points`.
+fn turns(points: &[Point]) -> Vec<Turn> {
+    let pairs = points.iter().zip(points.iter().skip(1));
+    let differ = pairs.filter(|(one, next)| one.state != next.state);
+    let turn = |(_, next): (&Point, &Point)| Turn {
+        to: next.state,
+        at: next.at,
+    };
+    differ.map(turn).collect()
+}
+
+/// `turns` without those that were `noticed`: the same ones, then as many of
+/// others the same way.
+fn without(mut turns: Vec<Turn>, noticed: Vec<Turn>) -> Vec<Turn> {
+    let mut take = |is_it: &dyn Fn(&Turn) -> bool| {
+        let at = turns.iter().position(is_it);
+        at.map(|at| turns.remove(at)).is_some()
+    };
+    let mut others = noticed;
+    others.retain(|one| !take(&|turn| turn == one));
+    others.retain(|one| !take(&|turn| turn.to == one.to));
+    turns
 }
 
 /// The turns that an event about a unit reveals, as members of its forwarded

@@ -32,7 +32,8 @@ pub struct RecordData<'a> {
     pub model: &'a str,
     /// The record's id.
     pub record_id: &'a str,
-    /// JSON: what changed, `{field: {old, new}}`.
+    /// JSON: what changed, `{field: {old, new}}`; `null` where that doesn't
+    /// fit beside the record.
     pub changes: &'a str,
     /// JSON: the whole known record, with this event folded in.
     pub record: &'a str,
@@ -57,6 +58,17 @@ pub struct RecordData<'a> {
 }
 
 impl RecordData<'_> {
+    /// As [`RecordData::to_json`] in at most `bytes_max` bytes: rather without
+    /// its changes, old and new values, than not at all. `None` if the record
+    /// alone is larger.
+    pub fn within(mut self, bytes_max: usize) -> Option<String> {
+        let fits = |json: &String| json.len() <= bytes_max;
+        Some(self.to_json()).filter(fits).or_else(|| {
+            self.changes = "null";
+            Some(self.to_json()).filter(fits)
+        })
+    }
+
     /// As the `data` of a CloudEvent.
     pub fn to_json(&self) -> String {
         let word = |flag| if flag { "true" } else { "false" };

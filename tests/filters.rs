@@ -86,6 +86,86 @@ fn by_model_event_and_property() {
     assert_eq!(outcome(r#""properties":["p1"]"#, &unknown), "no_property");
 }
 
+/// The event that takes a record out of a linked property is let through, or
+/// it would stay there for ever; what comes after it is not.
+#[test]
+fn a_record_that_leaves_a_linked_property_is_seen_leaving() {
+    let whole = |n: u8, fields: &str, more: &str| {
+        format!(
+            r#"{{"event":"data.update","timestamp":"2026-02-28T10:00:0{n}Z","connection_id":"i","resource_type":"lease","data":{{"id":"l1",{fields}}}{more}}}"#
+        )
+    };
+    let in_context = |n: u8, property: &str| {
+        format!(
+            r#"{{"event":"DATA_UPDATE","job_id":"j{n}","object":"leases","record_id":"l1","diff":{{"previous":{{}},"new":{{"n":{n}}}}},"context":{{"property_id":"{property}"}},"meta":{{"object":"leases"}}}}"#
+        )
+    };
+    let property = |id: &str| format!(r#""property_id":"{id}""#);
+    let cases: [(&str, Vec<(String, &str)>); 4] = [
+        (
+            "meterbase",
+            vec![
+                (whole(1, &property("p1"), ""), "accepted"),
+                (whole(2, &property("p2"), ""), "accepted"),
+                (whole(3, &property("p2"), ""), "property"),
+                (whole(4, &property("p1"), ""), "accepted"),
+                // What states none leaves it as well.
+                (whole(5, r#""rent":1"#, ""), "accepted"),
+                (whole(6, r#""rent":2"#, ""), "no_property"),
+            ],
+        ),
+        // The record isn't known, and the event says where it was.
+        (
+            "meterbase",
+            vec![(
+                whole(
+                    1,
+                    &property("p2"),
+                    r#","changes":{"property_id":{"old":"p1","new":"p2"}}"#,
+                ),
+                "accepted",
+            )],
+        ),
+        (
+            "propexo",
+            vec![
+                (diff("leases", "l1", &property("p1")), "accepted"),
+                (diff("leases", "l1", &property("p2")), "accepted"),
+                (
+                    diff("leases", "l1", r#""property_id":"p2","a":1"#),
+                    "property",
+                ),
+            ],
+        ),
+        (
+            "propexo",
+            vec![
+                (in_context(1, "p1"), "accepted"),
+                (diff("leases", "l1", &property("p1")), "accepted"),
+                (in_context(2, "p2"), "accepted"),
+            ],
+        ),
+    ];
+    for (dialect, events) in cases {
+        let database = Database::default();
+        let mut ledger = Ledger::open(&database).unwrap();
+        for (body, expected) in events {
+            let delivery = Delivery {
+                filter: filter(r#""properties":["p1"]"#).unwrap(),
+                ..delivery(dialect, "i", &body)
+            };
+            let taken = ledger
+                .intake(&delivery, at("2026-03-01T00:00:00Z"))
+                .unwrap();
+            let outcome = match taken.outcome {
+                Outcome::Ignored(why) => why.label(),
+                other => other.label(),
+            };
+            assert_eq!(outcome, expected, "{body}");
+        }
+    }
+}
+
 #[test]
 fn filters_that_can_not_be_meant_are_refused() {
     for (settings, field) in [

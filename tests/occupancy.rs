@@ -192,6 +192,92 @@ fn changes_without_a_time() {
     assert_eq!(world.notices(), notices);
 }
 
+/// Whatever says neither in between, the last state that was known counts; and
+/// what is stated counts in whichever order it comes.
+#[test]
+fn turns_across_states_that_say_neither() {
+    let field = |name: &str, value: &str| format!(r#"{{"{name}":{value}}}"#);
+    let status = |word: &str| field("status", &format!("\"{word}\""));
+    let notice = |kind: &str| format!(r#"["unit.{kind}"]"#);
+    let none = || "null".to_owned();
+    let cases: Vec<Vec<(String, String, String)>> = vec![
+        vec![
+            (status("Occupied"), status("Notice Unrented"), none()),
+            (
+                status("Notice Unrented"),
+                status("Vacant Unrented"),
+                notice("vacated"),
+            ),
+            (status("Vacant Unrented"), status("Down"), none()),
+            (status("Down"), status("Model"), none()),
+            (status("Model"), status("Vacant"), none()),
+            (status("Vacant"), field("status", "null"), none()),
+            (
+                field("status", "null"),
+                status("Occupied"),
+                notice("occupied"),
+            ),
+        ],
+        vec![
+            (
+                field("is_vacant", "true"),
+                field("is_vacant", "null"),
+                none(),
+            ),
+            (
+                field("is_vacant", "null"),
+                field("is_vacant", "false"),
+                notice("occupied"),
+            ),
+            ("{}".to_owned(), field("is_vacant", "null"), none()),
+            ("{}".to_owned(), field("is_vacant", "\"?\""), none()),
+            (
+                "{}".to_owned(),
+                field("is_vacant", "true"),
+                notice("vacated"),
+            ),
+        ],
+        // Without a word on what it was before.
+        vec![
+            ("{}".to_owned(), status("occupied"), none()),
+            ("{}".to_owned(), status("on notice"), none()),
+            ("{}".to_owned(), status("vacant"), notice("vacated")),
+        ],
+        // The second change comes first.
+        vec![
+            (status("occupied"), status("vacant"), notice("vacated")),
+            (status("vacant"), status("occupied"), notice("occupied")),
+        ],
+    ];
+    for (n, events) in cases.iter().enumerate() {
+        let (database, d1) = (Database::default(), Database::default());
+        let mut world = World::new("propexo", &database, &d1);
+        for (previous, new, says) in events {
+            // What it goes by must outlast the memory.
+            world.ledger = Ledger::open(&database).unwrap();
+            let body = propexo("u1", previous, new);
+            assert_eq!(&world.take(&body), says, "case {n}: {body}");
+        }
+    }
+}
+
+/// A creation is older than what is known, and no news of the unit.
+#[test]
+fn a_late_creation_reveals_no_turn() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("propexo", &database, &d1);
+    let new = |fields: &str| {
+        format!(r#"{{"meta":{{"object":"units"}},"record_id":"u1","payload":{fields}}}"#)
+    };
+    let down = propexo("u1", r#"{"status":"occupied"}"#, r#"{"status":"down"}"#);
+    assert_eq!(world.take(&down), "null");
+    // It fills in what says that the unit was vacant once.
+    let created = new(r#"{"status":"vacant","is_vacant":true}"#);
+    assert_eq!(world.take(&created), "null");
+    let vacant = propexo("u1", r#"{"status":"down"}"#, r#"{"status":"vacant"}"#);
+    assert_eq!(world.take(&vacant), r#"["unit.vacated"]"#);
+}
+
 fn meterbase(minute: u8, status: &str, before: Option<&str>) -> String {
     let changes = before.map_or(String::new(), |before| {
         format!(r#","changes":{{"status":{{"old":"{before}","new":"{status}"}}}}"#)
@@ -277,7 +363,11 @@ fn noticed(seen: &[Seen]) -> (usize, usize) {
     let occupancy = |occupied: bool| if occupied { OCCUPIED } else { VACANT };
     let mut timeline = Timeline::default();
     let mut turns = Vec::new();
-    for seen in seen {
+    for one in seen {
+        let same_time = seen.iter().filter(|other| other.minute == one.minute);
+        let mut among: Vec<_> = same_time.map(|other| DedupeKey([other.key; 16])).collect();
+        among.sort();
+        let seen = one;
         turns.extend(timeline.add(&Sight {
             before: seen.before.and_then(occupancy),
             now: seen.now.and_then(occupancy),
@@ -285,6 +375,7 @@ fn noticed(seen: &[Seen]) -> (usize, usize) {
                 Timestamp::from_s(seen.minute * 60),
                 DedupeKey([seen.key; 16]),
             )),
+            among: &among,
             received_at: Timestamp::default(),
         }));
         timeline = Timeline::parse(&timeline.to_bytes()).unwrap();
@@ -341,9 +432,33 @@ proptest! {
 
     #[test]
     fn broken_bytes_are_an_error(bytes in vec(any::<u8>(), 0..40)) {
-        let fits = bytes.is_empty() || bytes.len() % 13 == 1;
+        let is_wide = bytes.first().is_some_and(|flags| flags & 2 != 0);
+        let fits = bytes.is_empty() || (bytes.len() - 1) % if is_wide { 15 } else { 13 } == 0;
         prop_assert_eq!(Timeline::parse(&bytes).is_ok(), fits);
     }
+}
+
+/// Nanoseconds tell events apart, and cost bytes only where there are any.
+#[test]
+fn a_timeline_has_nanoseconds() {
+    let mut timeline = Timeline::default();
+    let mut add = |ns: u16, occupied: bool| {
+        let at = Timestamp::from_us(1).with_ns(ns);
+        let turns = timeline.add(&Sight {
+            before: None,
+            now: if occupied { OCCUPIED } else { VACANT },
+            occurred: Some((at, DedupeKey([ns as u8; 16]))),
+            among: &[],
+            received_at: Timestamp::default(),
+        });
+        let bytes = timeline.to_bytes();
+        timeline = Timeline::parse(&bytes).unwrap();
+        assert_eq!(timeline.to_bytes(), bytes);
+        (turns.len(), bytes.len())
+    };
+    assert_eq!(add(0, true), (0, 1 + 13));
+    assert_eq!(add(999, true), (0, 1 + 2 * 15));
+    assert_eq!(add(500, false), (2, 1 + 3 * 15));
 }
 
 /// What is older than all that is kept of a unit with a long history reveals
@@ -357,6 +472,7 @@ fn a_timeline_has_an_end() {
             before: None,
             now: if occupied { OCCUPIED } else { VACANT },
             occurred: Some((Timestamp::from_s(minute as i64 * 60), DedupeKey([7; 16]))),
+            among: &[],
             received_at: Timestamp::default(),
         };
         let new = timeline.add(&sight).len();

@@ -1,11 +1,16 @@
 //! Folding an event into its record's state.
 //!
-//! Whole objects with a time of their own: the newest wins, ties go to the
-//! greater dedupe key, so any order and any repetition of the same deliveries
-//! ends in the same fields (decision 7). Partial changes without a time:
-//! arrival order is all there is, and a contradiction is marked as `drift`
-//! (decision 8).
+//! Whole objects with a time of their own: the newest wins, so any order and
+//! any repetition of the same deliveries ends in the same fields. Those of the
+//! same time are put in order by what they say, see [`super::ties`]
+//! (decision 7). Partial changes without a time: arrival order is all there
+//! is, but for a creation, which is older than all else; a contradiction is
+//! marked as `drift` (decision 8).
 
+use std::collections::BTreeSet;
+
+use super::drift::Drift;
+use super::ties::{self, Tied};
 use crate::event::Change;
 use crate::json::{Object, Value, Writer, null, same};
 use crate::occupancy::{self, Occupancy, Sight, Timeline, Turn};
@@ -21,11 +26,12 @@ pub struct Known {
     pub fields: String,
     /// True until a whole object was seen.
     pub partial: bool,
-    /// True from a contradiction to the next whole object.
-    pub drift: bool,
-    /// The time that the event `version` states.
+    /// The fields that were contradicted since the last whole object.
+    pub drift: Drift,
+    /// The time that its fields are of, where events state one.
     pub occurred_at: Option<Timestamp>,
-    /// The dedupe key of the event `version`.
+    /// The dedupe key of the event that its fields are of: of `version`, but
+    /// where that one only showed which of two others is the newer.
     pub key: DedupeKey,
     /// When it was vacant and occupied, if it is a unit.
     pub timeline: Timeline,
@@ -56,14 +62,42 @@ pub struct Incoming<'a> {
     pub received_at: Timestamp,
     /// The record's model.
     pub model: &'a str,
+    /// It says that the record is new.
+    pub is_creation: bool,
     /// How it changes the record.
     pub change: &'a Change<'a>,
 }
 
-/// Folds `event` into what is `known` of its record.
-pub fn fold(known: Option<&Known>, event: &Incoming) -> Folded {
+impl Incoming<'_> {
+    /// The time whose other events decide what becomes of this one; `None` if
+    /// they don't.
+    pub fn tied_at(&self, known: Option<&Known>) -> Option<Timestamp> {
+        let (known, time) = (known?, self.occurred_at?);
+        let is_whole = matches!(self.change, Change::Whole { .. });
+        let is_tied = known.occurred_at == self.occurred_at || known.timeline.has(time);
+        (is_whole && is_tied).then_some(time)
+    }
+
+    fn tied(&self) -> Option<Tied> {
+        let Change::Whole { fields, changes } = self.change else {
+            return None;
+        };
+        Some(Tied {
+            key: self.key,
+            is_creation: self.is_creation,
+            fields: fields.to_json(),
+            changes: changes.map(|changes| changes.get().to_owned()),
+        })
+    }
+}
+
+/// Folds `event` into what is `known` of its record. `tied` are the whole
+/// objects of the time that [`Incoming::tied_at`] gives, in the order of
+/// arrival.
+pub fn fold(known: Option<&Known>, event: &Incoming, tied: Vec<Tied>) -> Folded {
+    let tied = in_order(known, event, tied);
     let mut folded = match event.change {
-        Change::Whole { fields, changes } => whole(known, event, fields, *changes),
+        Change::Whole { fields, changes } => whole(known, event, (fields, *changes), &tied),
         Change::Diff {
             previous,
             new,
@@ -73,14 +107,48 @@ pub fn fold(known: Option<&Known>, event: &Incoming) -> Folded {
     };
     if event.model == occupancy::MODEL {
         let (before, now) = occupancies(known, event, &folded.record.fields);
+        let among: Vec<DedupeKey> = tied.iter().map(|tied| tied.key).collect();
         folded.turns = folded.record.timeline.add(&Sight {
             before,
             now,
             occurred: event.occurred_at.map(|at| (at, event.key)),
+            among: &among,
             received_at: event.received_at,
         });
     }
     folded
+}
+
+/// The whole objects of the event's time with its own among them, the oldest
+/// first; none if there is nothing to compare.
+fn in_order(known: Option<&Known>, event: &Incoming, mut tied: Vec<Tied>) -> Vec<Tied> {
+    let (Some(known), Some(_), Some(own)) = (known, event.tied_at(known), event.tied()) else {
+        return Vec::new();
+    };
+    // What came again, came when it first did.
+    let mut seen = BTreeSet::new();
+    tied.retain(|tied| seen.insert(tied.key));
+    let has = |tied: &[Tied], key| tied.iter().any(|tied| tied.key == key);
+    // Of what is gone, the fields are known, and that it came before.
+    if known.occurred_at == event.occurred_at && !has(&tied, known.key) {
+        tied.insert(
+            0,
+            Tied {
+                key: known.key,
+                is_creation: false,
+                fields: known.fields.clone(),
+                changes: None,
+            },
+        );
+    }
+    if !has(&tied, event.key) {
+        tied.push(own);
+    }
+    let order = ties::order(&tied);
+    order
+        .iter()
+        .filter_map(|at| tied.get(*at).cloned())
+        .collect()
 }
 
 /// What the event says of a unit: how it was before, where that is stated, and
@@ -99,6 +167,8 @@ fn occupancies(
             rest,
         } if !Occupancy::concerns(&[previous, new, rest]) => (None, None),
         Change::Sparse(new) if !Occupancy::concerns(&[new]) => (None, None),
+        // So does a creation, where any of what came after it is known.
+        Change::Sparse(_) if known.is_some_and(|known| !known.timeline.is_empty()) => (None, None),
         Change::Whole { fields, changes } => {
             let changes = changes.and_then(|changes| Object::parse(changes.get()));
             let before = changes.and_then(|changes| Occupancy::before(fields, &changes));
@@ -109,7 +179,7 @@ fn occupancies(
             previous
                 .iter()
                 .for_each(|(name, was)| before.set(name, was));
-            (Occupancy::of(&before), after())
+            (Occupancy::of_stated(&before, previous), after())
         }
         Change::Sparse(_) => (None, after()),
     }
@@ -117,7 +187,9 @@ fn occupancies(
 
 /// True if a body seen before can be a second, real event: it changes
 /// something, and the record, which some other event has touched since, is
-/// again what this one says it was (decision 6).
+/// again what this one says it was (decision 6). A field that isn't there is
+/// `null`: senders leave out `undefined`. So one that it sets, without a word
+/// on what it was, changes if it is nothing now.
 pub fn can_repeat(known: &Known, change: &Change) -> bool {
     let Change::Diff { previous, new, .. } = change else {
         return false;
@@ -127,31 +199,44 @@ pub fn can_repeat(known: &Known, change: &Change) -> bool {
     };
     let agrees = previous
         .iter()
-        .all(|(name, was)| fields.value(name).is_some_and(|is| same(is, was)));
-    let changes = previous
-        .iter()
-        .any(|(name, was)| !same(was, new.value(name).unwrap_or(null())));
+        .all(|(name, was)| same(is(fields.value(name)), was));
+    // What it doesn't mention was either nothing, or as it still is.
+    let was = |name: &str| previous.value(name).unwrap_or(is(fields.value(name)));
+    let mentioned = previous.iter().map(|(name, _)| name);
+    let set = new.iter().map(|(name, _)| name);
+    let set = set.filter(|name| previous.value(name).is_some() || same(was(name), null()));
+    let changes = mentioned
+        .chain(set)
+        .any(|name| !same(was(name), is(new.value(name))));
     agrees && changes
 }
 
+/// Folds a whole object in; `tied` are those of its time, oldest first.
 fn whole(
     known: Option<&Known>,
     event: &Incoming,
-    fields: &Object,
-    stated: Option<&Value>,
+    (fields, stated): (&Object, Option<&Value>),
+    tied: &[Tied],
 ) -> Folded {
-    if let Some(known) = known
-        && (known.occurred_at, known.key) >= (event.occurred_at, event.key)
-    {
-        return Folded {
-            record: known.clone(),
-            changes: stated.map_or("{}", Value::get).to_owned(),
-            late: true,
-            turns: Vec::new(),
-        };
+    // Of the same time the newest may also be another one than these two.
+    let newest = tied.last().filter(|_| {
+        let time = known.map(|known| known.occurred_at);
+        time == Some(event.occurred_at)
+    });
+    let is_newer = match (known, newest) {
+        (None, _) => true,
+        (Some(known), Some(newest)) => newest.key != known.key,
+        // Without a time of their own they come in order.
+        (Some(known), None) => event.occurred_at >= known.occurred_at,
+    };
+    if let (Some(known), false) = (known, is_newer) {
+        return late(known, stated.map_or("{}", Value::get));
     }
+    let other = newest.filter(|newest| newest.key != event.key);
+    let other_fields = other.and_then(|other| Object::parse(&other.fields));
+    let fields = other_fields.as_ref().unwrap_or(fields);
     let before = known.and_then(|known| Object::parse(&known.fields));
-    let changes = match (stated, before) {
+    let changes = match (stated.filter(|_| other.is_none()), before) {
         (Some(stated), _) => stated.get().to_owned(),
         (None, Some(before)) => changes_json(&difference(&before, fields)),
         (None, None) => "{}".to_owned(),
@@ -161,13 +246,22 @@ fn whole(
             version: event.seq,
             fields: fields.to_json(),
             partial: false,
-            drift: false,
+            drift: Drift::default(),
             occurred_at: event.occurred_at,
-            key: event.key,
+            key: other.map_or(event.key, |other| other.key),
             timeline: timeline(known),
         },
         changes,
         late: false,
+        turns: Vec::new(),
+    }
+}
+
+fn late(known: &Known, changes: &str) -> Folded {
+    Folded {
+        record: known.clone(),
+        changes: changes.to_owned(),
+        late: true,
         turns: Vec::new(),
     }
 }
@@ -181,15 +275,24 @@ fn diff(
     (new, rest): (&Object, &Object),
 ) -> Folded {
     let mut fields = known_fields(known);
-    let contradicted = previous
-        .iter()
-        .any(|(name, was)| fields.value(name).is_some_and(|is| !same(is, was)));
+    let mut drift = drift(known);
+    for (name, was) in previous.iter() {
+        let Some(value) = fields.value(name) else {
+            continue;
+        };
+        if same(value, was) {
+            drift.clear(name);
+        } else if !same(value, is(new.value(name).or(rest.value(name)))) {
+            // What is already as the event says contradicts nothing.
+            drift.mark(name);
+        }
+    }
     let mut changes = Vec::new();
     for (name, value) in new.iter() {
-        changes.push((name, previous.value(name).unwrap_or(null()), value));
+        changes.push((name, is(previous.value(name)), value));
         fields.set(name, value);
     }
-    // A field that had a value and has none: senders leave out `undefined`.
+    // A field that had a value and has none.
     for (name, was) in previous.iter() {
         if new.value(name).is_none() && rest.value(name).is_none() {
             changes.push((name, was, null()));
@@ -202,26 +305,38 @@ fn diff(
             changes.push((name, was, value));
         }
         fields.set(name, value);
+        drift.clear(name);
     }
-    partly(known, event, &fields, contradicted, changes_json(&changes))
+    partly(known, event, &fields, drift, changes_json(&changes))
 }
 
+/// Folds some fields of a new record in. It is the record's oldest event, so
+/// where it comes late, it tells what isn't known yet, and no more.
 fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
     let mut fields = known_fields(known);
     let mut changes = Vec::new();
-    let mut contradicted = false;
     for (name, value) in new.iter() {
-        if let Some(is) = fields.value(name).filter(|is| !same(is, value)) {
-            contradicted = true;
-            changes.push((name, is, value));
+        if fields.value(name).is_none() {
+            if known.is_some() {
+                changes.push((name, null(), value));
+            }
+            fields.set(name, value);
         }
-        fields.set(name, value);
     }
-    partly(known, event, &fields, contradicted, changes_json(&changes))
+    partly(known, event, &fields, drift(known), changes_json(&changes))
+}
+
+/// What a field is: without a value, `null`.
+fn is(value: Option<&Value>) -> &Value {
+    value.unwrap_or(null())
 }
 
 fn timeline(known: Option<&Known>) -> Timeline {
     known.map_or_else(Timeline::default, |known| known.timeline.clone())
+}
+
+fn drift(known: Option<&Known>) -> Drift {
+    known.map_or_else(Drift::default, |known| known.drift.clone())
 }
 
 fn known_fields(known: Option<&Known>) -> Object<'_> {
@@ -234,7 +349,7 @@ fn partly(
     known: Option<&Known>,
     event: &Incoming,
     fields: &Object,
-    contradicted: bool,
+    drift: Drift,
     changes: String,
 ) -> Folded {
     Folded {
@@ -242,7 +357,7 @@ fn partly(
             version: event.seq,
             fields: fields.to_json(),
             partial: known.is_none_or(|known| known.partial),
-            drift: contradicted || known.is_some_and(|known| known.drift),
+            drift,
             occurred_at: event.occurred_at,
             key: event.key,
             timeline: timeline(known),
@@ -260,7 +375,7 @@ fn difference<'a>(before: &'a Object, after: &'a Object) -> Vec<FieldChange<'a>>
     let changed = after.iter().filter_map(|(name, new)| {
         let old = before.value(name);
         let differs = old.is_none_or(|old| !same(old, new));
-        differs.then(|| (name, old.unwrap_or(null()), new))
+        differs.then(|| (name, is(old), new))
     });
     let gone = before
         .iter()

@@ -15,10 +15,11 @@ use super::epoch::epoch_at;
 use super::fold::{Incoming, can_repeat, fold};
 use super::replay::Request;
 use super::segments::Segments;
+use super::ties::Like;
 use super::{Ledger, Name};
 use crate::delivery::Delivery;
 use crate::dialect::{self, Identity, Meaning};
-use crate::event::{Change, Content, Event, Subject, Unclear};
+use crate::event::{Change, Content, Event, Kind, Subject, Unclear};
 use crate::filter::{self, Ignored};
 use crate::json::Object;
 use crate::record::{RecordData, notice_data};
@@ -142,9 +143,18 @@ impl<S: Sql> Ledger<S> {
             occurred_at: event.occurred_at,
             received_at: self.received_at(now),
             model: &subject.model,
+            is_creation: event.kind == Kind::RecordCreated,
             change,
         };
-        let folded = fold(memory.as_ref().map(|memory| &memory.known), &incoming);
+        let known = memory.as_ref().map(|memory| &memory.known);
+        let tied = match incoming.tied_at(known) {
+            Some(time) => {
+                let last_seq = memory.as_ref().map(|memory| memory.last_seq);
+                self.tied(&Like::new(delivery.dialect, subject, time), last_seq, now)?
+            }
+            None => Vec::new(),
+        };
+        let folded = fold(known, &incoming, tied);
         let generation = memory.as_ref().map_or(0, |memory| memory.generation);
         let data = RecordData {
             event: event.name.as_deref(),
@@ -154,17 +164,17 @@ impl<S: Sql> Ledger<S> {
             record: &folded.record.fields,
             version: folded.record.version,
             partial: folded.record.partial,
-            drift: folded.record.drift,
+            drift: folded.record.drift.is_some(),
             late: folded.late,
             ambiguous,
             generation,
             turns: &folded.turns,
             noticed: None,
         }
-        .to_json();
-        if data.len() > ROW_BYTES_MAX {
+        .within(ROW_BYTES_MAX);
+        let Some(data) = data else {
             return self.take_unclear(delivery, Unclear::TooLarge, None, now);
-        }
+        };
         let prev_seq = memory.as_ref().map(|memory| memory.last_seq);
         let mut recent = memory.map(|memory| memory.recent).unwrap_or_default();
         // Which of the others have a job, the list doesn't say.

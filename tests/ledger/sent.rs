@@ -72,6 +72,14 @@ impl Sent {
         }
     }
 
+    /// Record and minute, where there is one.
+    pub fn time(&self) -> Option<(u8, u8)> {
+        match self {
+            Self::Whole { record, minute, .. } => Some((*record, *minute)),
+            _ => None,
+        }
+    }
+
     /// What makes two deliveries the same, in the model's own terms.
     pub fn identity(&self) -> String {
         match self {
@@ -93,7 +101,7 @@ pub fn propexo() -> BoxedStrategy<Sent> {
 }
 
 pub fn real_estate() -> BoxedStrategy<Sent> {
-    (0..6_u8, 0..2_u8, 0..4_u8, 0..3_u8)
+    (0..6_u8, 0..2_u8, 0..6_u8, 0..3_u8)
         .prop_map(|(event, record, minute, value)| Sent::Whole {
             event,
             record,

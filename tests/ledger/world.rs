@@ -122,9 +122,11 @@ impl<'a> World<'a> {
     }
 
     fn deliver(&mut self, sent: &Sent) {
+        let kept = self.numbers();
         let delivery = delivery(sent.dialect(), "i", &sent.body());
         let taken = self.ledger.intake(&delivery, self.now).unwrap();
-        let expected = self.model.take(sent, self.ledger.kept_from(), self.now);
+        let kept_from = self.ledger.kept_from();
+        let expected = self.model.take(sent, kept_from, &kept, self.now);
         assert_eq!((taken.outcome.label(), taken.seq), expected, "{sent:?}");
         if let Outcome::Quarantined(why) = taken.outcome {
             assert_eq!(why.label(), "not_json");
@@ -134,7 +136,7 @@ impl<'a> World<'a> {
     /// A delivery whose storage fails leaves no trace: the next one behaves
     /// as if it had never been.
     fn deliver_broken(&mut self, sent: &Sent, statement: u32) {
-        let before = self.tables();
+        let (before, kept) = (self.tables(), self.numbers());
         let delivery = delivery(sent.dialect(), "i", &sent.body());
         self.database.fails_in.set(Some(statement));
         let taken = self.ledger.intake(&delivery, self.now);
@@ -142,7 +144,8 @@ impl<'a> World<'a> {
         match taken {
             Err(_) => assert_eq!(self.tables(), before),
             Ok(taken) => {
-                let expected = self.model.take(sent, self.ledger.kept_from(), self.now);
+                let kept_from = self.ledger.kept_from();
+                let expected = self.model.take(sent, kept_from, &kept, self.now);
                 assert_eq!((taken.outcome.label(), taken.seq), expected);
             }
         }
@@ -302,7 +305,7 @@ impl<'a> World<'a> {
                     "r{id}|{}|{}|{}|{}",
                     record.version,
                     u8::from(record.partial),
-                    u8::from(record.drift),
+                    u8::from(!record.drift.is_empty()),
                     record.last_seq
                 )
             })
@@ -335,7 +338,7 @@ impl<'a> World<'a> {
                 .get(format!("r{id}").as_str())
                 .unwrap_or_else(|| panic!("r{id} is not in D1"));
             let (head, fields) = row.rsplit_once('|').unwrap();
-            let (partial, drift) = (u8::from(record.partial), u8::from(record.drift));
+            let (partial, drift) = (u8::from(record.partial), u8::from(!record.drift.is_empty()));
             assert_eq!(head, format!("{}|{partial}|{drift}", record.version));
             assert_eq!(sorted(fields), record.fields);
         }

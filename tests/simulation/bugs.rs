@@ -17,8 +17,11 @@ pub enum Bug {
     DuplicateGetsLastNumber,
     NoRollback,
     LateEventsWin,
+    TiesByArrival,
+    CreationsOverride,
     AnyVersionOverwrites,
     DriftForgotten,
+    DriftForEver,
     AlarmSetLater,
     AlarmNotRepeated,
     LargeEventsSkipped,
@@ -30,6 +33,7 @@ pub enum Bug {
     OutageQuarantines,
     ConfirmTooWide,
     LateTurnsUnnoticed,
+    LastStateForgotten,
     ReplayOfTheLastAlone,
     FilterForgotten,
     NoSweep,
@@ -110,6 +114,16 @@ impl Bug {
             "events are folded in the order of arrival, whatever their time",
         ),
         (
+            Self::TiesByArrival,
+            "ties-by-arrival",
+            "of events of the same time the last to come is the newest, whatever they say",
+        ),
+        (
+            Self::CreationsOverride,
+            "creations-override",
+            "a creation that comes late brings its old values back",
+        ),
+        (
             Self::AnyVersionOverwrites,
             "any-version-overwrites",
             "an older version overwrites a newer one in D1",
@@ -118,6 +132,11 @@ impl Bug {
             Self::DriftForgotten,
             "drift-forgotten",
             "the next change that agrees takes the mark `drift` away",
+        ),
+        (
+            Self::DriftForEver,
+            "drift-for-ever",
+            "which fields the mark `drift` is about is forgotten, so that it never goes",
         ),
         (
             Self::AlarmSetLater,
@@ -173,6 +192,11 @@ impl Bug {
             Self::LateTurnsUnnoticed,
             "late-turns-unnoticed",
             "of a unit only what it was last is known",
+        ),
+        (
+            Self::LastStateForgotten,
+            "last-state-forgotten",
+            "where events carry no time, what a unit was last is not known",
         ),
         (
             Self::ReplayOfTheLastAlone,

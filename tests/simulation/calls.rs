@@ -5,7 +5,7 @@ use leasewire::ledger::{Call, Outcome, Reply, Taken};
 
 use crate::bugs::Bug;
 use crate::clock::SECOND;
-use crate::fact::Lasting;
+use crate::fact::{Change, Content, Lasting, object};
 use crate::faults::is_down;
 use crate::host::{Intake, RETENTION_S, Settled};
 use crate::operator;
@@ -247,6 +247,32 @@ impl World {
             };
             self.hosts[ledger].taken.push(intake);
             self.say(|| format!("ledger {ledger}: fact {fact} {status} {seq}"));
+            if self.bug == Some(Bug::CreationsOverride) && status == "accepted" {
+                self.override_by(ledger, fact);
+            }
+        }
+    }
+
+    /// A record that was known is again what a new one's event says.
+    fn override_by(&self, ledger: usize, fact: usize) {
+        let taken = self.hosts[ledger].taken.iter();
+        let facts = taken.map(|intake| &self.facts[intake.fact]);
+        let same = facts.filter(|other| other.record() == self.facts[fact].record());
+        if same.count() > 1
+            && let Content::Record {
+                model,
+                id,
+                change: Change::Sparse(new),
+                ..
+            } = &self.facts[fact].content
+        {
+            let mut new = new.clone();
+            new.retain(|_, value| value != "null");
+            let new = object(&new).replace('\'', "''");
+            self.hosts[ledger].database.run(&format!(
+                "UPDATE records SET fields = json_patch(fields, '{new}')
+                 WHERE model = '{model}' AND record_id = '{id}'"
+            ));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A delivery as its provider means it: what the reference goes by, instead
 //! of reading the body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -45,6 +45,8 @@ pub enum Content {
     Record {
         model: &'static str,
         id: String,
+        /// It says that the record is new.
+        is_creation: bool,
         change: Change,
     },
     /// About no record; a synchronisation that ended, or not.
@@ -65,10 +67,10 @@ pub enum Change {
     Sparse(Fields),
     Whole {
         fields: Fields,
-        /// What the body says has changed, as its JSON text.
-        stated: Option<String>,
-        /// What those fields were before, as it says.
+        /// What fields were before, as it says.
         before: Fields,
+        /// Those of them that it says are others now.
+        changed: BTreeSet<String>,
     },
 }
 

@@ -26,6 +26,7 @@ mod random;
 mod reference;
 mod sender;
 mod storage;
+mod ties;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

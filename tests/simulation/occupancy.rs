@@ -5,14 +5,14 @@ use leasewire::occupancy::POINTS_MAX;
 use crate::fact::{Change, Fact, Fields};
 use crate::reference::State;
 
-/// The order of an event by time, and whether the unit was occupied before it
-/// and is since, where it says so.
-type Said = ((i64, [u8; 16]), Option<bool>, Option<bool>);
+/// Time and key of an event, and whether the unit was occupied before it and
+/// is since, where it says so.
+type Said = (i64, [u8; 16], Option<bool>, Option<bool>);
 
 /// Events, each with what was before it, that a ledger is sure to remember.
 const EVENTS_MAX: usize = POINTS_MAX / 2;
 
-/// All that was ever said of a unit.
+/// All that was ever said of a unit: where events have a time, in its order.
 #[derive(Default)]
 pub struct Unit {
     said: Vec<Said>,
@@ -20,14 +20,20 @@ pub struct Unit {
 
 impl Unit {
     /// The notices that an event brings, unless nobody has to know: `known` is the record before it,
-    /// `next` with it folded in, unless it is late.
+    /// `next` with it folded in, unless it is late. `among` are the keys of the
+    /// events of its time, the oldest first.
     pub fn add(
         &mut self,
         fact: &Fact,
         change: &Change,
         known: Option<&State>,
         next: Option<&State>,
+        among: &[[u8; 16]],
     ) -> Option<Vec<&'static str>> {
+        let is_new = self
+            .said
+            .iter()
+            .all(|said| (said.2, said.3) == (None, None));
         let known = known.map(|known| known.fields.clone()).unwrap_or_default();
         let folded = next.and_then(|next| occupied(&next.fields));
         let (before, now) = match change {
@@ -41,23 +47,34 @@ impl Unit {
             Change::Diff { previous, .. } => {
                 let mut was = known;
                 was.extend(previous.clone());
-                (occupied(&was), folded)
+                let stated = says(&was).filter(|(by, _)| previous.contains_key(*by));
+                (stated.map(|(_, is)| is), folded)
             }
-            Change::Sparse(_) => (None, folded),
+            // Whatever is known came after it.
+            Change::Sparse(_) => (None, folded.filter(|_| is_new)),
         };
         let Some(us) = fact.occurred_us else {
-            let last = self.said.iter().rev().find_map(|(_, _, now)| *now);
-            self.said.push(((0, [0; 16]), before, now));
+            let last = self.said.iter().rev().find_map(|said| said.3.or(said.2));
+            self.said.push((0, [0; 16], before, now));
             let turned = now.filter(|now| before.or(last).is_some_and(|before| before != *now));
             return Some(turned.map(name).into_iter().collect());
         };
         let (occupied, vacated) = self.turns();
-        self.said.push(((us, fact.identity.key), before, now));
+        let has = |said: &Said| (said.0, said.1) == (us, fact.identity.key);
+        if !self.said.iter().any(has) {
+            self.said.push((us, fact.identity.key, before, now));
+        }
+        // What nothing is said of is older.
+        let place = |key: &[u8; 16]| among.iter().position(|of| of == key);
+        self.said.sort_by_key(|(at, key, ..)| {
+            let place = (*at == us).then(|| place(key)).flatten();
+            (*at, place)
+        });
         let (occupied_now, vacated_now) = self.turns();
         let new = |is: bool, count: usize| vec![name(is); count];
         let notices = [
-            new(true, occupied_now - occupied),
-            new(false, vacated_now - vacated),
+            new(true, occupied_now.saturating_sub(occupied)),
+            new(false, vacated_now.saturating_sub(vacated)),
         ];
         (self.said.len() <= EVENTS_MAX).then(|| notices.concat())
     }
@@ -65,11 +82,10 @@ impl Unit {
     /// How often it was occupied and vacated, with all that was said in the
     /// order of time.
     fn turns(&self) -> (usize, usize) {
-        let mut said = self.said.clone();
-        said.sort_unstable_by_key(|said| said.0);
-        let states: Vec<bool> = said
+        let states: Vec<bool> = self
+            .said
             .iter()
-            .flat_map(|(_, before, now)| [*before, *now])
+            .flat_map(|(_, _, before, now)| [*before, *now])
             .flatten()
             .collect();
         let turns = |to: bool| {
@@ -91,12 +107,17 @@ fn name(occupied: bool) -> &'static str {
 }
 
 fn occupied(fields: &Fields) -> Option<bool> {
+    says(fields).map(|(_, is)| is)
+}
+
+/// Which field says whether it is occupied, and what it says.
+fn says(fields: &Fields) -> Option<(&'static str, bool)> {
     let value = |name: &str| fields.get(name).map(String::as_str);
     match (value("status"), value("is_vacant")) {
-        (Some("\"vacant\"" | "\"Vacant-Ready\""), _) => Some(false),
-        (Some("\"occupied\""), _) => Some(true),
-        (_, Some("true")) => Some(false),
-        (_, Some("false")) => Some(true),
-        _ => Some(value("current_lease")? != "null"),
+        (Some("\"vacant\"" | "\"Vacant-Ready\""), _) => Some(("status", false)),
+        (Some("\"occupied\""), _) => Some(("status", true)),
+        (_, Some("true")) => Some(("is_vacant", false)),
+        (_, Some("false")) => Some(("is_vacant", true)),
+        _ => Some(("current_lease", value("current_lease")? != "null")),
     }
 }

@@ -1,7 +1,7 @@
 //! Providers: each knows its records, changes them, and says so in its own
 //! dialect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::time::Timestamp;
 
@@ -9,9 +9,9 @@ use crate::fact::{Change, Content, Fact, Fields, Identity, Lasting, object};
 use crate::random::Random;
 
 /// Sizes that make a difference: more than a pack, more than a message, more
-/// than a row together with the body, more than a row. The sum of any three
-/// stays thousands of bytes away from what a ledger can forward of one event,
-/// because the reference doesn't count every comma.
+/// than a row together with the body, two of them more than a row. The sum of
+/// any two stays thousands of bytes away from what a ledger can forward of one
+/// event, because the reference doesn't count every comma.
 const LARGE_BYTES: &[usize] = &[30_000, 70_000, 110_000, 140_000];
 const HUGE_BYTES: &[usize] = &[930_000, 1_000_000];
 
@@ -21,6 +21,8 @@ pub struct Provider {
     integration: String,
     records: Vec<Record>,
     made: u64,
+    /// The last change of some fields.
+    said: Option<Fact>,
     /// Few values, so that a record soon is again what it was.
     values: u64,
     /// Its times have whole seconds.
@@ -36,6 +38,8 @@ struct Record {
     model: (&'static str, &'static str),
     id: String,
     fields: Fields,
+    /// Nothing was said of it yet.
+    is_new: bool,
 }
 
 impl Provider {
@@ -59,6 +63,7 @@ impl Provider {
                 // Two records may differ in their model alone.
                 id: format!("r{}", n / 2),
                 fields,
+                is_new: true,
             }
         });
         let mut records: Vec<Record> = records.collect();
@@ -68,8 +73,9 @@ impl Provider {
             integration: integration.to_owned(),
             records,
             made: 0,
+            said: None,
             values: random.pick(&[2, 2, 3, 5]),
-            whole_seconds: random.chance(500),
+            whole_seconds: random.chance(700),
             large: random.pick(&[0, 0, 0, 0, 20, 80]),
             huge: random.pick(&[30, 30, 30, 300]),
         }
@@ -113,19 +119,35 @@ impl Provider {
         // Now and then nobody hears of a change.
         for unheard in 0..=u64::from(random.chance(40)) {
             let is_unit = self.records[at].model.1 == "units";
-            let names: &[&str] = if is_unit {
-                &["status", "status", "is_vacant", "current_lease", "note"]
-            } else {
-                &["status", "status", "status", "rent_in_cents", "note"]
+            let is_partial = matches!(self.dialect, "propexo" | "propify");
+            let names: &[&str] = match (is_unit, is_partial) {
+                (true, _) => &["status", "status", "is_vacant", "current_lease", "note"],
+                // Of two large fields only one is in a body.
+                (_, true) => &[
+                    "status",
+                    "status",
+                    "move_out",
+                    "rent_in_cents",
+                    "note",
+                    "memo",
+                ],
+                _ => &["status", "status", "status", "rent_in_cents", "note"],
             };
             let name = random.pick(names).to_owned();
             let value = self.value(&name, is_unit, random);
             let fields = &mut self.records[at].fields;
-            let was = fields.insert(name.clone(), value.clone());
+            let is_cleared = random.chance(if name == "move_out" { 500 } else { 40 });
+            let was = if is_cleared {
+                fields.remove(&name)
+            } else {
+                fields.insert(name.clone(), value.clone())
+            };
             if unheard == 0 {
-                // What there was not, the sender leaves out.
+                // What there is not, the sender leaves out.
                 previous.extend(was.map(|was| (name.clone(), was)));
-                new.insert(name, value);
+                if !is_cleared {
+                    new.insert(name, value);
+                }
             }
         }
         (at, previous, new)
@@ -145,7 +167,7 @@ impl Provider {
             "is_vacant" => one_of(["true", "false", "null", "\"yes\"", "0"]),
             "current_lease" => one_of(["null", "\"l1\"", "{\"id\":\"l2\"}", "2", "[]"]),
             "rent_in_cents" => one_of(["750000.0", "18014398509481985", "null", "0", "1e3"]),
-            "note" if random.chance(self.large) => {
+            "note" | "memo" if random.chance(self.large) => {
                 let bytes = if random.chance(self.huge) {
                     random.pick(HUGE_BYTES)
                 } else {
@@ -153,16 +175,24 @@ impl Provider {
                 };
                 format!("\"{n}{}\"", "x".repeat(bytes))
             }
-            "note" => format!("[\"é\",{{\"n\":{n}}}]"),
+            "move_out" => "\"2026-03-01\"".to_owned(),
+            "note" | "memo" => format!("[\"é\",{{\"n\":{n}}}]"),
             _ => format!("\"{}\"", char::from(b'a' + n as u8)),
         }
     }
 
     fn partial(&mut self, random: &mut Random) -> Fact {
+        if let Some(said) = self.said.take().filter(|_| random.chance(100)) {
+            return echo(said);
+        }
         let (at, previous, new) = self.change(random);
-        let change = if random.chance(120) {
+        let Record { is_new, fields, .. } = &mut self.records[at];
+        let is_small = fields.values().map(String::len).sum::<usize>() < HUGE_BYTES[0];
+        let is_creation = random.chance(if *is_new { 700 } else { 60 }) && is_small;
+        *is_new = false;
+        let change = if is_creation {
             // A new record, some of its fields.
-            Change::Sparse(self.records[at].fields.clone())
+            Change::Sparse(fields.clone())
         } else {
             Change::Diff { previous, new }
         };
@@ -202,31 +232,56 @@ impl Provider {
         let content = Content::Record {
             model: model.1,
             id: id.clone(),
+            is_creation,
             change,
         };
-        self.fact(body, identity, None, content)
+        let fact = self.fact(body, identity, None, content);
+        self.said = Some(fact.clone());
+        fact
     }
 
     fn unit_or_lease(&mut self, now: Timestamp, random: &mut Random) -> Fact {
         let (at, previous, new) = self.change(random);
-        let Record { model, id, fields } = &self.records[at];
+        let Record {
+            model,
+            id,
+            fields,
+            is_new,
+        } = &mut self.records[at];
+        let is_creation = std::mem::take(is_new) || random.chance(20);
         let mut fields = fields.clone();
         fields.insert("id".to_owned(), format!("\"{id}\""));
-        let was = |name| previous.get(name).map_or("null", String::as_str);
-        let before: Fields = new
-            .keys()
-            .map(|name| (name.clone(), was(name).to_owned()))
-            .collect();
-        let changes: BTreeMap<_, _> = new
+        let value = |of: &Fields, name| of.get(name).map_or("null", String::as_str).to_owned();
+        let names: BTreeSet<&String> = previous.keys().chain(new.keys()).collect();
+        let before: Fields = names
             .iter()
-            .map(|(name, new)| {
-                let old = was(name);
+            .copied()
+            .map(|name| (name.clone(), value(&previous, name)))
+            .collect();
+        let changed = names
+            .iter()
+            .filter(|name| value(&previous, name) != value(&new, name))
+            .map(|name| (*name).clone())
+            .collect();
+        // An id stands for the object that has it.
+        let by_id = random.chance(500);
+        let short = |value: String| match value.strip_prefix("{\"id\":") {
+            Some(id) if by_id => id.trim_end_matches('}').to_owned(),
+            _ => value,
+        };
+        let changes: BTreeMap<_, _> = names
+            .into_iter()
+            .map(|name| {
+                let (old, new) = (short(value(&previous, name)), short(value(&new, name)));
                 (name.clone(), format!(r#"{{"old":{old},"new":{new}}}"#))
             })
             .collect();
         let stated = (random.below(3) > 0).then(|| object(&changes));
         let changes = stated.as_ref().map(|json| format!(r#","changes":{json}"#));
-        let event = random.pick(&["data.new", "data.update", "data.update", "data.seen"]);
+        let event = match is_creation {
+            true => "data.new",
+            false => random.pick(&["data.update", "data.update", "data.seen"]),
+        };
         let body = format!(
             r#"{{"event":"{event}","timestamp":"{now}","connection_id":"{}","resource_type":"{}","data":{}{changes}}}"#,
             self.integration,
@@ -237,6 +292,7 @@ impl Provider {
         let content = Content::Record {
             model: model.1,
             id: id.clone(),
+            is_creation,
             change: Change::Whole {
                 fields,
                 before: if stated.is_some() {
@@ -244,7 +300,11 @@ impl Provider {
                 } else {
                     Fields::new()
                 },
-                stated,
+                changed: if stated.is_some() {
+                    changed
+                } else {
+                    BTreeSet::new()
+                },
             },
         };
         self.fact(body.clone(), Identity::body(&body), Some(now), content)
@@ -252,10 +312,19 @@ impl Provider {
 
     fn thing(&mut self, now: Timestamp, random: &mut Random) -> Fact {
         let (at, _, _) = self.change(random);
-        let Record { model, id, fields } = &self.records[at];
+        let Record {
+            model,
+            id,
+            fields,
+            is_new,
+        } = &mut self.records[at];
+        let is_creation = std::mem::take(is_new) || random.chance(20);
         let mut fields = fields.clone();
         fields.insert("id".to_owned(), format!("\"{id}\""));
-        let verb = random.pick(&["created", "updated", "updated", "sold", "seen"]);
+        let verb = match is_creation {
+            true => "created",
+            false => random.pick(&["updated", "updated", "sold", "seen"]),
+        };
         let event = format!("evt_{}", self.made);
         let body = format!(
             r#"{{"id":"{event}","type":"{thing}.{verb}","created":"{now}","data":{{"{thing}":{}}}}}"#,
@@ -265,10 +334,11 @@ impl Provider {
         let content = Content::Record {
             model: model.1,
             id: id.clone(),
+            is_creation,
             change: Change::Whole {
                 fields,
-                stated: None,
                 before: Fields::new(),
+                changed: BTreeSet::new(),
             },
         };
         let identity = Identity::of("event", event.as_bytes());
@@ -360,5 +430,19 @@ impl Provider {
             integration: (*integration).to_owned(),
             ..self.fact(body.clone(), Identity::body(body), None, Content::Junk)
         }
+    }
+}
+
+/// The same event with other white space.
+fn echo(fact: Fact) -> Fact {
+    let body = String::from_utf8(fact.body.clone()).unwrap();
+    let body = body.replacen('{', "{ ", 1);
+    Fact {
+        identity: Identity {
+            key: Identity::body(&body).key,
+            ..fact.identity
+        },
+        body: body.into_bytes(),
+        ..fact
     }
 }

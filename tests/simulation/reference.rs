@@ -1,21 +1,27 @@
 //! What a ledger must do with a delivery, computed the slow and obvious way
 //! from what the provider meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::time::Timestamp;
 
 use crate::fact::{Change, Content, Fact, Fields, Lasting};
 use crate::occupancy::Unit;
+use crate::ties::{Said, in_order};
 
 /// How far ahead of the receiver's clock an event may have happened.
 const FUTURE_S: u64 = 300;
 /// How long a notice with nothing of its own is a repetition.
 const NOTICE_WINDOW_S: u64 = 600;
 
-/// Room for what is forwarded of an event: what it changed, and the whole
-/// record after it.
+/// Room for what is forwarded of an event, which is at least the whole record
+/// after it.
 const DATA_BYTES_MAX: usize = 1_900_000;
+
+/// How far back an event of the same time is looked for, in events about the
+/// record, and in bytes of bodies of that time.
+const TIED_EVENTS_MAX: usize = 64;
+const TIED_BYTES_MAX: usize = 8_000_000;
 
 pub type RecordName = (&'static str, String);
 
@@ -46,6 +52,8 @@ pub struct Logged {
 #[derive(Default)]
 pub struct Record {
     pub states: Vec<State>,
+    /// Whole objects, late ones included, as they came.
+    said: Vec<Said>,
     /// Number of the last event about it, late ones included.
     last_seq: u64,
     unit: Unit,
@@ -56,11 +64,12 @@ pub struct State {
     pub version: u64,
     pub fields: Fields,
     pub partial: bool,
-    pub drift: bool,
+    /// Fields that were contradicted since the last whole object.
+    pub drift: BTreeSet<String>,
     /// When the event happened, or was received.
     pub time_us: i64,
-    /// What orders whole objects.
-    order: (i64, [u8; 16]),
+    /// Time and key of what its fields are of.
+    of: (i64, [u8; 16]),
 }
 
 impl Reference {
@@ -103,18 +112,24 @@ impl Reference {
         if let (Some(name), Content::Record { change, .. }) = (&record, &fact.content)
             && !ignored
         {
-            let known = self.records.get(name).map(Record::now);
-            let (next, bytes) = fold(known, seq, fact, change, received_at);
-            if bytes <= DATA_BYTES_MAX {
-                let known = self.records.entry(name.clone()).or_default();
+            let known = self.records.entry(name.clone()).or_default();
+            let said = Said::of(fact);
+            let tied = said.as_ref().map_or(Vec::new(), |said| known.tied(said));
+            let next = fold(known.states.last(), seq, fact, change, &tied, received_at);
+            if next.as_ref().map_or(0, |next| bytes(&next.fields)) <= DATA_BYTES_MAX {
                 known.last_seq = seq;
                 if name.0 == "units" {
                     let last = known.states.last();
-                    notices = known.unit.add(fact, change, last, next.as_ref());
+                    let keys: Vec<_> = tied.iter().map(|said| said.key).collect();
+                    notices = known.unit.add(fact, change, last, next.as_ref(), &keys);
                 }
                 known.states.extend(next);
+                known.said.extend(said);
             } else {
                 // It is kept as one that isn't understood, about no record.
+                if known.states.is_empty() {
+                    self.records.remove(name);
+                }
                 quarantined = true;
                 record = None;
                 if let Some(earlier) = self.repeated(fact, None, since, kept_from) {
@@ -180,14 +195,22 @@ impl Reference {
             return false;
         };
         let fields = &known.now().fields;
+        let value = |of: &Fields, name: &String| match of.get(name) {
+            Some(value) => value.clone(),
+            // Senders leave out what there isn't.
+            None => "null".to_owned(),
+        };
+        let changes = |name: &String| value(previous, name) != value(new, name);
+        let is_set = |name: &String| {
+            !previous.contains_key(name) && value(fields, name) == "null" && changes(name)
+        };
+        let mut names = previous.keys();
         fact.identity.repeatable
             && known.last_seq != earlier
-            && previous
-                .iter()
-                .all(|(name, was)| fields.get(name) == Some(was))
-            && previous
-                .iter()
-                .any(|(name, was)| new.get(name).map_or("null", String::as_str) != was)
+            && names
+                .clone()
+                .all(|name| value(fields, name) == value(previous, name))
+            && (names.any(changes) || new.keys().any(is_set))
     }
 }
 
@@ -195,84 +218,94 @@ impl Record {
     pub fn now(&self) -> &State {
         self.states.last().unwrap()
     }
+
+    /// The whole objects of one time, with a new one among them, the oldest
+    /// first.
+    fn tied(&self, new: &Said) -> Vec<Said> {
+        let (mut tied, mut bytes) = (Vec::new(), 0);
+        for said in self.said.iter().rev().take(TIED_EVENTS_MAX) {
+            if said.us == new.us {
+                bytes += said.bytes;
+                if bytes > TIED_BYTES_MAX {
+                    break;
+                }
+                // What came again, came when it first did.
+                tied.retain(|other: &Said| other.key != said.key);
+                tied.insert(0, said.clone());
+            }
+        }
+        // Of one that is further back, only what the record is, is known.
+        if let Some(known) = self.states.last().filter(|known| known.of.0 == new.us)
+            && tied.iter().all(|said| said.key != known.of.1)
+        {
+            tied.insert(0, Said::state(known.of, known.fields.clone()));
+        }
+        if tied.iter().all(|said| said.key != new.key) {
+            tied.push(new.clone());
+        }
+        in_order(&tied)
+    }
 }
 
-/// What a record becomes, unless the event is older than what is known; and
-/// the bytes that are forwarded of the event, but for names and punctuation.
+/// What a record becomes, unless the event is older than what is known. `tied`
+/// are the whole objects of its time.
 fn fold(
     known: Option<&State>,
     seq: u64,
     fact: &Fact,
     change: &Change,
+    tied: &[Said],
     received_at: Timestamp,
-) -> (Option<State>, usize) {
-    let order = (fact.occurred_us.unwrap_or_default(), fact.identity.key);
+) -> Option<State> {
+    let us = fact.occurred_us.unwrap_or_default();
     let mut next = known.cloned().unwrap_or_else(|| State {
         partial: true,
         ..State::default()
     });
-    let contradicts = |known: &Fields, said: &Fields| {
-        said.iter()
-            .any(|(name, value)| known.get(name).is_some_and(|is| is != value))
-    };
+    next.of = (us, fact.identity.key);
     match change {
-        Change::Whole { stated, .. } if known.is_some_and(|known| known.order >= order) => {
-            let stated = stated.as_ref().map_or(0, String::len);
-            return (None, stated + bytes(&next.fields));
-        }
         Change::Whole { fields, .. } => {
+            let known_of = known.map_or((i64::MIN, [0; 16]), |known| known.of);
+            if known_of.0 > us {
+                return None;
+            }
             next.fields = fields.clone();
+            if known_of.0 == us {
+                let newest = tied.last().unwrap();
+                if newest.key == known_of.1 {
+                    return None;
+                }
+                next.of.1 = newest.key;
+                next.fields = newest.fields.clone();
+            }
             next.partial = false;
-            next.drift = false;
+            next.drift.clear();
         }
         Change::Diff { previous, new } => {
-            next.drift |= contradicts(&next.fields, previous);
-            for name in previous.keys() {
+            for (name, was) in previous {
+                let becomes = new.get(name).map_or("null", String::as_str);
+                match next.fields.get(name) {
+                    Some(is) if is == was => drop(next.drift.remove(name)),
+                    Some(is) if is != becomes => drop(next.drift.insert(name.clone())),
+                    _ => {}
+                }
                 next.fields.insert(name.clone(), "null".to_owned());
             }
             next.fields.extend(new.clone());
         }
+        // The oldest event of its record, whenever it comes.
         Change::Sparse(new) => {
-            next.drift |= contradicts(&next.fields, new);
-            next.fields.extend(new.clone());
+            for (name, value) in new {
+                let known = next.fields.entry(name.clone());
+                known.or_insert_with(|| value.clone());
+            }
         }
     }
-    let changed = match (change, known) {
-        (
-            Change::Whole {
-                stated: Some(json), ..
-            },
-            _,
-        ) => json.len(),
-        (Change::Diff { previous, new }, _) => bytes(previous) + bytes(new),
-        (_, None) => 0,
-        (Change::Sparse(_), Some(known)) => replaced(&known.fields, &next.fields),
-        (Change::Whole { .. }, Some(known)) => {
-            replaced(&known.fields, &next.fields) + added(&known.fields, &next.fields)
-        }
-    };
-    let forwarded = changed + bytes(&next.fields);
     next.version = seq;
     next.time_us = fact.occurred_us.unwrap_or(received_at.us());
-    next.order = order;
-    (Some(next), forwarded)
+    Some(next)
 }
 
 fn bytes(fields: &Fields) -> usize {
     fields.values().map(String::len).sum()
-}
-
-/// Bytes of the values that are others now, and of those in their place.
-fn replaced(before: &Fields, now: &Fields) -> usize {
-    let others = before
-        .iter()
-        .filter(|(name, was)| now.get(*name) != Some(was));
-    let bytes = others.map(|(name, was)| was.len() + now.get(name).map_or(0, String::len));
-    bytes.sum()
-}
-
-/// Bytes of the values of new fields.
-fn added(before: &Fields, now: &Fields) -> usize {
-    let new = now.iter().filter(|(name, _)| !before.contains_key(*name));
-    new.map(|(_, value)| value.len()).sum()
 }

@@ -146,6 +146,12 @@ impl Database {
                 "drift, occurred_at, version_key, last_seq,",
                 "drift, NULL, version_key, last_seq,",
             ),
+            Some(Bug::TiesByArrival) => ("SELECT prev_seq, occurred_at,", "SELECT prev_seq, NULL,"),
+            Some(Bug::DriftForEver) => ("occurred_ns, drifted\n", "occurred_ns, NULL\n"),
+            Some(Bug::LastStateForgotten) => (
+                "generation, occupancy, occurred_ns,",
+                "generation, CASE WHEN occurred_at IS NOT NULL THEN occupancy END, occurred_ns,",
+            ),
             Some(Bug::HeldGoesToo) => ("WHERE seq IN (SELECT", "WHERE 0 AND seq IN (SELECT"),
             Some(Bug::DriftForgotten) => (
                 "SELECT version, fields, partial, drift,",

@@ -146,15 +146,16 @@ impl<S: Sql> Ledger<S> {
         let recent = entry.record.as_ref().map(|(_, recent)| recent.to_bytes());
         let occupancy = record.map(|record| record.timeline.to_bytes());
         let occupancy = occupancy.filter(|bytes| !bytes.is_empty());
+        let drifted = record.and_then(|record| record.drift.to_json());
         let subject = entry.subject;
         self.sql.execute(
             "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
                                  generation, recent, occupancy, unlinked, occurred_ns,
-                                 ambiguous, version_ns)
+                                 ambiguous, version_ns, drifted)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
             &[
                 self.next_seq().into(),
                 Param::Blob(&delivery.key.0),
@@ -174,7 +175,7 @@ impl<S: Sql> Ledger<S> {
                 record.map(|record| record.version).into(),
                 record.map(|record| record.fields.as_str()).into(),
                 record.map(|record| record.partial).into(),
-                record.map(|record| record.drift).into(),
+                record.map(|record| record.drift.is_some()).into(),
                 record
                     .and_then(|record| record.occurred_at)
                     .map(Timestamp::us)
@@ -187,6 +188,7 @@ impl<S: Sql> Ledger<S> {
                 beyond_us(entry.occurred_at).into(),
                 entry.ambiguous.into(),
                 beyond_us(record.and_then(|record| record.occurred_at)).into(),
+                drifted.as_deref().into(),
             ],
         )
     }

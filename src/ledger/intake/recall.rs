@@ -7,9 +7,8 @@ use crate::dialect::Identity;
 use crate::event::Subject;
 use crate::ledger::fold::Known;
 use crate::ledger::recent::Recent;
-use crate::ledger::{Ledger, maybe_time};
+use crate::ledger::{Drift, Ledger, key, maybe_time};
 use crate::occupancy::Timeline;
-use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -42,7 +41,7 @@ impl<S: Sql> Ledger<S> {
         }
         let rows = self.sql.query(
             "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
-                    generation, occupancy, occurred_ns
+                    generation, occupancy, occurred_ns, drifted
              FROM records WHERE model = ?1 AND record_id = ?2",
             &[Param::Text(model), Param::Text(record_id)],
         )?;
@@ -101,15 +100,14 @@ impl<S: Sql> Ledger<S> {
 }
 
 fn memory(row: &Row) -> Result<Memory, SqlError> {
-    let key = row.blob(5)?.try_into();
     Ok(Memory {
         known: Known {
             version: row.number(0)?,
             fields: row.text(1)?.to_owned(),
             partial: row.flag(2)?,
-            drift: row.flag(3)?,
+            drift: Drift::parse(row.flag(3)?, row.maybe_text(11)?),
             occurred_at: maybe_time(row, 4, 10)?,
-            key: DedupeKey(key.map_err(|_| SqlError("a key has another length".to_owned()))?),
+            key: key(row, 5)?,
             timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
         },
         last_seq: row.number(6)?,

@@ -7,13 +7,14 @@
 use super::Step;
 use super::event::Anew;
 use crate::dialect::{self, Meaning};
-use crate::event::{Change, Content, Event, Unclear};
+use crate::event::{Change, Content, Event, Kind, Unclear};
 use crate::filter::Ignored;
 use crate::json::Object;
 use crate::ledger::fold::{Folded, Incoming, Known, fold};
 use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
 use crate::ledger::recent::Recent;
-use crate::ledger::{Ledger, beyond_us};
+use crate::ledger::ties::Like;
+use crate::ledger::{Ledger, beyond_us, key};
 use crate::occupancy::{self, Noticed};
 use crate::record::RecordData;
 use crate::signature::DedupeKey;
@@ -130,35 +131,38 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// What events that are gone have left of a record: the fields that no
-    /// kept one mentions.
+    /// kept one mentions. Where the newest whole object is gone, and what is
+    /// kept came late, that is all of it.
     fn ground(&self, step: &Step, known: &Known, chain: &[u64]) -> Result<Known, SqlError> {
+        let mut ground = known.clone();
         let mut fields = Object::parse(&known.fields).unwrap_or_default();
-        let mut timeline = known.timeline.clone();
+        let mut is_newest_kept = known.occurred_at.is_none();
         for seq in chain {
             let Some(row) = self.one("body, key", *seq)? else {
                 continue;
             };
+            let key = key(&row, 1)?;
+            is_newest_kept |= key == known.key;
             let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
             if let Meaning::Event(event) = &reading.meaning
                 && let Content::Record(_, change) = &event.content
             {
                 if let Some(time) = event.occurred_at {
-                    timeline.remove(time, key(&row)?);
+                    ground.timeline.remove(time, key);
                 }
-                mentioned(change)
-                    .iter()
-                    .for_each(|name| fields.remove(name));
+                for name in mentioned(change) {
+                    fields.remove(&name);
+                    ground.drift.clear(&name);
+                }
             }
         }
-        Ok(Known {
-            version: 0,
-            fields: fields.to_json(),
-            partial: known.partial,
-            drift: false,
-            occurred_at: None,
-            key: DedupeKey([0; 16]),
-            timeline,
-        })
+        if is_newest_kept {
+            ground.version = 0;
+            ground.fields = fields.to_json();
+            ground.occurred_at = None;
+            ground.key = DedupeKey([0; 16]);
+        }
+        Ok(ground)
     }
 
     /// Folds one event of the chain, and writes it if the replay asks for it.
@@ -191,24 +195,32 @@ impl<S: Sql> Ledger<S> {
         }
         let incoming = Incoming {
             seq,
-            key: key(&row)?,
+            key: key(&row, 1)?,
             occurred_at: event.occurred_at,
             received_at: Timestamp::from_us(row.integer(3)?),
             model: &subject.model,
+            is_creation: event.kind == Kind::RecordCreated,
             change,
         };
-        let folded = fold(folding.known.as_ref(), &incoming);
+        let tied = match incoming.tied_at(folding.known.as_ref()) {
+            Some(time) => {
+                let like = Like::new(step.reader.dialect, subject, time);
+                self.tied(&like, folding.last_seq, step.now)?
+            }
+            None => Vec::new(),
+        };
+        let folded = fold(folding.known.as_ref(), &incoming, tied);
         let (ambiguous, own) = written(&row, 4)?;
         let own = own.max(folding.last_generation);
         let generation = folding.generation.filter(|_| is_asked_for).unwrap_or(own);
         let data = data(event, folding.names, &folded, ambiguous, generation, None);
-        if data.len() > ROW_BYTES_MAX {
+        let Some(data) = data else {
             let anew = Anew {
                 quarantine: Some(Unclear::TooLarge),
                 ..Anew::default()
             };
             return self.write_again(step, seq, &anew);
-        }
+        };
         let prev_seq = folding
             .last_seq
             .or(row.maybe_number(2)?.filter(|_| folding.is_first()));
@@ -291,8 +303,8 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(
             "INSERT OR REPLACE INTO records (model, record_id, last_seq, version, fields, partial,
                                              drift, occurred_at, version_key, generation, recent,
-                                             occupancy, occurred_ns)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                             occupancy, occurred_ns, drifted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             &[
                 Param::Text(model),
                 Param::Text(record_id),
@@ -300,13 +312,14 @@ impl<S: Sql> Ledger<S> {
                 known.version.into(),
                 Param::Text(&known.fields),
                 known.partial.into(),
-                known.drift.into(),
+                known.drift.is_some().into(),
                 known.occurred_at.map(Timestamp::us).into(),
                 Param::Blob(&known.key.0),
                 step.job.number.into(),
                 Param::Blob(&recent.to_bytes()),
                 timeline.as_deref().into(),
                 beyond_us(known.occurred_at).into(),
+                known.drift.to_json().as_deref().into(),
             ],
         )
     }
@@ -326,9 +339,10 @@ impl<S: Sql> Ledger<S> {
         let (folded, ambiguous) = (&version.folded, version.ambiguous);
         let (names, replay) = (folding.names, step.job.number);
         let noticed = Some(&folding.noticed).filter(|_| is_unit);
-        let data = data(event, names, folded, ambiguous, replay, noticed);
+        let data = data(event, names, folded, ambiguous, replay, noticed)
+            .or_else(|| data(event, names, folded, ambiguous, replay, None));
         let anew = Anew {
-            data: Some(&data),
+            data: data.as_deref(),
             prev_seq: version.prev_seq,
             ..Anew::of(event)
         };
@@ -386,7 +400,7 @@ fn data(
     ambiguous: bool,
     generation: u64,
     noticed: Option<&Noticed>,
-) -> String {
+) -> Option<String> {
     RecordData {
         event: event.name.as_deref(),
         model,
@@ -395,14 +409,14 @@ fn data(
         record: &folded.record.fields,
         version: folded.record.version,
         partial: folded.record.partial,
-        drift: folded.record.drift,
+        drift: folded.record.drift.is_some(),
         late: folded.late,
         ambiguous,
         generation,
         turns: &folded.turns,
         noticed,
     }
-    .to_json()
+    .within(ROW_BYTES_MAX)
 }
 
 /// Whether an event is ambiguous, and its generation, from column `at` as
@@ -413,12 +427,8 @@ fn written(row: &Row, at: usize) -> Result<(bool, u64), SqlError> {
     read.ok_or_else(|| SqlError("an event says something else of itself".to_owned()))
 }
 
-fn key(row: &Row) -> Result<DedupeKey, SqlError> {
-    let key = row.blob(1)?.try_into();
-    key.map(DedupeKey)
-        .map_err(|_| SqlError("a key has another length".to_owned()))
-}
-
+/// The fields whose value depends on an event: not those of a creation, which
+/// changes none that is known.
 fn mentioned(change: &Change) -> Vec<String> {
     let names = |fields: &Object| -> Vec<String> {
         fields.iter().map(|(name, _)| name.to_owned()).collect()
@@ -429,6 +439,7 @@ fn mentioned(change: &Change) -> Vec<String> {
             new,
             rest,
         } => [names(previous), names(new), names(rest)].concat(),
-        Change::Sparse(fields) | Change::Whole { fields, .. } => names(fields),
+        Change::Whole { fields, .. } => names(fields),
+        Change::Sparse(_) => Vec::new(),
     }
 }

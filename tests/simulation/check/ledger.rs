@@ -8,7 +8,7 @@ use leasewire::sql::Row;
 use leasewire::time::Timestamp;
 
 use super::{Verdict, expect};
-use crate::fact::{Change, Content, Fact};
+use crate::fact::{Change, Content, Fact, Fields};
 use crate::host::{RETENTION_S, Settled};
 use crate::reference::{Logged, RecordName, Reference};
 use crate::world::World;
@@ -85,32 +85,72 @@ pub fn check_once(world: &World, ledger: usize, reference: &Reference) -> Verdic
 }
 
 /// Where events carry their time, the newest one is the record, in whatever
-/// order they came.
+/// order they came. Of several with the newest time that is the last one that
+/// the provider made, where each says what was before it.
 pub fn check_any_order(world: &World, reference: &Reference) -> Verdict {
-    let mut newest: BTreeMap<&RecordName, &Fact> = BTreeMap::new();
+    let mut newest: BTreeMap<&RecordName, BTreeMap<usize, &Fact>> = BTreeMap::new();
     for logged in &reference.log {
         let fact = &world.facts[logged.fact];
-        let (Some(name), Some(_), false) = (&logged.record, fact.occurred_us, logged.ignored)
+        let (Some(name), Some(us), false) = (&logged.record, fact.occurred_us, logged.ignored)
         else {
             continue;
         };
-        let order = |fact: &Fact| (fact.occurred_us, fact.identity.key);
-        let known = newest.entry(name).or_insert(fact);
-        if order(fact) > order(known) {
-            *known = fact;
+        let known = newest.entry(name).or_default();
+        if known.values().all(|known| known.occurred_us < Some(us)) {
+            known.clear();
+        }
+        if known.values().all(|known| known.occurred_us == Some(us)) {
+            known.insert(logged.fact, fact);
         }
     }
-    for (name, fact) in newest {
-        if let Content::Record {
-            change: Change::Whole { fields, .. },
-            ..
-        } = &fact.content
+    for (name, facts) in newest {
+        let facts: Vec<&Fact> = facts.into_values().collect();
+        if let Some(fields) = last_of(&facts)
             && *fields != reference.records[name].now().fields
         {
             return Err(format!("{name:?} depends on the order"));
         }
     }
     Ok(())
+}
+
+/// What the last of `facts`, in the order in which they were made, says of its
+/// record, if they are a chain: each says exactly what was before it, and no
+/// two say the same.
+fn last_of<'a>(facts: &[&'a Fact]) -> Option<&'a Fields> {
+    let whole = |fact: &'a Fact| match &fact.content {
+        Content::Record {
+            change:
+                Change::Whole {
+                    fields,
+                    before,
+                    changed,
+                },
+            ..
+        } if facts.len() == 1 || before.len() == changed.len() => Some((fields, before)),
+        _ => None,
+    };
+    let said: Vec<_> = facts
+        .iter()
+        .map(|fact| whole(fact))
+        .collect::<Option<_>>()?;
+    let was = |(fields, before): &(&Fields, &Fields)| {
+        let mut was = (*fields).clone();
+        was.extend((*before).clone());
+        was.retain(|_, value| value != "null");
+        was
+    };
+    let is = |(fields, _): &(&Fields, &Fields)| was(&(fields, &Fields::new()));
+    let changes = |one: &(&Fields, &Fields)| was(one) != is(one);
+    let mut states: BTreeSet<Fields> = said.first().map(&was).into_iter().collect();
+    let is_chain = said.windows(2).all(|pair| is(&pair[0]) == was(&pair[1]));
+    let is_told = is_chain
+        && said
+            .iter()
+            .all(|one| changes(one) && states.insert(is(one)));
+    said.last()
+        .filter(|_| said.len() == 1 || is_told)
+        .map(|(fields, _)| *fields)
 }
 
 /// Nothing is pending or unconfirmed, and nothing will wake the ledger. Gives

@@ -1,0 +1,121 @@
+//! Which of several whole objects of one time came first, computed the slow
+//! way.
+
+use crate::fact::{Change, Content, Fact, Fields};
+
+/// What an event says of its record.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub us: i64,
+    pub key: [u8; 16],
+    pub fields: Fields,
+    /// Bytes of its body.
+    pub bytes: usize,
+    is_creation: bool,
+    /// What the fields that it says have changed were before.
+    before: Fields,
+}
+
+impl Said {
+    /// Of an event with a whole object.
+    pub fn of(fact: &Fact) -> Option<Self> {
+        let Content::Record {
+            change:
+                Change::Whole {
+                    fields,
+                    before,
+                    changed,
+                },
+            is_creation,
+            ..
+        } = &fact.content
+        else {
+            return None;
+        };
+        Some(Self {
+            us: fact.occurred_us?,
+            key: fact.identity.key,
+            fields: fields.clone(),
+            bytes: fact.body.len(),
+            is_creation: *is_creation,
+            before: before
+                .iter()
+                .filter(|(name, _)| changed.contains(*name))
+                .map(|(name, was)| (name.clone(), was.clone()))
+                .collect(),
+        })
+    }
+
+    /// Of a record, of which no more is known.
+    pub fn state((us, key): (i64, [u8; 16]), fields: Fields) -> Self {
+        Self {
+            us,
+            key,
+            fields,
+            bytes: 0,
+            is_creation: false,
+            before: Fields::new(),
+        }
+    }
+
+    /// 0 if something else was before this than `other`, or nothing is said; 1
+    /// if what changed was as `other` has it; 2 if all was.
+    fn follows(&self, other: &Self) -> u8 {
+        fn value<'a>(of: &'a Fields, name: &String) -> &'a str {
+            lease_id(of.get(name).map_or("null", String::as_str))
+        }
+        let mut was = self.fields.clone();
+        was.extend(self.before.clone());
+        let mut changed = self.before.keys();
+        let Some(first) = changed.next() else {
+            return 0;
+        };
+        let is_before = |name: &String| value(&was, name) == value(&other.fields, name);
+        if !is_before(first) || !changed.all(is_before) {
+            return 0;
+        }
+        1 + u8::from(was.keys().chain(other.fields.keys()).all(is_before))
+    }
+}
+
+/// An object with an id, and the id, are one.
+fn lease_id(value: &str) -> &str {
+    let id = value.strip_prefix("{\"id\":");
+    id.and_then(|id| id.strip_suffix('}')).unwrap_or(value)
+}
+
+/// The oldest first; `tied` are in the order of arrival.
+pub fn in_order(tied: &[Said]) -> Vec<Said> {
+    let follows = |one: &Said, other: &Said| {
+        let others = tied.iter().filter(|other| other.key != one.key);
+        let best = others.map(|other| one.follows(other)).max();
+        let fit = one.follows(other);
+        if Some(fit) == best && one.key != other.key {
+            fit
+        } else {
+            0
+        }
+    };
+    let mut left: Vec<&Said> = tied.iter().collect();
+    let mut ordered: Vec<Said> = Vec::new();
+    while !left.is_empty() {
+        let behind = |one: &Said| {
+            let fits = left.iter().map(|other| follows(one, other));
+            fits.max().unwrap_or(0)
+        };
+        let least = left.iter().map(|one| behind(one)).min().unwrap_or(0);
+        let mut first: Vec<&Said> = left.clone();
+        first.retain(|one| behind(one) == least);
+        if first.iter().any(|one| one.is_creation) {
+            first.retain(|one| one.is_creation);
+        }
+        if let Some(last) = ordered.last() {
+            let best = first.iter().map(|one| follows(one, last)).max();
+            first.retain(|one| Some(follows(one, last)) == best);
+        }
+        let next = first[0].key;
+        ordered.push(first[0].clone());
+        left.retain(|one| one.key != next);
+    }
+    ordered
+}
