@@ -141,6 +141,7 @@ describe("answers are as described", () => {
     await ask(202, "POST", `${integration}/replay`, { body: '{"from":1,"to":8,"models":["leases"],"events":null}' });
     await ask(202, "POST", "/v1/integrations/propexo/int_dead/redrive", { body: '{"from":2}' });
     await ask(202, "POST", "/v1/integrations/propexo/int_dead/redrive");
+    await ask(202, "POST", `${integration}/rebuild`);
     const bad = ["{}", "[]", "{", '{"from":0,"to":1}', '{"from":2,"to":1}', '{"from":1,"to":1,"x":1}'];
     for (const body of bad.slice(1)) {
       for (const command of ["replay", "redrive"]) await ask(400, "POST", `${integration}/${command}`, { body });
@@ -149,7 +150,7 @@ describe("answers are as described", () => {
       await ask(400, "POST", `${integration}/replay`, { body });
     }
     const large = Buffer.alloc(COMMAND_BYTES_MAX + 1, " ");
-    for (const command of ["replay", "redrive"]) {
+    for (const command of ["replay", "redrive", "rebuild"]) {
       const refused = await ask(413, "POST", `${integration}/${command}`, { body: large });
       assert.match(refused.json.detail, /at most 65536 bytes/);
       await ask(404, "POST", `/v1/integrations/propexo/nobody/${command}`, { body: '{"from":1,"to":1}' });

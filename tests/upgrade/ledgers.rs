@@ -275,3 +275,25 @@ fn older_packs_are_applied() {
         }
     }
 }
+
+/// However long the log is, bringing a ledger up writes a handful of rows, and
+/// reads none of its events. `LEASEWIRE_EVENTS` tries it with more.
+#[test]
+fn bringing_up_a_long_log_costs_next_to_nothing() {
+    let events = std::env::var("LEASEWIRE_EVENTS").map_or(50_000, |n| n.parse().unwrap());
+    let database = opened("0.1.0", "ledger-propexo.sql");
+    let longer = format!(
+        "INSERT INTO events_4 (seq, key, by_key, received_at, confirmed_seq, name, kind, data, body)
+         WITH RECURSIVE more (seq) AS (SELECT 1000 UNION ALL SELECT seq + 1 FROM more
+                                       WHERE seq < 1000 + {events})
+         SELECT seq, randomblob(16), 0, 1776773150000000, 0, 'JOB_SUCCESS', 'job.succeeded',
+                printf('{{\"event\":\"JOB_SUCCESS\",\"n\":\"%0400d\"}}', seq), zeroblob(400) FROM more"
+    );
+    database.connection.execute_batch(&longer).unwrap();
+    let before = database.connection.total_changes();
+    let since = std::time::Instant::now();
+    Ledger::open(&database).unwrap();
+    let written = database.connection.total_changes() - before;
+    println!("{events} events: {:?}, {written} rows", since.elapsed());
+    assert!(written < 10, "{written}");
+}
