@@ -5,18 +5,30 @@
 //! in any order. Of several events about one record only the newest is
 //! written.
 
+mod apart;
+mod budget;
+mod fault;
 mod halves;
 mod notices;
 mod pack;
 mod rebuild;
+mod queues;
+mod together;
+mod verdict;
 
 use std::borrow::Cow;
 use std::fmt;
 
+pub use apart::{Apart, Message, Step};
+pub use budget::{Budget, QUERIES_MAX, TOGETHER_QUERIES_MAX};
+pub use fault::Fault;
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
 use notices::Notices;
 pub use pack::Pack;
 pub use rebuild::rebuilt;
+pub use queues::is_dead_letter_queue;
+pub use together::{Read, Together};
+pub use verdict::{ATTEMPTS_MAX, NOBODYS_ATTEMPTS, Verdict};
 
 use crate::json::{self, Map, Writer};
 use crate::ledger::{Announcement, Report};
@@ -117,6 +129,9 @@ const UPSERT_INTEGRATION: &str = concat!(
 const DELETE_PROBE: &str = "
     DELETE FROM records
     WHERE source = ?1 AND integration = ?2 AND model = '' AND record_id = ''";
+
+/// Bytes of a probe's row at the most: no row has more than 2,000,000.
+const PROBE_BYTES_MAX: usize = 1_900_000;
 
 /// A statement for D1, with its parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -336,13 +351,16 @@ impl<'a> Projection<'a> {
         statements
     }
 
-    /// The integration's row, and a record's that comes and goes.
-    fn probe(&self, sent_at: Timestamp, now: Timestamp) -> Vec<Statement> {
+    /// The integration's row, and a record's of so many bytes that comes and
+    /// goes.
+    fn probe(&self, bytes: usize, sent_at: Timestamp, now: Timestamp) -> Vec<Statement> {
         let name = Key::default();
+        let bytes = bytes.min(PROBE_BYTES_MAX);
+        let fields = Writer::default().text("", &"x".repeat(bytes)).end();
         let row = Row {
             generation: 0,
             version: 0,
-            fields: "{}",
+            fields: &fields,
             partial: true,
             drift: false,
             occurred_at: now,

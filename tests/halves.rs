@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use common::{Database, at, delivery};
 use leasewire::ledger::Ledger;
-use leasewire::projection::{GUILTY_ATTEMPT, Halves, Pack, ROUNDS, Task};
+use leasewire::projection::{Fault, GUILTY_ATTEMPT, Halves, Pack, ROUNDS, Task};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 
@@ -19,32 +19,53 @@ struct Outcome {
     quarantined: Vec<usize>,
     gave_up: bool,
     tries: u32,
+    probes: u32,
     waits: u32,
 }
 
-/// An attempt in which `fails` says what can't be applied, and `probe` whether
-/// the probe works.
+/// An attempt in which `fails` says what can't be applied, without a word of
+/// whose fault it is, and `probe` whether the probe works.
 fn attempt(
     events: usize,
     number: u32,
     mut fails: impl FnMut(&Range<usize>) -> bool,
+    probe: impl FnMut() -> bool,
+) -> Outcome {
+    let fails = |part: &Range<usize>| fails(part).then_some(Fault::Unknown);
+    attempt_with(events, number, fails, probe)
+}
+
+/// The same with errors that tell.
+fn attempt_with(
+    events: usize,
+    number: u32,
+    mut fails: impl FnMut(&Range<usize>) -> Option<Fault>,
     mut probe: impl FnMut() -> bool,
 ) -> Outcome {
     let mut outcome = Outcome::default();
     let mut halves = Halves::new(events, number);
     loop {
+        // What is tried without end, nothing here limits.
+        assert!(outcome.tries < 10_000);
+        let mut fault = Fault::Unknown;
         let worked = match halves.task() {
             Task::Apply(part) => {
                 assert!(part.start < part.end && part.end <= events);
                 outcome.tries += 1;
-                let worked = !fails(&part);
+                let failed = fails(&part);
+                fault = failed.unwrap_or(fault);
+                let worked = failed.is_none();
                 if worked {
                     let new = part.clone().all(|at| outcome.applied.insert(at));
                     assert!(new, "{part:?} was applied before");
                 }
                 worked
             }
-            Task::Probe => probe(),
+            Task::Probe(part) => {
+                assert!(part.start < part.end && part.end <= events);
+                outcome.probes += 1;
+                probe()
+            }
             Task::Wait(ms) => {
                 assert!(ms > 0);
                 outcome.waits += 1;
@@ -54,7 +75,7 @@ fn attempt(
                 outcome.quarantined.push(at);
                 continue;
             }
-            Task::GiveUp => {
+            Task::GiveUp(_) => {
                 outcome.gave_up = true;
                 return outcome;
             }
@@ -63,7 +84,7 @@ fn attempt(
         if worked {
             halves.worked();
         } else {
-            halves.failed();
+            halves.failed(fault);
         }
     }
 }
@@ -162,12 +183,40 @@ fn what_passes_in_a_pause_was_no_event_s_fault() {
     }
 }
 
-/// What fails as a whole ends: the platform has limits.
+/// An error that tells whose fault it is needs no second attempt, and the
+/// probe only once for each event.
 #[test]
-fn there_is_an_end_to_it() {
-    let outcome = attempt(10_000, GUILTY_ATTEMPT, |_| true, || true);
-    assert!(outcome.gave_up && outcome.quarantined.is_empty());
-    assert!(outcome.tries < 500, "{} tries", outcome.tries);
+fn what_is_clearly_an_event_s_fault_is_quarantined_at_once() {
+    for number in [1, GUILTY_ATTEMPT] {
+        let fails = |part: &Range<usize>| part.contains(&5).then_some(Fault::Event);
+        let outcome = attempt_with(150, number, fails, || true);
+        assert_eq!(outcome.quarantined, [5]);
+        assert_eq!(outcome.applied, without(150, &BTreeSet::from([5])));
+        assert_eq!(
+            (outcome.probes, outcome.waits, outcome.gave_up),
+            (1, 0, false)
+        );
+    }
+}
+
+/// A missing column's default, say, fails every event by a constraint: then the
+/// probe fails by it, too.
+#[test]
+fn what_the_probe_meets_too_is_no_event_s_fault() {
+    let outcome = attempt_with(16, GUILTY_ATTEMPT, |_| Some(Fault::Event), || false);
+    assert!(outcome.gave_up && outcome.quarantined.is_empty() && outcome.applied.is_empty());
+    assert_eq!(outcome.probes, 1);
+}
+
+/// A database that is away or full is asked once, not for each event.
+#[test]
+fn what_is_nobody_s_fault_ends_the_attempt() {
+    for number in [1, GUILTY_ATTEMPT, GUILTY_ATTEMPT + 1] {
+        let full = |part: &Range<usize>| (part.len() > 2).then_some(Fault::Nobodys);
+        let outcome = attempt_with(16, number, full, || panic!("no doubts"));
+        assert!(outcome.gave_up && outcome.quarantined.is_empty());
+        assert_eq!(outcome.tries, 1);
+    }
 }
 
 /// The queue must try often enough for anybody to be found guilty.
@@ -254,7 +303,7 @@ fn the_probe_needs_what_events_need() {
     let d1 = Database::default();
     d1.migrate();
     let before = d1.connection.total_changes();
-    let probe = pack.probe(now, now).unwrap();
+    let probe = pack.probe(5_000, now, now).unwrap();
     probe.iter().for_each(|statement| d1.run(statement));
     assert_eq!(d1.dump("SELECT count(*) FROM records"), ["0"]);
     assert_eq!(

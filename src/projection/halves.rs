@@ -1,27 +1,28 @@
 //! Finding the event that makes its pack fail.
 //!
 //! A pack that fails is cut in halves, and each is tried by itself, down to
-//! single events; what works is applied and confirmed on the way. An event
-//! that fails alone is guilty only if nothing else can be: each time a probe
-//! worked right after it, it failed again after pauses, and the queue has
-//! tried its message several times before. Where the probe fails too, D1 or
-//! the ledger is down and nobody is guilty: the message is left to the queue,
-//! which tries it again or declares it dead.
+//! single events; what works is applied and confirmed on the way. How an event
+//! that fails alone is found guilty depends on the error. Where that tells that
+//! the event can't be written, a probe that works right after it is enough.
+//! Where it doesn't, the event must have failed again after pauses, each time
+//! with a probe that worked, and the queue must have tried its message several
+//! times before. Where the error or the probe says that D1 does nothing,
+//! nobody is guilty, and what isn't applied is left for later.
 
 use std::ops::Range;
 
-/// The attempt at a message from which on an event can be found guilty. Its
-/// number counts from 1, and `max_retries` in `wrangler.toml` must allow for
-/// one more, in case that the consumer dies over this one. Before it lie four
-/// failures, `retry_delay` apart: what has passed by then was no event's fault.
+use super::Fault;
+
+/// The attempt at a message from which on an event can be found guilty whose
+/// errors don't tell. Its number counts from 1, and `max_retries` in
+/// `wrangler.toml` must allow for one more, in case that the consumer dies over
+/// this one. Before it lie four failures, some seconds apart: what has passed
+/// by then was no event's fault.
 pub const GUILTY_ATTEMPT: u32 = 5;
-/// How often an event is tried again alone before it is guilty.
+/// How often such an event is tried again alone before it is guilty.
 pub const ROUNDS: u32 = 2;
 /// Pause before each time, in milliseconds.
 const PAUSE_MS: u32 = 1_000;
-/// Failures after which the rest is left to the queue. Each costs two calls of
-/// D1, and the platform allows 1,000 calls to an invocation.
-const FAILURES_MAX: u32 = 400;
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +30,25 @@ pub enum Task {
     /// Apply these events, and confirm them if that works: then
     /// [`Halves::worked`] is to be called, else [`Halves::failed`].
     Apply(Range<usize>),
-    /// Try what must work: [`Halves::worked`] or [`Halves::failed`].
-    Probe,
+    /// Try what must work, and is as large as these events, which have just
+    /// failed: [`Halves::worked`] or [`Halves::failed`].
+    Probe(Range<usize>),
     /// Wait so many milliseconds.
     Wait(u32),
     /// Report this event as guilty.
     Quarantine(usize),
-    /// Leave what isn't confirmed to the queue's next attempt.
-    GiveUp,
+    /// Leave what isn't confirmed for later; whose fault it is.
+    GiveUp(Fault),
     /// All is confirmed or reported.
     Done,
+}
+
+/// What has failed, and must be followed by a probe.
+#[derive(Debug, Clone)]
+struct Doubt {
+    part: Range<usize>,
+    /// If the probe works, the event is guilty.
+    convicts: bool,
 }
 
 /// One attempt at a message.
@@ -48,12 +58,12 @@ pub struct Halves {
     todo: Vec<Range<usize>>,
     /// Events that failed alone in this round, in order.
     suspects: Vec<usize>,
-    /// Rounds that are left; none if nobody can be found guilty yet.
+    /// Those whose own fault it is, the next one last.
+    guilty: Vec<usize>,
+    /// Rounds that are left; none if no suspect can be found guilty yet.
     rounds: Option<u32>,
-    failures: u32,
-    /// Something failed, and the probe wasn't tried since.
-    doubts: bool,
-    given_up: bool,
+    doubt: Option<Doubt>,
+    given_up: Option<Fault>,
 }
 
 impl Halves {
@@ -65,20 +75,23 @@ impl Halves {
                 end: events,
             }]),
             suspects: Vec::new(),
+            guilty: Vec::new(),
             rounds: (attempt >= GUILTY_ATTEMPT).then_some(ROUNDS),
-            failures: 0,
-            doubts: false,
-            given_up: false,
+            doubt: None,
+            given_up: None,
         }
     }
 
     /// What to do now.
     pub fn task(&mut self) -> Task {
-        if self.given_up {
-            return Task::GiveUp;
+        if let Some(fault) = self.given_up {
+            return Task::GiveUp(fault);
         }
-        if self.doubts {
-            return Task::Probe;
+        if let Some(doubt) = &self.doubt {
+            return Task::Probe(doubt.part.clone());
+        }
+        if let Some(at) = self.guilty.pop() {
+            return Task::Quarantine(at);
         }
         if let Some(part) = self.todo.last() {
             return Task::Apply(part.clone());
@@ -87,7 +100,7 @@ impl Halves {
             return Task::Done;
         }
         match self.rounds {
-            None => Task::GiveUp,
+            None => Task::GiveUp(Fault::Unknown),
             Some(0) => Task::Quarantine(self.suspects.remove(0)),
             Some(rounds) => {
                 self.rounds = rounds.checked_sub(1);
@@ -100,28 +113,38 @@ impl Halves {
 
     /// What was to be applied, or the probe, has worked.
     pub fn worked(&mut self) {
-        if self.doubts {
-            self.doubts = false;
-        } else {
-            self.todo.pop();
+        match self.doubt.take() {
+            Some(doubt) if doubt.convicts => self.guilty.push(doubt.part.start),
+            Some(_) => {}
+            None => drop(self.todo.pop()),
         }
     }
 
-    /// What was to be applied, or the probe, has failed.
-    pub fn failed(&mut self) {
-        self.failures = self.failures.saturating_add(1);
-        if self.doubts || self.failures > FAILURES_MAX {
-            self.given_up = true;
+    /// What was to be applied, or the probe, has failed, and whose fault the
+    /// error says it is.
+    pub fn failed(&mut self, fault: Fault) {
+        // What the probe writes is no event's.
+        if self.doubt.is_some() || fault == Fault::Nobodys {
+            self.given_up = Some(Fault::Nobodys);
             return;
         }
-        self.doubts = true;
         let Some(part) = self.todo.pop() else { return };
-        if part.len() <= 1 {
+        let is_alone = part.len() <= 1;
+        let is_clear = fault == Fault::Event;
+        if !is_alone {
+            let middle = part.start.saturating_add(part.len() / 2);
+            self.todo.push(middle..part.end);
+            self.todo.push(part.start..middle);
+        } else if !is_clear {
             self.suspects.push(part.start);
-            return;
         }
-        let middle = part.start.saturating_add(part.len() / 2);
-        self.todo.push(middle..part.end);
-        self.todo.push(part.start..middle);
+        // Of a pack that is cut where it is clear that an event is to blame,
+        // the probe has nothing to say.
+        if is_alone || !is_clear {
+            self.doubt = Some(Doubt {
+                part,
+                convicts: is_alone && is_clear,
+            });
+        }
     }
 }

@@ -133,10 +133,23 @@ impl<'a> Pack<'a> {
         Ok(projection)
     }
 
+    /// Bytes of data that the events at `part` travel with.
+    pub fn bytes(&self, part: &Range<usize>) -> usize {
+        let events = self.events.get(part.clone()).unwrap_or_default();
+        let data = events.iter().filter_map(|event| event.data);
+        data.map(|data| data.get().len()).sum()
+    }
+
     /// What works if D1 works, whatever is wrong with the events: it writes
-    /// into the same tables, and leaves nothing but the integration's row.
-    pub fn probe(&self, sent_at: Timestamp, now: Timestamp) -> Result<Vec<Statement>, Unreadable> {
-        Ok(self.empty(&self.all())?.probe(sent_at, now))
+    /// into the same tables, `bytes` at the least, since a full database may
+    /// take a small row yet, and leaves nothing but the integration's row.
+    pub fn probe(
+        &self,
+        bytes: usize,
+        sent_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Statement>, Unreadable> {
+        Ok(self.empty(&self.all())?.probe(bytes, sent_at, now))
     }
 
     fn empty(&self, part: &Range<usize>) -> Result<Projection<'a>, Unreadable> {

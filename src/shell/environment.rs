@@ -157,6 +157,13 @@ pub fn api_tokens(env: &JsValue) -> Vec<String> {
     secret::values(&text).map(str::to_owned).collect()
 }
 
+/// The name of the dead-letter queue, where one is configured.
+pub fn dead_letter_queue(env: &JsValue) -> Option<String> {
+    property(env, "DEAD_LETTER_QUEUE")
+        .as_string()
+        .filter(|name| !name.is_empty())
+}
+
 fn sources(env: &JsValue) -> Rc<Result<Sources, String>> {
     SOURCES.with_borrow_mut(|known| {
         known

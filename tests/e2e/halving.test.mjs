@@ -152,7 +152,7 @@ describe("a D1 that does nothing", () => {
   });
   after(() => worker?.stop());
 
-  test("makes nobody guilty: the pack dies", async () => {
+  test("makes nobody guilty, and lets nothing die: the events arrive when it works again", async () => {
     await worker.post("propexo", diff("int_1", "lease_0", {}, { n: 0 }));
     await worker.confirmed("propexo", "int_1");
     const tables = ["records", "integrations"];

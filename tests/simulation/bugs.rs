@@ -31,6 +31,8 @@ pub enum Bug {
     HeldGoesToo,
     NeighbourQuarantined,
     OutageQuarantines,
+    FullQuarantines,
+    OutageBuries,
     ConfirmTooWide,
     LateTurnsUnnoticed,
     LastStateForgotten,
@@ -182,6 +184,16 @@ impl Bug {
             Self::OutageQuarantines,
             "outage-quarantines",
             "while D1 is down, events count as guilty",
+        ),
+        (
+            Self::FullQuarantines,
+            "full-quarantines",
+            "while D1 is full, the large events count as guilty",
+        ),
+        (
+            Self::OutageBuries,
+            "outage-buries",
+            "the consumer retries what fails by nobody's fault until it dies",
         ),
         (
             Self::ConfirmTooWide,

@@ -31,12 +31,16 @@ pub struct Faults {
     pub consumer: u64,
     /// D1 fails before or after a batch, or doesn't answer.
     pub d1: u64,
+    /// Some of these failures say nothing of whose fault they are.
+    pub d1_odd: bool,
     /// The edge's isolate dies with what it has under way.
     pub edge: u64,
     /// A sender hangs up before it has its answer.
     pub sender_gone: u64,
     /// Nobody hears the edge's answer.
     pub sender_deaf: u64,
+    /// What D1 is like while it is down.
+    pub d1_trouble: Trouble,
     /// When nothing reaches a part of the world, in milliseconds.
     pub d1_down: Option<(u64, u64)>,
     pub queue_down: Option<(u64, u64)>,
@@ -49,9 +53,36 @@ pub struct Faults {
     pub sudden_deaths: u64,
 }
 
+/// How D1 can be down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing reaches it, or it answers nothing but errors.
+    #[default]
+    Away,
+    /// It takes small rows only.
+    Full,
+    /// It refuses most of what it is asked.
+    Busy,
+    /// A migration is missing.
+    Unmigrated,
+    /// It works, and takes its time.
+    Slow,
+}
+
+impl Trouble {
+    const ALL: [Self; 5] = [
+        Self::Away,
+        Self::Full,
+        Self::Busy,
+        Self::Unmigrated,
+        Self::Slow,
+    ];
+}
+
 impl Faults {
-    /// Draws the faults of a world that works again after `heal_ms`.
-    pub fn draw(random: &mut Random, heal_ms: u64) -> Self {
+    /// Draws the faults of a world in which something happens for `span_ms`,
+    /// and that works again after `heal_ms`.
+    pub fn draw(random: &mut Random, span_ms: u64, heal_ms: u64) -> Self {
         let chances = [0, 0, 0, 5, 30, 150];
         Self {
             call_lost: random.pick(&chances),
@@ -64,13 +95,17 @@ impl Faults {
             queue_loses: random.pick(&[0, 0, 0, 30, 200, 500]),
             queue_repeats: random.pick(&chances),
             queue_delays: random.pick(&[0, 0, 0, 30, 200, 500]),
-            consumer: random.pick(&chances),
+            // At the most it dies over nearly every batch, six times in a row.
+            consumer: random.pick(&[0, 0, 0, 5, 30, 150, 700]),
             d1: random.pick(&[0, 0, 0, 30, 200, 500]),
+            d1_odd: random.chance(300),
             edge: random.pick(&chances),
             sender_gone: random.pick(&chances),
             sender_deaf: random.pick(&chances),
-            d1_down: outage(random, heal_ms),
-            queue_down: outage(random, heal_ms),
+            d1_trouble: random.pick(&Trouble::ALL),
+            // While something happens: what nobody asks for is not missed.
+            d1_down: outage(random, span_ms),
+            queue_down: outage(random, span_ms),
             ledgers_down: outage(random, heal_ms),
             jumps: random.pick(&[0, 0, 1, 4, 12]),
             sudden_deaths: random.pick(&[0, 0, 1, 4, 12]),

@@ -5,15 +5,21 @@ use leasewire::ledger::Reach;
 use crate::bugs::Bug;
 use crate::world::{Step, World};
 
-/// Pause after a batch of one pack.
-const BATCH_INTERVAL_MS: u64 = 250;
+/// Pause before the batch that follows one of a single pack.
+const BATCH_INTERVAL_MS: u64 = 1_000;
+
 impl World {
     /// One round of forwarding, up to the queue's answer.
     pub fn forward(&mut self, ledger: usize) {
         let now = self.clock.receiver();
-        self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
         let life = host.life;
+        let pause_ms = host.next_batch_ms.saturating_sub(self.clock.now_ms);
+        if pause_ms > 0 && host.core().is_ok_and(|core| core.has_unsent()) {
+            return self.clock.after(pause_ms, Step::Forward(ledger, life));
+        }
+        self.break_a_statement(ledger);
+        let host = &mut self.hosts[ledger];
         let batch = host.core().and_then(|core| match core.has_unsent() {
             true => core.next_batch().map(Some),
             false => Ok(None),
@@ -54,8 +60,10 @@ impl World {
         if let Ok(core) = host.core() {
             core.sent(through, now);
         }
+        // The pause stands before a batch: with nothing to send there is none.
         let pause_ms = if alone { BATCH_INTERVAL_MS } else { 0 };
-        self.clock.after(pause_ms, Step::Forward(ledger, life));
+        self.hosts[ledger].next_batch_ms = self.clock.now_ms + pause_ms;
+        self.forward(ledger);
     }
 
     /// A ledger that takes everything for sent has handed everything to the

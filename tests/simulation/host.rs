@@ -29,6 +29,8 @@ pub struct Host {
     pub sending: bool,
     /// A step of a rebuild is on its way to D1.
     pub rebuilding: bool,
+    /// When the next batch may go.
+    pub next_batch_ms: u64,
     /// By the receiver's clock.
     pub alarm: Option<Timestamp>,
     /// How often it was set.
@@ -87,6 +89,7 @@ impl Host {
             life: 0,
             sending: false,
             rebuilding: false,
+            next_batch_ms: 0,
             alarm: None,
             armed: 0,
             handed: BTreeSet::new(),
@@ -101,6 +104,7 @@ impl Host {
         self.life += 1;
         self.sending = false;
         self.rebuilding = false;
+        self.next_batch_ms = 0;
     }
 
     pub fn core(&mut self) -> Result<&mut Core, SqlError> {
@@ -243,8 +247,8 @@ impl World {
         if let Some(report) = &told.report {
             self.say(|| format!("ledger {ledger}: reports {report:?}"));
         }
-        let (done, after_ms) = self.run_in_d1(announcement(&told));
-        if done {
+        let (done, after_ms) = self.run_in_d1(announcement(&told), &mut 0);
+        if done.is_ok() {
             let step = Step::Announced(ledger, life, told);
             self.clock.after(after_ms, step);
         }

@@ -13,7 +13,8 @@ const MESSAGE_BYTES_MAX: usize = 128_000 - 100;
 const BATCH_BYTES_MAX: usize = 256_000;
 const BATCH_MESSAGES_MAX: usize = 100;
 
-/// `max_retries` and `retry_delay` of both queues, as wrangler.toml has them.
+/// `max_retries` of both queues, and `retry_delay` of each where nobody says
+/// otherwise, as wrangler.toml has them.
 const RETRIES: (u32, u64) = (5, 5 * SECOND);
 const DEAD_RETRIES: (u32, u64) = (100, 60 * SECOND);
 
@@ -96,15 +97,30 @@ impl World {
         }
     }
 
-    /// The message is not done with: later again, or dead.
-    pub fn retry(&mut self, mut message: Message) {
-        let (retries, delay_ms) = if message.dead { DEAD_RETRIES } else { RETRIES };
+    /// The consumer asks for the message again.
+    pub fn retry(&mut self, mut message: Message, delay_ms: u64) {
+        message.attempts += 1;
+        if message.attempts > RETRIES.0 {
+            self.complain(format!("retried once too often: {}", head(&message.text)));
+        }
+        self.enqueue(message, delay_ms);
+    }
+
+    /// A dead message could not be noted: later again, or lost.
+    pub fn retry_dead(&mut self, mut message: Message) {
+        let (retries, delay_ms) = DEAD_RETRIES;
+        message.attempts += 1;
+        if message.attempts <= retries {
+            self.enqueue(message, delay_ms);
+        }
+    }
+
+    /// The consumer died over the message: later again, or dead.
+    pub fn died_over(&mut self, mut message: Message) {
+        let (retries, delay_ms) = RETRIES;
         message.attempts += 1;
         if message.attempts <= retries {
             return self.enqueue(message, delay_ms);
-        }
-        if message.dead {
-            return;
         }
         self.say(|| format!("queue: dead {}", head(&message.text)));
         if message.in_peace {

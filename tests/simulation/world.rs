@@ -1,6 +1,6 @@
 //! One world: its parts, and the steps in which time goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use leasewire::group::Groups;
 use leasewire::ledger::{Announcement, Part, Reach};
@@ -11,7 +11,7 @@ use leasewire::time::Timestamp;
 use crate::bugs::Bug;
 use crate::calls::Request;
 use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
-use crate::consumer::Consumption;
+use crate::consumer::Batch;
 use crate::d1::POISON;
 use crate::edge::{Awaited, Group, InLine};
 use crate::fact::Fact;
@@ -68,10 +68,14 @@ pub enum Step {
     Rebuilt(usize, u32, Box<Part>),
     Sent(usize, u32, Option<(Reach, bool)>),
     Deliver(Box<Message>),
-    Applied(Box<Consumption>, bool),
-    Probed(Box<Consumption>, bool),
+    /// The queue has waited long enough for a full batch.
+    Batch,
+    /// What D1 said of the packs of a batch together.
+    Shared(Box<Batch>, Result<(), String>),
+    /// What it said of a part of one.
+    Ran(Box<Batch>, Result<(), String>),
     /// The consumer goes on after a pause.
-    Proceed(Box<Consumption>),
+    Proceed(Box<Batch>),
     /// The cron trigger goes off.
     Sweep,
     /// A batch of D1 that its sender has given up on.
@@ -87,13 +91,12 @@ pub enum Step {
 /// What was asked of a ledger, and for whom.
 pub enum Asked {
     Taken(Group),
-    Data(Box<Consumption>),
-    /// A pack, or a part of it, is confirmed or buried.
-    Settled(Box<Consumption>),
-    /// An event that can't be applied is reported.
-    Reported(Box<Consumption>),
-    /// Nothing but whether there is an answer.
-    Probed(Box<Consumption>),
+    /// The consumer confirms a pack.
+    Confirmed(Message),
+    /// The consumer notes a dead one.
+    Buried(Message),
+    /// The consumer takes a pack apart.
+    Apart(Box<Batch>),
     /// Nobody waits for it.
     Operated,
 }
@@ -119,10 +122,12 @@ pub struct World {
     pub d1: Database,
     /// Numbers of events, in any ledger, that make D1 fail for ever.
     pub poison: BTreeSet<u64>,
-    /// How often an event failed alone while nothing was down.
-    pub refused: BTreeMap<(usize, u64), u32>,
     /// Ledgers of which D1 has lost records.
     pub lost: BTreeSet<usize>,
+    /// Events that were found guilty, and by which error.
+    pub blamed: BTreeMap<(usize, u64), String>,
+    /// Messages that wait for their batch.
+    pub inbox: VecDeque<Message>,
     pub is_healed: bool,
     /// What must not be, as soon as it is seen.
     pub complaints: Vec<String>,
@@ -150,8 +155,9 @@ impl World {
             awaited: BTreeMap::new(),
             d1: Database::new(bug),
             poison: BTreeSet::new(),
-            refused: BTreeMap::new(),
             lost: BTreeSet::new(),
+            blamed: BTreeMap::new(),
+            inbox: VecDeque::new(),
             is_healed: false,
             complaints: Vec::new(),
             is_told,
@@ -176,7 +182,7 @@ impl World {
     /// Draws who says how much and when, and what goes wrong until when.
     fn plan(&mut self) {
         // Now and then one integration says much at once.
-        let is_busy = self.random.chance(15);
+        let is_busy = self.random.chance(30);
         let count = if is_busy {
             1
         } else {
@@ -208,7 +214,7 @@ impl World {
         let span_ms = self.random.pick(spans_ms);
         let healing_ms = self.random.pick(&[0, MINUTE, HOUR, 2 * DAY]);
         let heal_ms = span_ms + healing_ms;
-        self.faults = Faults::draw(&mut self.random, heal_ms);
+        self.faults = Faults::draw(&mut self.random, span_ms, heal_ms);
         // Beyond, old history goes, and a replay can't fold what it held.
         let operates = span_ms <= DAY && self.random.chance(400);
         if operates {
@@ -252,11 +258,18 @@ impl World {
         for day in 1..=SWEEPS {
             self.clock.after(day * DAY, Step::Sweep);
         }
-        for _ in 0..self.random.pick(&[0, 0, 1, 3, 12]) {
+        // Of one that says much, it may be nearly everything.
+        let poisoned = match is_busy {
+            true => [0, 60, 4_000, 4_000],
+            false => [0, 1, 3, 12],
+        };
+        let telling = self.random.pick(&[0, 500, 1_000]);
+        for _ in 0..self.random.pick(&poisoned) {
             let seq = self.random.between(1, events);
+            let tells = u8::from(self.random.chance(telling));
             self.poison.insert(seq);
-            self.d1
-                .run(&format!("INSERT OR IGNORE INTO poison VALUES ({seq})"));
+            let poison = format!("INSERT OR IGNORE INTO poison VALUES ({seq}, {tells})");
+            self.d1.run(&poison);
         }
         self.say(|| format!("poisoned: {:?}", self.poison));
     }
@@ -300,9 +313,11 @@ impl World {
             | Step::Rebuilt(..)
             | Step::Sent(..) => {}
             Step::Deliver(message) => self.deliver(*message),
-            Step::Applied(consumption, applied) => self.applied(consumption, applied),
-            Step::Probed(consumption, worked) => self.probed(consumption, worked),
-            Step::Proceed(consumption) => self.proceed(consumption),
+            Step::Batch if !self.inbox.is_empty() => self.batch(),
+            Step::Batch => {}
+            Step::Shared(batch, outcome) => self.shared(batch, outcome),
+            Step::Ran(batch, outcome) => self.ran(batch, outcome),
+            Step::Proceed(batch) => self.proceed(batch),
             // Nobody hears how that ends.
             Step::Write(statements) => drop(self.d1.batch(&statements)),
             Step::Die => self.die(),
@@ -319,11 +334,10 @@ impl World {
 
     fn answered(&mut self, asked: Asked, reply: Option<String>) {
         match asked {
-            Asked::Data(consumption) => self.supplied(consumption, reply),
-            Asked::Settled(consumption) => self.settled(consumption, reply),
-            Asked::Reported(consumption) => self.reported(consumption, reply),
-            Asked::Probed(consumption) => self.probed_ledger(consumption, reply),
-            Asked::Taken(_) | Asked::Operated => {}
+            Asked::Confirmed(message) => self.confirmed(message, reply),
+            Asked::Buried(message) if reply.is_none() => self.retry_dead(message),
+            Asked::Apart(batch) => self.told(batch, reply),
+            Asked::Taken(_) | Asked::Operated | Asked::Buried(_) => {}
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::ledger::{NOT_APPLIED, State};
-use leasewire::projection::ROUNDS;
 use leasewire::sql::Row;
 use leasewire::time::Timestamp;
 
 use super::{Verdict, expect};
+use crate::d1::ODD;
 use crate::fact::{Change, Content, Fact, Fields};
 use crate::host::{RETENTION_S, Settled};
 use crate::reference::{Logged, RecordName, Reference};
@@ -256,13 +256,13 @@ pub fn check_dead(world: &World, ledger: usize, reference: &Reference, held: &He
     Ok(())
 }
 
-/// What is quarantined as impossible to apply is that, or failed alone so
-/// often, with nothing else wrong, that nobody could tell.
+/// What is quarantined as impossible to apply is that, or failed alone again
+/// and again with an error that doesn't tell whose fault it is.
 pub fn check_not_applied(world: &World, ledger: usize, held: &Held) -> Verdict {
     for seq in &held.not_applied {
-        let refused = world.refused.get(&(ledger, *seq)).copied();
-        if !world.poison.contains(seq) && refused.unwrap_or(0) <= ROUNDS {
-            return Err(format!("number {seq} is quarantined, and can be applied"));
+        let why = world.blamed.get(&(ledger, *seq)).map(String::as_str);
+        if !world.poison.contains(seq) && why != Some(ODD) {
+            return Err(format!("number {seq} is quarantined: {why:?}"));
         }
     }
     Ok(())

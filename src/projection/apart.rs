@@ -1,0 +1,257 @@
+//! A pack by itself, taken apart where it fails as a whole.
+//!
+//! One at a time: the data of events that travel without theirs is held while
+//! they are applied, and an isolate has little memory.
+
+use std::ops::Range;
+
+use super::{Budget, Fault, Halves, Pack, Statement, Task, Unreadable, Verdict};
+use crate::ledger::{Call, NOT_APPLIED};
+use crate::time::Timestamp;
+
+/// Why a message isn't done with that found nothing left in the budget.
+const SPENT: &str = "the batch has had its share of D1";
+
+/// A message of the queue.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// What it holds: a pack.
+    pub text: String,
+    /// When it was handed to the queue.
+    pub sent_at: Timestamp,
+    /// How often the queue has delivered it, this time included.
+    pub attempt: u32,
+}
+
+/// What is to be done next for a message.
+pub enum Step {
+    /// Run this as one transaction of D1, then [`Apart::ran`].
+    Run(Vec<Statement>),
+    /// Ask the pack's ledger, then [`Apart::answered`].
+    Ask(Call),
+    /// Wait so many milliseconds.
+    Wait(u32),
+    /// That was all.
+    End(Verdict),
+}
+
+/// A message that is applied by itself.
+#[derive(Debug, Clone)]
+pub struct Apart {
+    message: Message,
+    halves: Halves,
+    doing: Doing,
+    /// Numbers of the events whose data the ledger must yet be asked for.
+    missing: Vec<u64>,
+    /// What it has given: numbers and data.
+    data: Vec<(u64, String)>,
+    /// Why events failed alone: where they are in the pack, and the error.
+    reasons: Vec<(usize, String)>,
+    /// Why the last thing failed.
+    why: String,
+    end: Option<Verdict>,
+}
+
+/// How far things are with the part at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Doing {
+    Nothing,
+    /// The ledger is asked for the data of an event in it.
+    Asking(Range<usize>, u64),
+    /// It has given it.
+    Given(Range<usize>),
+    Applying(Range<usize>),
+    Applied(Range<usize>),
+    Confirming,
+}
+
+impl Apart {
+    /// Begins with `message`.
+    pub fn new(message: Message) -> Self {
+        let events = Pack::read(&message.text).map_or(0, |pack| pack.all().len());
+        Self {
+            halves: Halves::new(events, message.attempt),
+            message,
+            doing: Doing::Nothing,
+            missing: Vec::new(),
+            data: Vec::new(),
+            reasons: Vec::new(),
+            why: String::new(),
+            end: None,
+        }
+    }
+
+    /// Why the last thing failed, or the event that is reported.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// What to do now, out of what is left in `budget`.
+    pub fn step(&mut self, budget: &mut Budget, now: Timestamp) -> Step {
+        if let Some(end) = self.end.clone() {
+            return Step::End(end);
+        }
+        if let Some(why) = budget.away() {
+            self.why = why.to_owned();
+            return self.give_up(Fault::Nobodys);
+        }
+        loop {
+            // What gives nothing has failed, and is followed by the next task.
+            if let Some(step) = self.next(budget, now) {
+                return step;
+            }
+        }
+    }
+
+    fn next(&mut self, budget: &mut Budget, now: Timestamp) -> Option<Step> {
+        match std::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Given(part) => return self.apply(part, budget, now),
+            Doing::Applied(part) => return self.confirm(&part),
+            _ => {}
+        }
+        Some(match self.halves.task() {
+            Task::Apply(part) => return self.begin(part, budget, now),
+            Task::Probe(part) => self.probe(&part, budget, now),
+            Task::Wait(ms) => Step::Wait(ms),
+            Task::Quarantine(at) => return self.report(at),
+            Task::GiveUp(fault) => {
+                if fault == Fault::Nobodys {
+                    budget.note_away(&self.why);
+                }
+                self.give_up(fault)
+            }
+            Task::Done => Step::End(Verdict::Applied),
+        })
+    }
+
+    /// What D1 said to the transaction.
+    pub fn ran(&mut self, outcome: Result<(), String>) {
+        let doing = std::mem::replace(&mut self.doing, Doing::Nothing);
+        match (outcome, doing) {
+            (Ok(()), Doing::Applying(part)) => self.doing = Doing::Applied(part),
+            (Ok(()), _) => self.halves.worked(),
+            (Err(why), Doing::Applying(part)) => self.failed(&part, Fault::of(&why), why),
+            (Err(why), _) => {
+                self.why = why;
+                self.halves.failed(Fault::Nobodys);
+            }
+        }
+    }
+
+    /// What the ledger said, if it did; an answer may be that there is nothing.
+    pub fn answered(&mut self, answer: Result<Option<String>, String>) {
+        match (answer, std::mem::replace(&mut self.doing, Doing::Nothing)) {
+            (Ok(data), Doing::Asking(part, seq)) => {
+                self.data.push((seq, data.unwrap_or_default()));
+                self.doing = Doing::Given(part);
+            }
+            (Ok(_), Doing::Confirming) => self.halves.worked(),
+            (Ok(_), _) => {}
+            // A ledger that is away is no reason to leave other packs alone.
+            (Err(why), _) => {
+                self.why = why;
+                self.give_up(Fault::Nobodys);
+            }
+        }
+    }
+
+    /// Begins to apply a part.
+    fn begin(&mut self, part: Range<usize>, budget: &mut Budget, now: Timestamp) -> Option<Step> {
+        self.data.clear();
+        let pack = Pack::read(&self.message.text).and_then(|pack| pack.part(&part));
+        match pack.map(|projection| projection.missing()) {
+            Ok(missing) => {
+                self.missing = missing;
+                self.apply(part, budget, now)
+            }
+            Err(why) => self.unreadable(&part, &why),
+        }
+    }
+
+    /// Asks for what is missing, or applies what is complete.
+    fn apply(&mut self, part: Range<usize>, budget: &mut Budget, now: Timestamp) -> Option<Step> {
+        if let Some(seq) = self.missing.pop() {
+            self.doing = Doing::Asking(part, seq);
+            return Some(Step::Ask(Call::Data { seq }));
+        }
+        let statements = match self.statements(&part, now) {
+            Ok(statements) => statements,
+            Err(why) => return self.unreadable(&part, &why),
+        };
+        Some(self.run(statements, Doing::Applying(part), budget))
+    }
+
+    fn statements(
+        &self,
+        part: &Range<usize>,
+        now: Timestamp,
+    ) -> Result<Vec<Statement>, Unreadable> {
+        let mut projection = Pack::read(&self.message.text)?.part(part)?;
+        for (seq, data) in &self.data {
+            projection.supply(*seq, data)?;
+        }
+        Ok(projection.statements(self.message.sent_at, now))
+    }
+
+    fn probe(&mut self, part: &Range<usize>, budget: &mut Budget, now: Timestamp) -> Step {
+        let given = self.data.iter().map(|(_, data)| data.len());
+        let probe = Pack::read(&self.message.text).and_then(|pack| {
+            let bytes = given.fold(pack.bytes(part), usize::saturating_add);
+            pack.probe(bytes, self.message.sent_at, now)
+        });
+        self.run(probe.unwrap_or_default(), Doing::Nothing, budget)
+    }
+
+    fn run(&mut self, statements: Vec<Statement>, doing: Doing, budget: &mut Budget) -> Step {
+        if !budget.take(statements.len()) {
+            SPENT.clone_into(&mut self.why);
+            return self.give_up(Fault::Unknown);
+        }
+        self.doing = doing;
+        Step::Run(statements)
+    }
+
+    fn confirm(&mut self, part: &Range<usize>) -> Option<Step> {
+        let pack = Pack::read(&self.message.text).ok()?;
+        let (first, last) = pack.range(part)?;
+        self.doing = Doing::Confirming;
+        Some(Step::Ask(Call::Confirm {
+            first,
+            last,
+            replay: pack.replay(part),
+        }))
+    }
+
+    fn report(&mut self, at: usize) -> Option<Step> {
+        let part = at..at.saturating_add(1);
+        let reason = self.reasons.iter().find(|(of, _)| *of == at);
+        self.why = reason.map(|(_, why)| why.clone()).unwrap_or_default();
+        let pack = Pack::read(&self.message.text).ok()?;
+        let (seq, _) = pack.range(&part)?;
+        Some(Step::Ask(Call::Quarantine {
+            seq,
+            replay: pack.replay(&part),
+            reason: NOT_APPLIED.to_owned(),
+        }))
+    }
+
+    fn unreadable(&mut self, part: &Range<usize>, why: &Unreadable) -> Option<Step> {
+        self.failed(part, Fault::Unknown, why.to_string());
+        None
+    }
+
+    fn give_up(&mut self, fault: Fault) -> Step {
+        let end = Verdict::failed(self.message.attempt, fault);
+        self.end = Some(end.clone());
+        Step::End(end)
+    }
+
+    fn failed(&mut self, part: &Range<usize>, fault: Fault, why: String) {
+        if part.len() == 1 {
+            self.reasons.retain(|(at, _)| *at != part.start);
+            self.reasons.push((part.start, why.clone()));
+        }
+        self.why = why;
+        self.halves.failed(fault);
+    }
+}

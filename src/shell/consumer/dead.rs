@@ -1,0 +1,73 @@
+//! The dead-letter queue's consumer: over each of these messages the consumer
+//! has died. It only notes them in their ledgers.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use worker::worker_sys::Message;
+
+use super::End;
+use crate::ledger::Call;
+use crate::projection::Pack;
+use crate::shell::log::{Level, Line};
+use crate::shell::{error_text, ledgers, now, tasks};
+
+/// What a pack's death is put down to. The queue doesn't pass on the cause;
+/// the log has it.
+const REASON: &str = "the consumer failed on every attempt";
+
+/// Notes all of `messages`, side by side.
+pub fn bury_all(messages: Vec<Message>, env: &JsValue, end: &Rc<End>) {
+    let started = now();
+    for message in messages {
+        let (env, end) = (env.clone(), end.clone());
+        tasks::start(async move {
+            let mut line = Line::new(Level::Error, "dead pack");
+            let settled = match bury(&message, &env, &mut line).await {
+                Ok(()) => message.ack(),
+                // Each time is tried for more than an hour.
+                Err(why) => {
+                    line.level = Level::Warn;
+                    line.outcome = Some("retry");
+                    line.reason = Some(why);
+                    message.retry(JsValue::UNDEFINED)
+                }
+            };
+            if let Err(error) = settled {
+                line.reason = Some(error_text(&error));
+            }
+            line.write_since(started);
+            end.settled();
+        });
+    }
+}
+
+async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<(), String> {
+    let text = message.body().ok().and_then(|body| body.as_string());
+    let text = text.unwrap_or_default();
+    line.bytes = Some(text.len());
+    let pack = match Pack::read(&text) {
+        Ok(pack) => pack,
+        // It never will be one; the ledger still has the events.
+        Err(why) => {
+            line.outcome = Some("unreadable");
+            line.reason = Some(why.to_string());
+            return Ok(());
+        }
+    };
+    let all = pack.all();
+    let (first, last) = pack.range(&all).unwrap_or_default();
+    line.source = Some(pack.source.clone());
+    line.integration = Some(pack.integration.clone());
+    line.seq = Some(last);
+    let call = Call::Bury {
+        first,
+        last,
+        replay: pack.replay(&all),
+        reason: REASON.to_owned(),
+    };
+    let ledger = ledgers::name(&pack.source, &pack.integration);
+    ledgers::ask(env, &ledger, &call).await?;
+    line.outcome = Some("dead");
+    Ok(())
+}
