@@ -15,6 +15,7 @@ mod dead;
 mod drift;
 mod effects;
 mod epoch;
+mod flight;
 mod fold;
 mod forward;
 mod history;
@@ -36,8 +37,9 @@ use again::Again;
 pub use call::{Call, Reply, is_nobodys, received_at, was_woken};
 pub use drift::Drift;
 pub use effects::Effects;
+pub use flight::UNANSWERED_BYTES_MAX;
 pub use fold::{Folded, Incoming, Known, can_repeat, fold};
-pub use forward::{Batch, Reach};
+pub use forward::{Batch, Reach, Sent};
 pub use history::State;
 pub use intake::{Outcome, Taken};
 pub use migrate::SCHEMA_VERSION;
@@ -102,6 +104,8 @@ struct Mark {
     confirmed_seq: u64,
     /// The watermark as the tables have it.
     kept_seq: u64,
+    /// What was sent and not answered.
+    flight: flight::Flight,
     /// Confirmed beyond the watermark.
     ahead: Ranges,
     /// Not to be sent again.
@@ -210,6 +214,10 @@ impl<S: Sql> Ledger<S> {
             reported: report::Reported::parse(row.maybe_text(7)?)?,
             ..Mark::default()
         };
+        // What was sent again without an answer isn't all sent now either.
+        if self.mark.attempts > 0 {
+            self.mark.flight.probe();
+        }
         for row in self
             .sql
             .query("SELECT first_seq, last_seq FROM dead", &[])?

@@ -227,7 +227,7 @@ fn events_without_their_data_are_applied_alone() {
             .unwrap();
     }
     let mut sent = 0;
-    while ledger.has_unsent() {
+    while ledger.may_send() {
         let batch = ledger.next_batch().unwrap();
         for pack in &batch.packs {
             sent += 1;

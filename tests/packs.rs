@@ -34,7 +34,7 @@ fn diff(record: &str, field: &str, value: &str) -> String {
 /// Sends everything there is; the packs, batch by batch.
 fn drain(ledger: &mut Ledger<&Database>) -> Vec<Vec<(u64, u64, String)>> {
     let mut batches = Vec::new();
-    while ledger.has_unsent() {
+    while ledger.may_send() {
         let batch = ledger.next_batch().unwrap();
         ledger.sent(batch.through, at("2026-01-01T00:00:00Z"));
         let packs = batch.packs.into_iter();
@@ -454,5 +454,49 @@ fn calls_cross_as_they_are() {
             Call::decode(bytes.as_bytes().to_vec()).is_none(),
             "{bytes:?}"
         );
+    }
+}
+
+/// Events that travel without their data count as what travels: many of them
+/// share a pack, as far as the consumer can hold what they stand for.
+#[test]
+fn large_events_share_packs_by_what_is_sent() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-01-01T00:00:00Z");
+    let event = |id: String, bytes: usize| {
+        let text = "x".repeat(bytes);
+        let body = format!(
+            r#"{{"meta":{{"object":"documents"}},"record_id":"{id}","diff":{{"new":{{"text":"{text}"}}}}}}"#
+        );
+        delivery("propexo", "i", &body)
+    };
+    for n in 0..48 {
+        ledger
+            .intake(&event(format!("large_{n}"), 200 * 1_024), now)
+            .unwrap();
+    }
+    ledger.intake(&event("small".to_owned(), 10), now).unwrap();
+    let (mut batches, mut packs) = (0, Vec::new());
+    while ledger.may_send() {
+        let batch = ledger.next_batch().unwrap();
+        ledger.sent(&batch, now);
+        batches += 1;
+        packs.extend(batch.packs);
+    }
+    // 48 × (two times 200 KiB, once in `changes`) are some 20 MB: two batches of what may be read,
+    // and packs of what may be held.
+    assert_eq!(batches, 2);
+    let events: Vec<u64> = packs
+        .iter()
+        .map(|pack| pack.last - pack.first + 1)
+        .collect();
+    assert_eq!(events.iter().sum::<u64>(), 49);
+    assert!(packs.len() <= 8, "{events:?}");
+    for pack in &packs {
+        let whole: usize = (pack.first..=pack.last)
+            .map(|seq| ledger.data(seq).unwrap().unwrap().len())
+            .sum();
+        assert!(whole <= 4_000_000, "{whole} bytes");
     }
 }

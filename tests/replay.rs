@@ -52,7 +52,7 @@ impl<'a> World<'a> {
     /// The queue and its consumer; gives the events that were sent.
     fn forward(&mut self) -> Vec<String> {
         let mut events = Vec::new();
-        while self.ledger.has_unsent() {
+        while self.ledger.may_send() {
             let batch = self.ledger.next_batch().unwrap();
             self.ledger.sent(batch.through, self.now);
             for pack in batch.packs {
@@ -419,7 +419,7 @@ fn a_stretch_with_nothing_in_it_ends() {
         world.forward();
         world.ask(&all(1));
         world.step(&Filter::default());
-        while world.ledger.has_unsent() {
+        while world.ledger.may_send() {
             let batch = world.ledger.next_batch().unwrap();
             world.ledger.sent(batch.through, world.now);
         }

@@ -51,7 +51,7 @@ impl<'a> World<'a> {
 
     fn perform(&mut self, effects: Effects) -> Option<Announcement> {
         self.alarm = effects.wake_at.or(self.alarm);
-        while self.ledger.has_unsent() {
+        while self.ledger.may_send() {
             let batch = self.ledger.next_batch().unwrap();
             self.ledger.sent(batch.through, self.now);
         }
@@ -179,7 +179,10 @@ fn what_waits_is_reported_until_it_does_not() {
     assert_eq!(world.alarm(), None);
     world.job(2);
     let told = world.alarm().unwrap();
-    assert_eq!(told.report.clone().unwrap().numbers, waiting(2, NOW));
+    // Nobody answers, and only the first of them was sent.
+    let numbers = told.report.clone().unwrap().numbers;
+    assert_eq!((numbers.pending, numbers.unconfirmed), (2, 0));
+    assert_eq!(numbers.oldest_unconfirmed_at, Some(at(NOW)));
     world.tell(&told);
     // By now the alarm is far away; an answer brings it near.
     assert!(world.alarm.unwrap() > world.now.plus_s(200));

@@ -44,6 +44,7 @@ impl<S: Sql> Ledger<S> {
             self.mark.reported.is_outdated = true;
         }
         self.confirm_again(first, last, replay)?;
+        self.mark.flight.land(first, last);
         self.settle(now)
     }
 

@@ -17,8 +17,9 @@ pub(super) const WAKE_S: u64 = 60;
 const WAKE_SPARSE_S: u64 = 7;
 /// How long an event may wait for its confirmation before it is sent again.
 pub(super) const PATIENCE_S: u64 = 45;
-/// Longest pause between two attempts.
-const PAUSE_S_MAX: u64 = 3_600;
+/// Longest pause between two attempts: about so long after an outage, however
+/// long that was, all is on its way again.
+const PAUSE_S_MAX: u64 = 900;
 
 /// What the host is to do, in this order. None of it is awaited by an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,7 +118,7 @@ impl<S: Sql> Ledger<S> {
         Effects {
             wake_at,
             announce,
-            forward: self.has_unsent(),
+            forward: self.may_send(),
         }
     }
 
@@ -141,14 +142,13 @@ impl<S: Sql> Ledger<S> {
                 "UPDATE ledger SET attempts = ?1",
                 &[u64::from(self.mark.attempts).into()],
             )?;
-            self.mark.sent_seq = self.mark.confirmed_seq;
-            self.again.send_all();
+            self.take_for_lost();
             self.mark.waiting_since = Some(now);
         }
         Ok(Effects {
             wake_at: self.waits().then(|| self.arm(now, random)),
             announce,
-            forward: self.has_unsent(),
+            forward: self.may_send(),
         })
     }
 
@@ -211,8 +211,8 @@ impl<S: Sql> Ledger<S> {
     }
 }
 
-/// The next wake-up after this many attempts: a minute, doubling up to an
-/// hour, and up to a quarter more at random.
+/// The next wake-up after this many attempts: a minute, doubling up to a
+/// quarter of an hour, and up to a quarter more at random.
 fn pause(attempts: u32, now: Timestamp, random: u32) -> Timestamp {
     let doubled = WAKE_S.saturating_mul(1_u64.checked_shl(attempts).unwrap_or(u64::MAX));
     let pause_s = doubled.min(PAUSE_S_MAX);

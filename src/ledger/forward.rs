@@ -5,7 +5,7 @@
 //! or reported dead. The watermark lives in memory and is written along with
 //! the next event, or by the alarm: losing it only makes events go out again.
 
-use super::packs::{EVENT_BYTES_MAX, Pack, Packs};
+use super::packs::{EVENT_BYTES_MAX, Pack, Packs, Sendable};
 use super::segments::FORWARDED;
 use super::{Ledger, Ranges, maybe_time};
 use crate::event::Kind;
@@ -36,6 +36,49 @@ pub enum Reach {
         /// The replay that wrote them; 0 if they were redriven.
         replay: u64,
     },
+    /// The newest event alone, to see whether anybody answers.
+    Probe,
+}
+
+impl Reach {
+    /// Makes it end at `seq`.
+    pub(super) fn end_at(&mut self, seq: u64) {
+        match self {
+            Self::Log(last) | Self::Again { last, .. } => *last = seq,
+            Self::Probe => {}
+        }
+    }
+}
+
+/// What was handed to the queue.
+#[derive(Debug, Clone, Default)]
+pub struct Sent<'a> {
+    packs: &'a [Pack],
+    through: Reach,
+}
+
+impl<'a> From<&'a Batch> for Sent<'a> {
+    fn from(batch: &'a Batch) -> Self {
+        Self {
+            packs: &batch.packs,
+            through: batch.through,
+        }
+    }
+}
+
+impl From<Reach> for Sent<'_> {
+    fn from(through: Reach) -> Self {
+        Self {
+            packs: &[],
+            through,
+        }
+    }
+}
+
+impl From<u64> for Sent<'_> {
+    fn from(seq: u64) -> Self {
+        Reach::Log(seq).into()
+    }
 }
 
 impl Default for Reach {
@@ -44,23 +87,24 @@ impl Default for Reach {
     }
 }
 
-impl From<u64> for Reach {
-    fn from(seq: u64) -> Self {
-        Self::Log(seq)
-    }
-}
-
 impl<S: Sql> Ledger<S> {
     /// The next batch to send. Where it has no packs, there is nothing to
     /// send up to its end.
     pub fn next_batch(&self) -> Result<Batch, SqlError> {
+        if self.mark.flight.is_probing() {
+            return self.next_probe();
+        }
+        match self.next_again()? {
+            Some(batch) => Ok(batch),
+            None => self.next_of_log(self.mark.sent_seq.saturating_add(1)),
+        }
+    }
+
+    /// The next batch of the log's events from the number `from` on.
+    pub(super) fn next_of_log(&self, from: u64) -> Result<Batch, SqlError> {
         let Some(name) = &self.name else {
             return Ok(Batch::default());
         };
-        if let Some(batch) = self.next_again()? {
-            return Ok(batch);
-        }
-        let from = self.mark.sent_seq.saturating_add(1);
         let unsent = self.unsent(FORWARDED, (from, self.mark.last_seq))?;
         let origin = name.origin();
         let events = unsent.events(&origin, self.epoch)?;
@@ -68,7 +112,7 @@ impl<S: Sql> Ledger<S> {
             // What is left is quarantined.
             return Ok(Batch {
                 packs: Vec::new(),
-                through: self.mark.last_seq.into(),
+                through: Reach::Log(self.mark.last_seq),
             });
         };
         // A confirmed or dead event within reach ends a pack, so that a
@@ -87,10 +131,13 @@ impl<S: Sql> Ledger<S> {
                 through = seq.saturating_sub(1);
                 break;
             }
+            if self.goes_alone(seq) {
+                packs.close();
+            }
         }
         Ok(Batch {
             packs: packs.finish(),
-            through: through.into(),
+            through: Reach::Log(through),
         })
     }
 
@@ -105,8 +152,12 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Notes that a batch was handed to the queue.
-    pub fn sent(&mut self, through: impl Into<Reach>, now: Timestamp) {
-        match through.into() {
+    pub fn sent<'a>(&mut self, sent: impl Into<Sent<'a>>, now: Timestamp) {
+        let Sent { packs, through } = sent.into();
+        self.mark.flight.add(packs);
+        self.mark.flight.probe_sent();
+        match through {
+            Reach::Probe => {}
             Reach::Again {
                 first,
                 last,
@@ -142,6 +193,8 @@ impl<S: Sql> Ledger<S> {
         }
         self.confirm_again(first, last, replay)?;
         self.mark.ahead.insert(first, last);
+        self.mark.flight.land(first, last);
+        self.mark.flight.answer();
         self.settle(now)?;
         if replay > 0 {
             return Ok(None);
@@ -173,13 +226,14 @@ impl<S: Sql> Ledger<S> {
         unsettled
     }
 
-    /// Moves the watermark, and notes that there was an answer if it moved, or
-    /// if nothing waits any more.
+    /// Moves the watermark, and notes that there was an answer if it moved, if
+    /// nothing waits any more, or if a probe had its answer.
     pub(super) fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
         let before = self.mark.confirmed_seq;
         self.advance()?;
         let still_waits = self.has_unsettled();
-        if self.mark.confirmed_seq == before && still_waits {
+        let has_probed = self.mark.flight.take_end();
+        if self.mark.confirmed_seq == before && still_waits && !has_probed {
             return Ok(());
         }
         self.mark.waiting_since = still_waits.then_some(now);
@@ -188,7 +242,8 @@ impl<S: Sql> Ledger<S> {
         if self.mark.attempts > 0 {
             self.mark.attempts = 0;
             self.write_mark()?;
-            if self.mark.reported.says_waiting() {
+            // The alarm may be far away, and the rest goes out now.
+            if self.mark.reported.says_waiting() || has_probed && still_waits {
                 self.wake_sooner();
             }
         }
@@ -242,21 +297,27 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// An event as it is sent: where it has too much data, with less of it.
-    pub(super) fn sendable(&self, event: &CloudEvent) -> Result<String, SqlError> {
+    pub(super) fn sendable(&self, event: &CloudEvent) -> Result<Sendable, SqlError> {
         if !event.data.is_empty() {
-            let json = event.to_json();
-            if json.len() <= EVENT_BYTES_MAX {
-                return Ok(json);
+            let text = event.to_json();
+            if text.len() <= EVENT_BYTES_MAX {
+                return Ok(Sendable {
+                    text,
+                    referenced: 0,
+                });
             }
         }
         let whole = self.data(event.seq)?.unwrap_or_default();
         let data = slim_data(&whole).unwrap_or_else(|| "{}".to_owned());
-        Ok(CloudEvent {
+        let slim = CloudEvent {
             by_reference: true,
             data: &data,
             ..*event
-        }
-        .to_json())
+        };
+        Ok(Sendable {
+            text: slim.to_json(),
+            referenced: whole.len(),
+        })
     }
 
     /// The whole data of the forwarded event `seq`, JSON; `None` if there is

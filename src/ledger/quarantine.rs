@@ -49,6 +49,9 @@ impl<S: Sql> Ledger<S> {
             self.mark.dead = dead;
         }
         self.confirm_again(seq, seq, replay)?;
+        self.mark.flight.land(seq, seq);
+        // Whoever says so has seen D1 work.
+        self.mark.flight.answer();
         self.settle(now)
     }
 

@@ -15,6 +15,15 @@ use crate::time::Timestamp;
 /// many nearly fill it.
 const EVENTS_MAX: u64 = 600;
 
+/// What an event without its data adds to a message, about: its names and flags.
+const SLIM_BYTES: u64 = 700;
+/// Bytes that may be read of such events for one batch. What they stand for is
+/// read one at a time, and only to be left out.
+const READ_BYTES_MAX: u64 = 16_000_000;
+/// Bytes taken for data that didn't fit into its event's row: a row has less
+/// than 2 MB.
+const LARGE_BYTES: u64 = 2_000_000;
+
 /// So many are read without looking at how long they are.
 const FEW: u64 = 8;
 
@@ -133,7 +142,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(Some(to));
         }
         let statement = format!(
-            "SELECT group_concat(seq || ' ' || coalesce(octet_length(data), 0), ' ')
+            "SELECT group_concat(seq || ' ' || coalesce(octet_length(data), {LARGE_BYTES}), ' ')
              FROM (SELECT seq, data FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition}
                    ORDER BY seq LIMIT ?3)"
         );
@@ -142,12 +151,19 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         };
         let mut numbers = text.split(' ').map(str::parse::<u64>);
-        let (mut end, mut total) = (from, 0_u64);
+        let (mut end, mut total, mut read) = (from, 0_u64, 0_u64);
         while let Some(seq) = numbers.next() {
             end = seq.map_err(|_| broken())?;
             let length = numbers.next().and_then(Result::ok).ok_or_else(broken)?;
-            total = total.saturating_add(length);
-            if total >= BATCH_BYTES_MAX as u64 {
+            let is_large = length > EVENT_BYTES_MAX as u64;
+            let (sent, looked_at) = if is_large {
+                (SLIM_BYTES, length)
+            } else {
+                (length, 0)
+            };
+            total = total.saturating_add(sent);
+            read = read.saturating_add(looked_at);
+            if total >= BATCH_BYTES_MAX as u64 || read >= READ_BYTES_MAX {
                 break;
             }
         }

@@ -191,10 +191,10 @@ impl Object {
         }
     }
 
-    /// Sends packs until everything is sent or the queue refuses; the alarm
-    /// tries again.
+    /// Sends packs until everything is sent, enough is on its way, or the queue
+    /// refuses; then a confirmation or the alarm goes on.
     async fn forward(&self) {
-        while self.with_core(|core| Ok(core.has_unsent())) == Ok(true) {
+        while self.with_core(|core| Ok(core.may_send())) == Ok(true) {
             // The pause stands before a batch: behind the last one it would
             // keep the object awake for nothing.
             let pause_ms = self.next_batch_at.get().ms().saturating_sub(now().ms());
@@ -208,9 +208,10 @@ impl Object {
             if !batch.packs.is_empty()
                 && let Err(error) = self.send(&batch.packs).await
             {
+                self.note(Core::refused);
                 return warn("the queue doesn't take packs", error_text(&error));
             }
-            self.note(|core| core.sent(batch.through, now()));
+            self.note(|core| core.sent(&batch, now()));
             // One pack that isn't full: let the next one fill.
             let fills = batch.packs.len() == 1;
             self.next_batch_at
@@ -274,7 +275,7 @@ impl Object {
             Ok(None) => {}
             Err(error) => warn("the replay stands still", error.to_string()),
         }
-        if self.with_core(|core| Ok(core.has_unsent())) == Ok(true) {
+        if self.with_core(|core| Ok(core.may_send())) == Ok(true) {
             self.clone().forward_in_background();
         }
     }

@@ -87,7 +87,7 @@ describe("packs that can't be applied", () => {
     serve({
       folder,
       queues: {
-        [RECORDS_QUEUE]: { maxRetries: 2, retryDelay: 1, maxBatchTimeout: 0 },
+        [RECORDS_QUEUE]: { maxRetries: 1, retryDelay: 1, maxBatchTimeout: 0 },
         [DEAD_QUEUE]: { maxBatchTimeout: 0, retryDelay: 1 },
       },
     });

@@ -162,7 +162,7 @@ impl<'a> World<'a> {
     }
 
     fn forward(&mut self) {
-        while self.ledger.has_unsent() {
+        while self.ledger.may_send() {
             let batch = self.ledger.next_batch().unwrap();
             self.ledger.sent(batch.through, self.now);
             self.queue.extend(batch.packs);

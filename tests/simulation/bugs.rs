@@ -33,6 +33,7 @@ pub enum Bug {
     OutageQuarantines,
     FullQuarantines,
     OutageBuries,
+    ProbesGoOn,
     ConfirmTooWide,
     LateTurnsUnnoticed,
     LastStateForgotten,
@@ -189,6 +190,11 @@ impl Bug {
             Self::FullQuarantines,
             "full-quarantines",
             "while D1 is full, the large events count as guilty",
+        ),
+        (
+            Self::ProbesGoOn,
+            "probes-go-on",
+            "while nobody answers, one pack after the other is sent to see whether anybody does",
         ),
         (
             Self::OutageBuries,

@@ -207,6 +207,7 @@ impl World {
 
     fn note_settled(&mut self, ledger: usize, call: &Call, uncertain: bool) {
         if let Call::Quarantine { seq, .. } = call {
+            self.hosts[ledger].unheard_since_ms = None;
             self.say(|| format!("ledger {ledger}: quarantines {seq}, failed: {uncertain}"));
         }
         let (first, last, replay, applied) = match *call {
@@ -223,6 +224,7 @@ impl World {
             } => (first, last, replay, false),
             _ => return,
         };
+        self.hosts[ledger].unheard_since_ms = None;
         self.hosts[ledger].settled.push(Settled {
             first,
             last,

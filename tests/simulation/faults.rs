@@ -80,6 +80,13 @@ impl Trouble {
 }
 
 impl Faults {
+    /// True if no ledger loses its memory, its alarm or its writes, and no
+    /// clock jumps.
+    pub fn is_steady(&self) -> bool {
+        let chances = [self.alarm_lost, self.statement, self.crash, self.jumps];
+        chances.iter().all(|chance| *chance == 0) && self.sudden_deaths == 0
+    }
+
     /// Draws the faults of a world in which something happens for `span_ms`,
     /// and that works again after `heal_ms`.
     pub fn draw(random: &mut Random, span_ms: u64, heal_ms: u64) -> Self {

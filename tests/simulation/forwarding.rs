@@ -1,9 +1,14 @@
 //! How a ledger's object hands its packs to the queue.
 
-use leasewire::ledger::Reach;
+use leasewire::ledger::Batch;
 
 use crate::bugs::Bug;
 use crate::world::{Step, World};
+
+/// Between two probes there is more.
+const PROBE_MS: u64 = 40_000;
+/// By then the alarm has seen that nobody answers: two of its pauses.
+const SILENCE_MS: u64 = 150_000;
 
 /// Pause before the batch that follows one of a single pack.
 const BATCH_INTERVAL_MS: u64 = 1_000;
@@ -15,55 +20,80 @@ impl World {
         let host = &mut self.hosts[ledger];
         let life = host.life;
         let pause_ms = host.next_batch_ms.saturating_sub(self.clock.now_ms);
-        if pause_ms > 0 && host.core().is_ok_and(|core| core.has_unsent()) {
+        if pause_ms > 0 && host.core().is_ok_and(|core| core.may_send()) {
             return self.clock.after(pause_ms, Step::Forward(ledger, life));
         }
         self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
-        let batch = host.core().and_then(|core| match core.has_unsent() {
-            true => core.next_batch().map(Some),
-            false => Ok(None),
-        });
+        let goes_on = self.bug == Some(Bug::ProbesGoOn);
+        let batch =
+            host.core().and_then(
+                |core| match core.may_send() || goes_on && core.has_unsent() {
+                    true => core.next_batch().map(Some),
+                    false => Ok(None),
+                },
+            );
         host.database.fails.set(None);
         let Ok(Some(batch)) = batch else {
             host.sending = false;
             return self.check_all_was_sent(ledger);
         };
         if batch.packs.is_empty() {
-            return self.sent(ledger, Some((batch.through, false)));
+            return self.sent(ledger, Some(batch));
         }
         let packs = batch.packs.iter();
         let ranges: Vec<_> = packs.map(|pack| (pack.first, pack.last)).collect();
-        let (taken, after_ms) = self.send_packs(ledger, batch.packs);
+        self.check_probe(ledger, &batch);
+        let (taken, after_ms) = self.send_packs(ledger, batch.packs.clone());
         self.say(|| format!("ledger {ledger}: sends {ranges:?}, heard to be taken: {taken}"));
-        let alone = ranges.len() == 1;
         if self.bug == Some(Bug::SentIsConfirmed) && taken {
             for (first, last) in ranges {
                 let core = self.hosts[ledger].core().unwrap();
                 core.confirm(first, last, 0, now).unwrap();
             }
         }
-        let sent = taken.then_some((batch.through, alone));
+        let sent = taken.then_some(batch);
         self.clock.after(after_ms, Step::Sent(ledger, life, sent));
     }
 
-    /// The queue has answered: through which number all is sent, and whether
-    /// it was one pack alone.
-    pub fn sent(&mut self, ledger: usize, sent: Option<(Reach, bool)>) {
+    /// The queue has answered: what it took, if it says so.
+    pub fn sent(&mut self, ledger: usize, sent: Option<Batch>) {
         let now = self.clock.receiver();
         let host = &mut self.hosts[ledger];
-        let life = host.life;
-        let Some((through, alone)) = sent else {
+        let Some(batch) = sent else {
             host.sending = false;
+            if let Ok(core) = host.core() {
+                core.refused();
+            }
             return;
         };
         if let Ok(core) = host.core() {
-            core.sent(through, now);
+            core.sent(&batch, now);
         }
         // The pause stands before a batch: with nothing to send there is none.
-        let pause_ms = if alone { BATCH_INTERVAL_MS } else { 0 };
+        let is_alone = batch.packs.len() == 1;
+        let pause_ms = if is_alone { BATCH_INTERVAL_MS } else { 0 };
         self.hosts[ledger].next_batch_ms = self.clock.now_ms + pause_ms;
         self.forward(ledger);
+    }
+
+    /// Where nobody has answered for long, one pack goes out at each alarm, and
+    /// after each loss of the memory.
+    fn check_probe(&mut self, ledger: usize, batch: &Batch) {
+        let now_ms = self.clock.now_ms;
+        let host = &mut self.hosts[ledger];
+        host.sent_ms.retain(|(at_ms, _)| at_ms + PROBE_MS > now_ms);
+        let life = host.life;
+        host.sent_ms
+            .extend(batch.packs.iter().map(|_| (now_ms, life)));
+        let sent = host.sent_ms.iter().filter(|(_, of)| *of == life).count();
+        let silent_ms = now_ms - *host.unheard_since_ms.get_or_insert(now_ms);
+        if self.is_steady && silent_ms > SILENCE_MS && sent > 1 {
+            let sent = host.sent_ms.len();
+            self.complain(format!(
+                "ledger {ledger} heard nothing for {silent_ms} ms, and sends {sent} packs"
+            ));
+        }
     }
 
     /// A ledger that takes everything for sent has handed everything to the

@@ -31,6 +31,11 @@ pub struct Host {
     pub rebuilding: bool,
     /// When the next batch may go.
     pub next_batch_ms: u64,
+    /// When packs were sent of late, and in which of its lives.
+    pub sent_ms: Vec<(u64, u32)>,
+    /// When it sent something first, since it last heard that something is
+    /// applied or can't be.
+    pub unheard_since_ms: Option<u64>,
     /// By the receiver's clock.
     pub alarm: Option<Timestamp>,
     /// How often it was set.
@@ -90,6 +95,8 @@ impl Host {
             sending: false,
             rebuilding: false,
             next_batch_ms: 0,
+            sent_ms: Vec::new(),
+            unheard_since_ms: None,
             alarm: None,
             armed: 0,
             handed: BTreeSet::new(),

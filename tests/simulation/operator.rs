@@ -139,5 +139,5 @@ pub fn step(core: &mut Ledger<Storage>, source: &Source, now: Timestamp, effects
     if let Ok(Some(at)) = core.replay(&reader, now) {
         effects.wake_at = Some(at);
     }
-    effects.forward |= core.has_unsent();
+    effects.forward |= core.may_send();
 }

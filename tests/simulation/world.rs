@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use leasewire::group::Groups;
-use leasewire::ledger::{Announcement, Part, Reach};
+use leasewire::ledger::{Announcement, Batch as Packs, Part};
 use leasewire::projection::Statement;
 use leasewire::source::{Source, Sources};
 use leasewire::time::Timestamp;
@@ -44,6 +44,11 @@ const SWEEPS: u64 = 17;
 /// Many times what the busiest world takes.
 const STEPS_MAX: u64 = 500_000;
 
+/// How long after everything works all that waited has arrived: the longest
+/// pause before a probe, a quarter of an hour and a quarter of that, and as much
+/// again for what follows it.
+const HEALED_MS: u64 = 30 * MINUTE;
+
 pub enum Step {
     /// A provider has something to say.
     Create(usize),
@@ -66,7 +71,7 @@ pub enum Step {
     Rebuild(usize, u32),
     /// D1 has it.
     Rebuilt(usize, u32, Box<Part>),
-    Sent(usize, u32, Option<(Reach, bool)>),
+    Sent(usize, u32, Option<Packs>),
     Deliver(Box<Message>),
     /// The queue has waited long enough for a full batch.
     Batch,
@@ -86,6 +91,9 @@ pub enum Step {
     Operate,
     /// From here on everything works.
     Heal,
+    /// By now all has arrived that waited when everything began to work, at
+    /// this time.
+    Deadline(Timestamp),
 }
 
 /// What was asked of a ledger, and for whom.
@@ -129,6 +137,8 @@ pub struct World {
     /// Messages that wait for their batch.
     pub inbox: VecDeque<Message>,
     pub is_healed: bool,
+    /// No ledger ever loses its memory, its alarm or its writes.
+    pub is_steady: bool,
     /// What must not be, as soon as it is seen.
     pub complaints: Vec<String>,
     is_told: bool,
@@ -159,6 +169,7 @@ impl World {
             blamed: BTreeMap::new(),
             inbox: VecDeque::new(),
             is_healed: false,
+            is_steady: false,
             complaints: Vec::new(),
             is_told,
         };
@@ -232,6 +243,7 @@ impl World {
                 .map(|dialect| (dialect, source(dialect, models)))
                 .into();
         }
+        self.is_steady = self.faults.is_steady();
         let faults = self.faults.clone();
         let models = self.models;
         self.say(|| format!("wanted: {models:?}"));
@@ -323,8 +335,15 @@ impl World {
             Step::Die => self.die(),
             Step::Jump => self.jump(),
             Step::Operate => self.operate(),
+            Step::Deadline(healed_at) => self.check_healed(healed_at),
             Step::Heal => {
                 self.say(|| "everything works".to_owned());
+                // Where nearly nothing can be applied, it takes longer to find that out.
+                let is_prompt = self.faults.alarm_lost == 0 && self.faults.jumps == 0;
+                if is_prompt && self.poison.len() <= 60 {
+                    let healed_at = self.clock.receiver();
+                    self.clock.after(HEALED_MS, Step::Deadline(healed_at));
+                }
                 self.faults = Faults::default();
                 self.is_healed = true;
                 self.rebuild_lost();
@@ -346,6 +365,19 @@ impl World {
             let ledger = self.random.below(self.hosts.len() as u64) as usize;
             self.say(|| format!("ledger {ledger}: dies"));
             self.hosts[ledger].die();
+        }
+    }
+
+    /// What waited when everything began to work has arrived, without hands.
+    fn check_healed(&mut self, healed_at: Timestamp) {
+        for ledger in 0..self.hosts.len() {
+            let state = self.hosts[ledger].core().and_then(|core| core.state());
+            let oldest = state.unwrap().and_then(|state| state.oldest_unconfirmed_at);
+            if let Some(at) = oldest.filter(|at| *at < healed_at) {
+                self.complain(format!(
+                    "ledger {ledger}: waits since {at}, all works since {healed_at}"
+                ));
+            }
         }
     }
 
