@@ -11,8 +11,8 @@ mod fault;
 mod halves;
 mod notices;
 mod pack;
-mod rebuild;
 mod queues;
+mod rebuild;
 mod together;
 mod verdict;
 
@@ -25,8 +25,8 @@ pub use fault::Fault;
 pub use halves::{GUILTY_ATTEMPT, Halves, ROUNDS, Task};
 use notices::Notices;
 pub use pack::Pack;
-pub use rebuild::rebuilt;
 pub use queues::is_dead_letter_queue;
+pub use rebuild::rebuilt;
 pub use together::{Read, Together};
 pub use verdict::{ATTEMPTS_MAX, NOBODYS_ATTEMPTS, Verdict};
 

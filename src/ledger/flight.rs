@@ -112,7 +112,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Notes that the queue has not taken a batch, as far as it says. While
     /// nobody answers, the next try is the alarm's.
-    pub fn refused(&mut self) {
+    pub fn not_sent(&mut self) {
         self.mark.flight.probe_sent();
     }
 

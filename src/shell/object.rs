@@ -208,7 +208,7 @@ impl Object {
             if !batch.packs.is_empty()
                 && let Err(error) = self.send(&batch.packs).await
             {
-                self.note(Core::refused);
+                self.note(Core::not_sent);
                 return warn("the queue doesn't take packs", error_text(&error));
             }
             self.note(|core| core.sent(&batch, now()));

@@ -63,7 +63,7 @@ impl World {
         let Some(batch) = sent else {
             host.sending = false;
             if let Ok(core) = host.core() {
-                core.refused();
+                core.not_sent();
             }
             return;
         };

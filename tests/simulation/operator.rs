@@ -98,17 +98,17 @@ impl World {
         if self.bug == Some(Bug::RebuildInTheOldEpoch) {
             written.state.epoch = 0;
         }
-        let (done, after_ms) = self.run_in_d1(rebuilt(&written, now));
-        if done || self.bug == Some(Bug::RebuildPassesRefused) {
+        let (done, after_ms) = self.run_in_d1(rebuilt(&written, now), &mut 0);
+        if done.is_ok() || self.bug == Some(Bug::RebuildPassesRefused) {
             let life = self.hosts[ledger].life;
             let step = Step::Rebuilt(ledger, life, Box::new(part));
             self.clock.after(after_ms, step);
             return;
         }
-        let (takes_others, _) = self.run_in_d1(rebuilt(&part.without_records(), now));
+        let (takes_others, _) = self.run_in_d1(rebuilt(&part.without_records(), now), &mut 0);
         self.hosts[ledger].rebuilding = false;
         let core = self.hosts[ledger].core();
-        if let Ok(Some(at)) = core.and_then(|core| core.refused(&part, takes_others, now)) {
+        if let Ok(Some(at)) = core.and_then(|core| core.refused(&part, takes_others.is_ok(), now)) {
             self.arm(ledger, at);
         }
     }
