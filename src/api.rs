@@ -145,7 +145,13 @@ impl Route {
         let allow = match parts.as_slice() {
             ["webhooks", ..]
             | ["v1", "sources", _, "test"]
-            | ["v1", "integrations", _, _, "replay" | "redrive" | "rebuild"] => TAKE,
+            | [
+                "v1",
+                "integrations",
+                _,
+                _,
+                "replay" | "redrive" | "rebuild" | "discard",
+            ] => TAKE,
             _ => READ,
         };
         let route = match parts.as_slice() {
@@ -163,6 +169,9 @@ impl Route {
             }
             ["v1", "integrations", source, integration, "rebuild"] => {
                 Ok(Self::Command(Command::Rebuild(of(source, integration))))
+            }
+            ["v1", "integrations", source, integration, "discard"] => {
+                Ok(Self::Command(Command::Discard(of(source, integration))))
             }
             ["v1", "sources"] => Ok(Self::Api(Query::Sources)),
             ["v1", "sources", source, "test"] => Ok(Self::Test {

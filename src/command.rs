@@ -4,6 +4,7 @@ use crate::api::{NUMBER_MAX, Of};
 use crate::filter;
 use crate::form::{Form, required};
 use crate::json::Object;
+use crate::ledger::discard::{self, Held};
 use crate::ledger::replay::Request;
 use crate::problem::Problem;
 
@@ -21,6 +22,8 @@ pub enum Command {
     Redrive(Of),
     /// `POST …/rebuild`: write all records into D1 again.
     Rebuild(Of),
+    /// `POST …/discard`: let bodies of quarantined or dead events go.
+    Discard(Of),
 }
 
 /// Reads the body of a replay:
@@ -66,6 +69,30 @@ pub fn redrive_range(body: &[u8]) -> Result<(u64, u64), Problem> {
     let to = form.number("to").map_err(refuse)?.unwrap_or(NUMBER_MAX);
     check_range(from, to)?;
     Ok((from, to))
+}
+
+/// Reads the body of a discard: `{"status":"quarantined","from":1,"to":500}`, or
+/// `"all":true` in place of the range. Nothing of it is taken for granted, as
+/// what is discarded doesn't come back.
+pub fn discard_request(body: &[u8]) -> Result<discard::Request, Problem> {
+    let form = form(body, &["status", "from", "to", "all"])?;
+    let status = form
+        .text("status")
+        .and_then(|text| required("status", text));
+    let status = Held::named(&status.map_err(refuse)?)
+        .ok_or_else(|| refuse("`status` must be `quarantined` or `dead`".to_owned()))?;
+    let number = |name| form.number(name).map_err(refuse);
+    let (from, to) = (number("from")?, number("to")?);
+    let (from, to) = match (form.flag("all").map_err(refuse)?, from, to) {
+        (Some(true), None, None) => (1, NUMBER_MAX),
+        (None | Some(false), Some(from), Some(to)) => (from, to),
+        _ => {
+            let why = "there must be `from` and `to`, or `all` with true";
+            return Err(refuse(why.to_owned()));
+        }
+    };
+    check_range(from, to)?;
+    Ok(discard::Request { status, from, to })
 }
 
 /// No event has the number `to` yet.

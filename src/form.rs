@@ -36,6 +36,11 @@ impl<'a> Form<'a> {
         self.read(name, whole, |value| value.get().parse().ok())
     }
 
+    /// True or false under `name`, if there is anything.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, String> {
+        self.read(name, "true or false", |value| value.get().parse().ok())
+    }
+
     /// The list of texts under `name`, if there is anything.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, String> {
         self.read(name, "a list of texts", json::texts)

@@ -12,6 +12,7 @@
 mod again;
 mod call;
 mod dead;
+pub mod discard;
 mod drift;
 mod effects;
 mod epoch;
@@ -49,6 +50,7 @@ pub use ranges::Ranges;
 pub use rebuild::{Part, Rebuild, Rebuilt};
 pub use recent::RECENT_MAX;
 pub use report::{Announcement, Numbers, Report};
+pub use retention::Retention;
 use segments::Segments;
 pub use ties::{Tied, order};
 
@@ -70,6 +72,7 @@ pub struct Ledger<S> {
     segments: Segments,
     again: Again,
     mark: Mark,
+    pace: replay::Pace,
 }
 
 /// Whose ledger it is.
@@ -114,14 +117,21 @@ struct Mark {
     waiting_since: Option<Timestamp>,
     /// How often it was sent again without one.
     attempts: u32,
-    /// An event about a record may be in the index and not in its list.
-    uses_index: bool,
+    /// An event about a record that was received until then may be in the index
+    /// and not in its list.
+    index_until: Timestamp,
+    /// Keys of events that went early are kept.
+    has_kept_keys: bool,
+    /// How far the oldest segment was gone through before it goes.
+    moved: retention::Moved,
     /// A replay was asked for and has not ended.
     has_replay: bool,
     /// A rebuild was asked for and has not ended.
     has_rebuild: bool,
     /// How its steps go.
     rebuild_pace: rebuild::Pace,
+    /// A discard was asked for and has not ended.
+    has_discard: bool,
     /// What is known of the alarm.
     alarm: effects::Alarm,
     /// The last number that the list of integrations is known to have.
@@ -147,6 +157,7 @@ impl<S: Sql> Ledger<S> {
             segments: Segments::default(),
             again: Again::default(),
             mark: Mark::default(),
+            pace: replay::Pace::default(),
         };
         if ledger.migrate()? {
             ledger.load()?;
@@ -174,7 +185,9 @@ impl<S: Sql> Ledger<S> {
         let rows = self.sql.query(
             "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
                     EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch,
-                    EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL)
+                    EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL),
+                    EXISTS (SELECT 1 FROM kept_keys),
+                    EXISTS (SELECT 1 FROM discards WHERE ended_at IS NULL)
              FROM ledger",
             &[],
         )?;
@@ -207,7 +220,9 @@ impl<S: Sql> Ledger<S> {
             sent_seq: kept_seq,
             confirmed_seq: kept_seq,
             kept_seq,
-            uses_index: row.flag(5)?,
+            index_until: index_until(row.integer(5)?, last_received_us),
+            has_kept_keys: row.flag(10)?,
+            has_discard: row.flag(11)?,
             has_replay: row.flag(6)?,
             has_rebuild: row.flag(9)?,
             attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
@@ -239,7 +254,8 @@ impl<S: Sql> Ledger<S> {
 
     fn load_segments(&mut self) -> Result<(), SqlError> {
         let rows = self.sql.query(
-            "SELECT number, first_seq, began_at, format FROM segments ORDER BY number",
+            "SELECT number, first_seq, began_at, format, began_bytes FROM segments
+             ORDER BY number",
             &[],
         )?;
         self.segments = Segments::load(&rows)?;
@@ -282,6 +298,12 @@ fn maybe_time(row: &Row, us: usize, ns: usize) -> Result<Option<Timestamp>, SqlE
 /// The nanoseconds of a time as a column has them: NULL for none.
 fn beyond_us(time: Option<Timestamp>) -> Option<u64> {
     time.map(|time| u64::from(time.ns())).filter(|ns| *ns > 0)
+}
+
+/// Until when the index is needed, from what the tables say: 1 is what version
+/// 0.1.0 wrote for ever, and means as long as there were events.
+fn index_until(kept: i64, last_received_us: i64) -> Timestamp {
+    Timestamp::from_us(if kept == 1 { last_received_us } else { kept })
 }
 
 fn first(rows: Vec<Row>) -> Result<Row, SqlError> {

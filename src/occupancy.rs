@@ -117,6 +117,12 @@ impl Occupancy {
             Self::Occupied => "unit.occupied",
         }
     }
+
+    /// What the notice `name` says a unit turned to.
+    fn noticed(name: &str) -> Option<Self> {
+        let mut all = [Self::Vacant, Self::Occupied].into_iter();
+        all.find(|one| one.notice() == name)
+    }
 }
 
 /// A turn of a unit.
@@ -371,15 +377,6 @@ pub struct Noticed {
 }
 
 impl Noticed {
-    /// None of the events with these numbers.
-    pub fn none_of(events: &[u64]) -> Self {
-        Self {
-            from: events.first().copied().unwrap_or(0),
-            to: events.last().copied().unwrap_or(0),
-            notices: Vec::new(),
-        }
-    }
-
     /// Adds the turns that the event `seq` reveals.
     pub fn add(&mut self, seq: u64, turns: &[Turn]) {
         let notices = turns
@@ -388,7 +385,19 @@ impl Noticed {
         self.notices.extend(notices);
     }
 
-    /// Reads [`Noticed::member`]'s value; `None` if it is anything else.
+    /// The turns that the event `seq` revealed.
+    pub fn turns_of(&self, seq: u64) -> Vec<Turn> {
+        let of = self.notices.iter().filter(|(of, ..)| *of == seq);
+        of.filter_map(|(_, notice, at)| {
+            Some(Turn {
+                to: Occupancy::noticed(notice)?,
+                at: Timestamp::parse(at)?,
+            })
+        })
+        .collect()
+    }
+
+    /// Reads [`Noticed::to_json`]; `None` if it is anything else.
     pub fn parse(json: &str) -> Option<Self> {
         let fields = Object::parse(json)?;
         let notice = |value: &Value| {
@@ -409,13 +418,18 @@ impl Noticed {
 
     /// As a member of the forwarded data, JSON.
     pub fn member(&self) -> String {
+        [r#","noticed":"#, &self.to_json()].concat()
+    }
+
+    /// As a JSON object.
+    pub fn to_json(&self) -> String {
         let notice = |(seq, kind, at): &(u64, String, String)| {
             format!("[{seq},{},{}]", json::quoted(kind), json::quoted(at))
         };
-        let noticed = Writer::default()
+        Writer::default()
             .number("from", self.from)
             .number("to", self.to)
-            .raw("notices", &json::list(self.notices.iter().map(notice)));
-        [r#","noticed":"#, &noticed.end()].concat()
+            .raw("notices", &json::list(self.notices.iter().map(notice)))
+            .end()
     }
 }

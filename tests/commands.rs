@@ -1,7 +1,8 @@
 //! What the API can be told to do, and what it refuses.
 
 use leasewire::api::{Of, Route};
-use leasewire::command::{Command, redrive_range, replay_request};
+use leasewire::command::{Command, discard_request, redrive_range, replay_request};
+use leasewire::ledger::discard::{self, Held};
 use leasewire::ledger::replay::Request;
 use leasewire::problem::Problem;
 
@@ -24,6 +25,10 @@ fn paths_of_commands() {
         (
             "/v1/integrations/propexo/int%2F1/rebuild",
             Command::Rebuild(of()),
+        ),
+        (
+            "/v1/integrations/propexo/int%2F1/discard",
+            Command::Discard(of()),
         ),
     ] {
         assert_eq!(parse("POST", path), Ok(Route::Command(command)));
@@ -113,4 +118,40 @@ fn requests_that_are_refused() {
         Ok((2, 9_007_199_254_740_991))
     );
     assert_eq!(redrive_range(br#"{"from":2,"to":3}"#), Ok((2, 3)));
+}
+
+/// A range or all, said in so many words: nothing is discarded by a slip.
+#[test]
+fn what_is_to_be_discarded_is_said() {
+    let read = |body: &str| discard_request(body.as_bytes());
+    let request = |status, from, to| Ok(discard::Request { status, from, to });
+    assert_eq!(
+        read(r#"{"status":"dead","from":2,"to":3}"#),
+        request(Held::Dead, 2, 3)
+    );
+    assert_eq!(
+        read(r#"{"status":"quarantined","all":true}"#),
+        request(Held::Quarantined, 1, 9_007_199_254_740_991)
+    );
+    assert_eq!(
+        read(r#"{"status":"dead","from":2,"to":3,"all":false}"#),
+        request(Held::Dead, 2, 3)
+    );
+    for body in [
+        "",
+        "{}",
+        r#"{"status":"dead"}"#,
+        r#"{"all":true}"#,
+        r#"{"status":"confirmed","all":true}"#,
+        r#"{"status":"dead","from":1}"#,
+        r#"{"status":"dead","to":1}"#,
+        r#"{"status":"dead","from":0,"to":1}"#,
+        r#"{"status":"dead","from":2,"to":1}"#,
+        r#"{"status":"dead","all":false}"#,
+        r#"{"status":"dead","all":1}"#,
+        r#"{"status":"dead","all":true,"from":1,"to":2}"#,
+        r#"{"status":"dead","from":1,"to":2,"force":true}"#,
+    ] {
+        assert_eq!(read(body).unwrap_err().status(), 400, "{body}");
+    }
 }

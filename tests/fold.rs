@@ -7,7 +7,7 @@ use common::{Database, at, delivery};
 use leasewire::dialect;
 use leasewire::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Ledger, Outcome};
+use leasewire::ledger::{Ledger, Outcome, Retention};
 use leasewire::projection::Projection;
 use leasewire::time::Timestamp;
 use serde_json::Value;
@@ -286,7 +286,11 @@ fn a_replay_turns_no_record_back() {
         world.now = world.now.plus_s(days * 86_400);
         let mut ledger = Ledger::open(&database).unwrap();
         ledger.confirm(1, ledger.last_seq(), 0, world.now).unwrap();
-        while ledger.expire(world.now, 2 * 86_400).unwrap().is_some() {}
+        while ledger
+            .expire(world.now, &Retention::new(2 * 86_400, 2 * 86_400))
+            .unwrap()
+            .is_some()
+        {}
     };
     world.take(&lease(10, r#""status":"listed""#));
     world.take(&lease(30, r#""status":"sold""#));
@@ -314,7 +318,11 @@ fn a_replayed_creation_overrides_nothing() {
         world.now = world.now.plus_s(days * 86_400);
         let mut ledger = Ledger::open(&database).unwrap();
         ledger.confirm(1, ledger.last_seq(), 0, world.now).unwrap();
-        while ledger.expire(world.now, 2 * 86_400).unwrap().is_some() {}
+        while ledger
+            .expire(world.now, &Retention::new(2 * 86_400, 2 * 86_400))
+            .unwrap()
+            .is_some()
+        {}
     };
     world.take(&diff(r#""status":"a""#, r#""status":"b""#));
     world.take(&diff(r#""rent":1"#, r#""rent":2"#));

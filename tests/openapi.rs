@@ -47,7 +47,7 @@ const PATHS: [(&str, &str); 7] = [
 ];
 
 /// What stands behind [`OF`], with its method.
-const BEHIND: [(&str, &str); 12] = [
+const BEHIND: [(&str, &str); 13] = [
     ("get", ""),
     ("get", "/records/{model}"),
     ("get", "/records/{model}/{record_id}"),
@@ -60,6 +60,7 @@ const BEHIND: [(&str, &str); 12] = [
     ("post", "/redrive"),
     ("get", "/notices"),
     ("post", "/rebuild"),
+    ("post", "/discard"),
 ];
 
 fn all_paths() -> BTreeSet<(String, String)> {
@@ -92,6 +93,7 @@ fn place(route: &Route) -> String {
         Route::Command(Command::Redrive(_)) => behind(9),
         Route::Command(Command::Rebuild(_)) => behind(11),
         Route::Api(Query::Notices(..)) => behind(10),
+        Route::Command(Command::Discard(_)) => behind(12),
     }
 }
 

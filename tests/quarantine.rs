@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Database, at, delivery, job, numbers};
-use leasewire::ledger::{Ledger, NOT_APPLIED};
+use leasewire::ledger::{Ledger, NOT_APPLIED, Retention};
 use leasewire::time::Timestamp;
 
 const RETENTION_S: u64 = 48 * 3_600;
@@ -61,7 +61,11 @@ fn an_event_that_can_not_be_applied_is_quarantined_alone() {
     let mut now = now;
     for _ in 0..3 {
         now = now.plus_s(RETENTION_S);
-        while ledger.expire(now, RETENTION_S).unwrap().is_some() {}
+        while ledger
+            .expire(now, &Retention::new(RETENTION_S, RETENTION_S))
+            .unwrap()
+            .is_some()
+        {}
     }
     assert_eq!(database.events("seq"), ["5"]);
     assert_eq!(numbers(&ledger.quarantined(0, 10).unwrap(), "seq"), [5]);
@@ -81,7 +85,12 @@ fn a_dead_event_can_be_quarantined_whenever() {
         let mut step = 0;
         while step < steps {
             later = later.plus_s(RETENTION_S);
-            while step < steps && ledger.expire(later, RETENTION_S).unwrap().is_some() {
+            while step < steps
+                && ledger
+                    .expire(later, &Retention::new(RETENTION_S, RETENTION_S))
+                    .unwrap()
+                    .is_some()
+            {
                 step += 1;
             }
             step += 1;
@@ -89,7 +98,11 @@ fn a_dead_event_can_be_quarantined_whenever() {
         ledger.quarantine(7, 0, NOT_APPLIED, later).unwrap();
         for _ in 0..3 {
             later = later.plus_s(RETENTION_S);
-            while ledger.expire(later, RETENTION_S).unwrap().is_some() {}
+            while ledger
+                .expire(later, &Retention::new(RETENTION_S, RETENTION_S))
+                .unwrap()
+                .is_some()
+            {}
         }
         let listed = ledger.quarantined(0, 10).unwrap();
         assert_eq!(numbers(&listed, "seq"), [7], "after {steps} steps");

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{Database, at, delivery, job, numbers};
-use leasewire::ledger::{Call, Ledger, Rebuild, Reply};
+use leasewire::ledger::{Call, Ledger, Rebuild, Reply, Retention};
 use leasewire::projection::{Projection, rebuilt};
 use leasewire::time::Timestamp;
 
@@ -200,7 +200,11 @@ fn times_that_are_gone_stay_in_d1() {
     apply(&mut ledger, &d1, &packs, now);
     for _ in 0..3 {
         now = now.plus_s(RETENTION_S);
-        while ledger.expire(now, RETENTION_S).unwrap().is_some() {}
+        while ledger
+            .expire(now, &Retention::new(RETENTION_S, RETENTION_S))
+            .unwrap()
+            .is_some()
+        {}
         take(
             &mut ledger,
             &job(u32::try_from(now.ms() % 1_000_000).unwrap()),

@@ -6,7 +6,7 @@ mod common;
 use common::{Database, at, delivery, job};
 use leasewire::dialect;
 use leasewire::filter::Filter;
-use leasewire::ledger::replay::{Reader, Request};
+use leasewire::ledger::replay::{Pace, Reader, Request};
 use leasewire::ledger::{
     Announcement, Call, Effects, Ledger, NOT_APPLIED, Numbers, Reply, received_at,
 };
@@ -434,6 +434,10 @@ fn a_long_replay_reports_now_and_then() {
         dialect: dialect::named("propexo").unwrap(),
         filter: &filter,
     };
+    world.ledger.set_pace(Pace {
+        events_max: 100,
+        ..Pace::default()
+    });
     let (mut steps, mut reports) = (0, 0);
     while world.ledger.has_replay() {
         let told = world.alarm();

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 
 use common::{Database, at, delivery};
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Call, Effects, Ledger, Reply, was_woken};
+use leasewire::ledger::{Call, Effects, Ledger, Reply, Retention, was_woken};
 use leasewire::sweep::{LEDGERS_MAX, Listed, Round, listed, select_round};
 use leasewire::time::Timestamp;
 
 const NOW: &str = "2026-02-01T00:00:00Z";
 const DAY_S: u64 = 86_400;
 const RETENTION_S: u64 = 30 * DAY_S;
+const RETENTION: Retention = Retention::new(RETENTION_S, 1);
 
 /// A ledger that took in these bodies, and forgot everything else.
 fn ledger_with<'a>(database: &'a Database, bodies: &[&str]) -> Ledger<&'a Database> {
@@ -107,7 +108,7 @@ fn a_settled_ledger_is_left_alone() {
             let now = at(NOW).plus_s(day * DAY_S);
             let swept = sweep(&mut ledger, last, false, now);
             assert_eq!(swept, (false, Effects::default()), "{bodies:?}");
-            assert_eq!(ledger.expire(now, RETENTION_S).unwrap(), None);
+            assert_eq!(ledger.expire(now, &RETENTION).unwrap(), None);
         }
         assert_eq!(database.connection.total_changes(), before, "{bodies:?}");
     }
@@ -164,7 +165,7 @@ fn old_history_of_a_silent_ledger_goes() {
             sweep(&mut ledger, 2, false, now),
             (false, Effects::default())
         );
-        assert_eq!(ledger.expire(now, RETENTION_S).unwrap(), None);
+        assert_eq!(ledger.expire(now, &RETENTION).unwrap(), None);
         if database.connection.total_changes() > before {
             changed_on.push(day);
         }
@@ -180,7 +181,7 @@ fn a_ledger_that_does_not_exist_is_not_made() {
     let mut ledger = Ledger::open(&database).unwrap();
     let swept = sweep(&mut ledger, 5, false, at(NOW));
     assert_eq!(swept, (false, Effects::default()));
-    assert_eq!(ledger.expire(at(NOW), 0).unwrap(), None);
+    assert_eq!(ledger.expire(at(NOW), &Retention::new(0, 0)).unwrap(), None);
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }
 

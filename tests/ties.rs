@@ -6,8 +6,8 @@ mod common;
 use common::{Database, at, delivery};
 use leasewire::dialect;
 use leasewire::filter::Filter;
-use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::{Reader, Request};
+use leasewire::ledger::{Ledger, Retention};
 use leasewire::time::Timestamp;
 use proptest::prelude::*;
 
@@ -247,7 +247,11 @@ fn what_is_gone_can_be_followed() {
         ledger.confirm(1, 1, 0, now).unwrap();
         for _ in 0..3 {
             now = now.plus_s(86_400);
-            while ledger.expire(now, 3_600).unwrap().is_some() {}
+            while ledger
+                .expire(now, &Retention::new(3_600, 3_600))
+                .unwrap()
+                .is_some()
+            {}
         }
         assert_eq!(database.events("seq").len(), 0);
         ledger

@@ -6,6 +6,7 @@ mod wire;
 
 use std::rc::Rc;
 
+use super::discard;
 use super::replay::Request;
 use super::{Ledger, Taken};
 use crate::delivery::Delivery;
@@ -118,6 +119,8 @@ pub enum Call {
         /// The last event of the range.
         to: u64,
     },
+    /// Let bodies of quarantined or dead events go.
+    Discard(discard::Request),
     /// Has it work that no alarm watches over?
     Sweep {
         /// Its last number, as the list of integrations has it.
@@ -164,7 +167,8 @@ impl Call {
             | Self::Unlinked { .. }
             | Self::Replay(_)
             | Self::Rebuild
-            | Self::Redrive { .. } => true,
+            | Self::Redrive { .. }
+            | Self::Discard(_) => true,
             Self::Intake(_)
             | Self::Confirm { .. }
             | Self::Bury { .. }
@@ -253,6 +257,10 @@ impl<S: Sql> Ledger<S> {
             Call::Redrive { from, to } => {
                 let (packs, events) = self.redrive(from, to, now)?;
                 Reply::Json(format!(r#"{{"packs":{packs},"events":{events}}}"#))
+            }
+            Call::Discard(request) => {
+                let asked = self.ask_for_discard(&request, now)?;
+                json(asked.map(|progress| progress.to_json()))
             }
             Call::Sweep {
                 listed_seq,

@@ -91,24 +91,30 @@ impl<S: Sql> Ledger<S> {
     /// `dead` are those that are left.
     pub(super) fn revive(&self, (first, last): (u64, u64), dead: &Ranges) -> Result<(), SqlError> {
         self.sql.transaction(|| {
-            self.sql.execute(
-                "INSERT INTO dead (first_seq, last_seq, reason, died_at)
+            self.end_dead((first, last))?;
+            self.forget_kept((first, last), self.again.waiting(), dead)
+        })
+    }
+
+    /// The same, without a word on what outlived its segment. To be called in a
+    /// transaction.
+    pub(super) fn end_dead(&self, (first, last): (u64, u64)) -> Result<(), SqlError> {
+        self.sql.execute(
+            "INSERT INTO dead (first_seq, last_seq, reason, died_at)
                  SELECT ?1 + 1, last_seq, reason, died_at FROM dead
                    WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
                  ON CONFLICT (first_seq) DO UPDATE SET
                    last_seq = max(last_seq, excluded.last_seq)",
-                &[last.into()],
-            )?;
-            self.sql.execute(
-                "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
-                &[first.into()],
-            )?;
-            self.sql.execute(
-                "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
-                &[first.into(), last.into()],
-            )?;
-            self.forget_kept((first, last), self.again.waiting(), dead)
-        })
+            &[last.into()],
+        )?;
+        self.sql.execute(
+            "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
+            &[first.into()],
+        )?;
+        self.sql.execute(
+            "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
+            &[first.into(), last.into()],
+        )
     }
 
     /// Forgets those events of `first..=last` that outlived their segment, have

@@ -170,7 +170,8 @@ impl<S: Sql> Ledger<S> {
     fn waits(&self) -> bool {
         let unannounced = self.mark.announced_seq < self.mark.last_seq;
         let untold = unannounced || self.mark.reported.waits();
-        self.has_unsettled() || self.mark.has_replay || self.mark.has_rebuild || untold
+        let has_work = self.mark.has_replay || self.mark.has_rebuild || self.mark.has_discard;
+        self.has_unsettled() || has_work || untold
     }
 
     /// Notes that the list of integrations has what it was told. True if

@@ -1,5 +1,6 @@
 //! What a ledger tells of itself: its state, and every delivery it has kept.
 
+use super::discard;
 use super::forward::{kind, time};
 use super::replay::Progress;
 use super::segments::{FORWARDED, QUARANTINED};
@@ -35,6 +36,8 @@ pub struct State {
     pub dead: u64,
     /// Events not understood, or that can't be applied.
     pub quarantined: u64,
+    /// Bytes that the ledger has in use.
+    pub bytes: u64,
     /// Since when the oldest event has been waiting for its confirmation: when
     /// it was received, or of one that goes out again, since when it does.
     pub oldest_unconfirmed_at: Option<Timestamp>,
@@ -48,12 +51,15 @@ pub struct State {
     pub replay: Option<Progress>,
     /// The rebuild of D1 that was asked for last.
     pub rebuild: Option<Rebuild>,
+    /// The discard that was asked for last.
+    pub discard: Option<discard::Progress>,
 }
 
 impl State {
-    /// As the API has it; `replay` and `rebuild` only if there was one.
+    /// As the API has it; `replay`, `rebuild` and `discard` only if there was
+    /// one.
     pub fn to_json(&self) -> String {
-        let json = Writer::default()
+        let mut json = Writer::default()
             .text("source", &self.source)
             .text("integration", &self.integration)
             .number("epoch", self.epoch)
@@ -63,18 +69,21 @@ impl State {
             .number("unconfirmed", self.unconfirmed)
             .number("dead", self.dead)
             .number("quarantined", self.quarantined)
+            .number("bytes", self.bytes)
             .time_or_null("oldest_unconfirmed_at", self.oldest_unconfirmed_at)
             .time_or_null("first_synced_at", self.first_synced_at)
             .time_or_null("last_synced_at", self.last_synced_at)
             .time_or_null("last_event_at", self.last_event_at);
-        let json = match &self.replay {
-            Some(replay) => json.raw("replay", &replay.to_json()),
-            None => json,
-        };
-        match &self.rebuild {
-            Some(rebuild) => json.raw("rebuild", &rebuild.to_json()).end(),
-            None => json.end(),
+        if let Some(replay) = &self.replay {
+            json = json.raw("replay", &replay.to_json());
         }
+        if let Some(rebuild) = &self.rebuild {
+            json = json.raw("rebuild", &rebuild.to_json());
+        }
+        if let Some(discard) = &self.discard {
+            json = json.raw("discard", &discard.to_json());
+        }
+        json.end()
     }
 }
 
@@ -129,11 +138,13 @@ impl<S: Sql> Ledger<S> {
             unconfirmed: unconfirmed.saturating_add(again_sent),
             dead,
             quarantined: self.count(QUARANTINED, all)?,
+            bytes: self.sql.size()?,
             oldest_unconfirmed_at: self.oldest_unconfirmed_at()?,
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
             replay: self.last_replay()?,
             rebuild: self.last_rebuild()?,
+            discard: self.last_discard()?,
             last_event_at: (mark.last_seq > 0).then_some(mark.last_received_at),
         }))
     }
@@ -298,13 +309,16 @@ impl<S: Sql> Ledger<S> {
     /// An entry of the history, from a row as [`ENTRY`] reads it.
     fn entry(&self, row: &Row) -> Result<Writer, SqlError> {
         let seq = row.number(0)?;
-        let reason = row.maybe_text(8)?;
+        let mut reason = row.maybe_text(8)?;
         let replay = row.maybe_number(10)?;
+        let discarded = reason.and_then(discard::reason);
         let status = match reason {
+            Some(_) if discarded.is_some() => "discarded",
             Some(_) if row.flag(9)? => "ignored",
             Some(_) => "quarantined",
             None => self.status(seq, replay.unwrap_or(0)),
         };
+        reason = discarded.or(reason);
         let mut entry = Writer::default()
             .number("seq", seq)
             .text("status", status)

@@ -96,13 +96,14 @@ impl<S: Sql> Ledger<S> {
             self.epoch = epoch_at(now);
             self.segments = Segments::new(now);
         }
-        self.segments.bytes = self.segments.bytes.saturating_add(delivery.body.len());
         let received_at = self.received_at(now);
+        let needs_index = Entry::needs_index(taken.outcome);
+        let index_until = self.index_until(needs_index, received_at);
         let awake_since = received_at.minus_s(WAKE_S);
         self.mark.is_sparse = self.mark.last_received_at < awake_since;
         self.mark.last_received_at = received_at;
         let mark = &mut self.mark;
-        mark.uses_index |= Entry::needs_index(taken.outcome);
+        mark.index_until = index_until.unwrap_or(mark.index_until);
         mark.kept_seq = mark.confirmed_seq;
         let settled = mark.confirmed_seq == mark.last_seq;
         mark.last_seq = taken.seq;

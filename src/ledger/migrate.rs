@@ -135,7 +135,8 @@ impl<S: Sql> Ledger<S> {
     /// transaction.
     pub(super) fn bring_up_segments(&self) -> Result<(), SqlError> {
         let rows = self.sql.query(
-            "SELECT number, first_seq, began_at, format FROM segments ORDER BY number",
+            "SELECT number, first_seq, began_at, format, began_bytes FROM segments
+             ORDER BY number",
             &[],
         )?;
         let segments = super::Segments::load(&rows)?;

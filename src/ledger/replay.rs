@@ -3,12 +3,21 @@
 //! A replayed event keeps its number; what it means, and whether it is
 //! forwarded, is decided anew. Every record that it touches is folded again,
 //! in the order of the log, so that it comes out as if its events had been
-//! read that way at first. The alarm works a replay off in steps.
+//! read that way at first. The alarm works a replay off in steps, which end
+//! within a record's events if there are many: no webhook waits for longer
+//! than one step.
 
+mod chain;
 mod event;
 mod record;
+mod refold;
+
+use std::collections::VecDeque;
+
+use refold::Refold;
 
 use super::again::Stretch;
+use super::retention::Moved;
 use super::segments::FORWARDED;
 use super::{Ledger, Ranges, first};
 use crate::dialect::Dialect;
@@ -17,11 +26,53 @@ use crate::json::{self, Writer, texts_or_null};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
-/// Events and bytes of one step: an object has little memory.
-const STEP_EVENTS_MAX: u64 = 100;
-const STEP_BYTES_MAX: u64 = 8_000_000;
+/// A record's model and id.
+type Names<'a> = (&'a str, &'a str);
+
 /// Time between two steps.
 const STEP_S: u64 = 1;
+
+/// How much one step of a replay may do; it does at least something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Events that are read, or folded, again.
+    pub events_max: u64,
+    /// Bytes of their bodies and data, of which an object's memory must hold
+    /// some at once.
+    pub bytes_max: u64,
+}
+
+impl Default for Pace {
+    /// 500 events take some 50 ms natively and some 250 ms in wasm, of the 4 s
+    /// that a webhook waits for its ledger; 8 MB are read and written in as
+    /// long.
+    fn default() -> Self {
+        Self {
+            events_max: 500,
+            bytes_max: 8_000_000,
+        }
+    }
+}
+
+/// What is left of a step.
+struct Budget(Pace);
+
+impl Budget {
+    fn is_left(&self) -> bool {
+        self.0.events_max > 0 && self.0.bytes_max > 0
+    }
+
+    /// Events that may still be folded.
+    fn rows(&self) -> usize {
+        usize::try_from(self.0.events_max).unwrap_or(usize::MAX)
+    }
+
+    /// Counts an event of so many bytes.
+    fn spend(&mut self, bytes: u64) {
+        self.0.events_max = self.0.events_max.saturating_sub(1);
+        self.0.bytes_max = self.0.bytes_max.saturating_sub(bytes);
+    }
+}
 
 /// What to replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,11 +148,23 @@ struct Step<'a> {
     now: Timestamp,
     /// Events that were written anew.
     touched: Ranges,
+    budget: Budget,
+    /// Records that are to be folded again, in order.
+    refolds: VecDeque<Refold>,
+}
+
+impl Step<'_> {
+    /// The next event may be looked at.
+    fn is_free(&self) -> bool {
+        self.refolds.is_empty() && self.budget.is_left()
+    }
 }
 
 /// Events that a replay asks for, by what is known of them: those that aren't
-/// understood are looked at in any case. `?3` and `?4` are models and events.
+/// understood are looked at in any case, those without a body in none. `?3` and
+/// `?4` are models and events.
 const WANTED: &str = "
+    (ignored IS NULL OR ignored NOT LIKE 'discarded:%') AND
     (?3 = 'null' OR model IS NULL OR EXISTS (
        SELECT 1 FROM json_each(?3) WHERE value = model
          OR value LIKE '%*' AND substr(model, 1, length(value) - 1) = rtrim(value, '*')))
@@ -113,6 +176,11 @@ const WANTED: &str = "
 const PROGRESS: &str = "number, from_seq, to_seq, count, looked_at, asked_at, ended_at";
 
 impl<S: Sql> Ledger<S> {
+    /// Makes each step of a replay do as much as `pace` says.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Takes in the request for a replay. The same request again, while the
     /// replay goes on, is the same replay. `None` if there is no event `to`.
     pub fn ask_for_replay(
@@ -180,27 +248,26 @@ impl<S: Sql> Ledger<S> {
             self.mark.has_replay = false;
             return Ok(None);
         };
-        let last = self.step_end(&job)?;
         let mut step = Step {
             job: &job,
             reader,
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
             touched: Ranges::default(),
+            budget: Budget(self.pace),
+            refolds: VecDeque::new(),
         };
+        let index_until = self.index_until(true, now.max(self.mark.last_received_at));
         let stretches = self.sql.transaction(|| {
-            let wanted = self.wanted(&job, last)?;
-            let looked_at = wanted.len() as u64;
-            for (seq, is_written) in wanted {
-                if !is_written {
-                    self.read_again(&mut step, seq)?;
-                }
+            if let Some(until) = index_until {
+                self.keep_index_until(until)?;
             }
-            self.keep_progress(&job, last, looked_at, now)?;
-            self.keep_touched(&step, last)
+            self.take_step(&mut step)
         })?;
-        self.mark.uses_index = true;
+        self.mark.index_until = index_until.unwrap_or(self.mark.index_until);
         self.mark.reported.is_outdated = true;
+        // What was written anew may have to outlive its segment, or not any more.
+        self.mark.moved = Moved::default();
         for stretch in stretches {
             self.again.add(stretch);
         }
@@ -214,6 +281,41 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         Ok(Some(self.arm_at(now.plus_s(STEP_S))))
+    }
+
+    /// Goes on with the records that the step before has left, then with the
+    /// events that weren't looked at, as far as the step goes.
+    fn take_step(&self, step: &mut Step) -> Result<Vec<Stretch>, SqlError> {
+        let job = step.job;
+        step.refolds = self.kept_refolds(job.number)?.into();
+        let had_refolds = !step.refolds.is_empty();
+        self.fold_on(step)?;
+        let mut through = job.next.saturating_sub(1);
+        let mut looked_at = 0_u64;
+        if step.is_free() {
+            let last = self.step_end(job)?;
+            for (seq, is_written) in self.wanted(job, last)? {
+                if !step.is_free() {
+                    break;
+                }
+                looked_at = looked_at.saturating_add(1);
+                through = seq;
+                match is_written {
+                    true => step.budget.spend(0),
+                    false => self.read_again(step, seq)?,
+                }
+                self.fold_on(step)?;
+            }
+            if step.is_free() {
+                through = last;
+            }
+        }
+        let has_ended = through >= job.to && step.refolds.is_empty();
+        self.keep_progress(step, through, looked_at, has_ended)?;
+        if had_refolds || !step.refolds.is_empty() {
+            self.keep_refolds(job.number, &step.refolds)?;
+        }
+        self.keep_touched(step, through)
     }
 
     fn job(&self) -> Result<Option<Job>, SqlError> {
@@ -239,20 +341,24 @@ impl<S: Sql> Ledger<S> {
         }))
     }
 
-    /// The last event of the next step.
+    /// The last event that the next step may look at.
     fn step_end(&self, job: &Job) -> Result<u64, SqlError> {
+        let Pace {
+            events_max,
+            bytes_max,
+        } = self.pace;
         let range = (job.next, job.to);
-        let sizes = self.scan("seq, length(body)", "", range, STEP_EVENTS_MAX)?;
-        if (sizes.len() as u64) < STEP_EVENTS_MAX {
+        let sizes = self.scan("seq, length(body)", "", range, events_max)?;
+        if (sizes.len() as u64) < events_max {
             let bytes = sizes.iter().map(|row| row.number(1));
-            if bytes.sum::<Result<u64, _>>()? <= STEP_BYTES_MAX {
+            if bytes.sum::<Result<u64, _>>()? <= bytes_max {
                 return Ok(job.to);
             }
         }
         let (mut bytes, mut last) = (0_u64, None);
         for row in &sizes {
             bytes = bytes.saturating_add(row.number(1)?);
-            if last.is_some() && bytes > STEP_BYTES_MAX {
+            if last.is_some() && bytes > bytes_max {
                 break;
             }
             last = Some(row.number(0)?);
@@ -313,20 +419,19 @@ impl<S: Sql> Ledger<S> {
 
     fn keep_progress(
         &self,
-        job: &Job,
-        last: u64,
+        step: &Step,
+        through: u64,
         looked_at: u64,
-        now: Timestamp,
+        has_ended: bool,
     ) -> Result<(), SqlError> {
-        self.sql.execute("UPDATE ledger SET uses_index = 1", &[])?;
         self.sql.execute(
             "UPDATE replays SET next_seq = ?2, looked_at = looked_at + ?3, ended_at = ?4
              WHERE number = ?1",
             &[
-                job.number.into(),
-                last.saturating_add(1).into(),
+                step.job.number.into(),
+                through.saturating_add(1).into(),
                 looked_at.into(),
-                (last >= job.to).then_some(now.us()).into(),
+                has_ended.then_some(step.now.us()).into(),
             ],
         )
     }
@@ -347,7 +452,7 @@ impl<S: Sql> Ledger<S> {
         let outside = touched.filter(|seq| *seq < step.job.next || *seq > step.job.to);
         let mut stretches: Vec<_> = outside.map(single).collect();
         let written = format!("{FORWARDED} AND replay = {replay}");
-        let within = self.scan("seq", &written, (step.job.next, last), STEP_EVENTS_MAX)?;
+        let within = self.scan("seq", &written, (step.job.next, last), self.pace.events_max)?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
             stretches.push(Stretch {
                 first: start.number(0)?,

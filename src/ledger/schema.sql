@@ -11,7 +11,7 @@ CREATE TABLE ledger (
   attempts INTEGER NOT NULL DEFAULT 0,      -- times sent again without an answer
   first_synced_at INTEGER,                  -- times are microseconds since 1970
   last_synced_at INTEGER,
-  uses_index INTEGER NOT NULL DEFAULT 0,   -- 1 if `recent` may lack a record's event
+  uses_index INTEGER NOT NULL DEFAULT 0,   -- until when `recent` may lack a record's event
   last_event_at INTEGER,                    -- of the events that are gone
   reported TEXT,                            -- trouble as last reported; NULL if there never was any
   schema_version INTEGER NOT NULL DEFAULT 1, -- of all these tables: see migrate.rs
@@ -27,6 +27,17 @@ CREATE TABLE segments (
   format INTEGER NOT NULL DEFAULT 1,  -- version of its table: see migrate.rs
   began_bytes INTEGER                 -- bytes of the whole ledger then
 );
+
+-- Keys of events that went early and are within the dedupe window, where only
+-- their segment's index knew them.
+CREATE TABLE kept_keys (
+  seq INTEGER PRIMARY KEY,
+  key BLOB NOT NULL,
+  received_at INTEGER NOT NULL,
+  model TEXT,
+  record_id TEXT
+);
+CREATE INDEX kept_keys_by_key ON kept_keys (key);
 
 -- What is forwarded, where it doesn't fit into its event's row.
 CREATE TABLE large (
@@ -78,6 +89,47 @@ CREATE TABLE replays (
   count INTEGER NOT NULL,         -- events to look at
   next_seq INTEGER NOT NULL,      -- the first one that wasn't looked at
   looked_at INTEGER NOT NULL,     -- how many were
+  asked_at INTEGER NOT NULL,
+  ended_at INTEGER
+);
+
+-- Records that the replay at hand has to fold again: what the steps so far
+-- have made of them. See replay/refold.rs.
+CREATE TABLE refolds (
+  number INTEGER PRIMARY KEY,     -- in which order
+  replay INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  record_id TEXT NOT NULL,
+  added INTEGER,                  -- an event that isn't in its chain
+  through INTEGER,                -- the last event gone through; NULL if not begun
+  is_ground INTEGER,
+  last_seq INTEGER,
+  generation INTEGER,
+  last_generation INTEGER,
+  version INTEGER,
+  changes TEXT,
+  version_generation INTEGER,
+  noticed TEXT,
+  known_version INTEGER,          -- from here on as in `records`
+  fields TEXT,
+  partial INTEGER,
+  drift INTEGER,
+  occurred_at INTEGER,
+  occurred_ns INTEGER,
+  version_key BLOB,
+  occupancy BLOB,
+  drifted TEXT
+);
+
+-- Discards of bodies, as they were asked for.
+CREATE TABLE discards (
+  number INTEGER PRIMARY KEY,
+  status TEXT NOT NULL,           -- of the events: `quarantined` or `dead`
+  from_seq INTEGER NOT NULL,
+  to_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,         -- events that there were
+  done INTEGER NOT NULL,          -- events that were discarded
+  next_seq INTEGER NOT NULL,      -- the first one that wasn't looked at
   asked_at INTEGER NOT NULL,
   ended_at INTEGER
 );

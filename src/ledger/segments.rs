@@ -25,6 +25,8 @@ pub(super) struct Segment {
     pub number: u64,
     pub first_seq: u64,
     pub began_at: Timestamp,
+    /// Bytes that the ledger had then.
+    pub began_bytes: u64,
 }
 
 /// All segments in order, the present one last. Before the first of them
@@ -32,8 +34,6 @@ pub(super) struct Segment {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Segments {
     all: Vec<Segment>,
-    /// Bytes written into the present one since the ledger was opened.
-    pub bytes: usize,
 }
 
 impl Segment {
@@ -42,6 +42,7 @@ impl Segment {
         number: 0,
         first_seq: 1,
         began_at: Timestamp::from_us(0),
+        began_bytes: 0,
     };
 
     /// The table with its events.
@@ -74,14 +75,15 @@ impl Segments {
     pub fn new(now: Timestamp) -> Self {
         let mut segments = Self {
             all: vec![Segment::KEPT],
-            bytes: 0,
         };
-        let first = segments.next(0, now);
+        let first = segments.next(0, now, 0);
         segments.all.push(first);
         segments
     }
 
-    /// Those that the table `segments` has: number, first event and beginning.
+    /// Those that the table `segments` has: number, first event, beginning,
+    /// format and bytes. One that doesn't say how large the ledger was when it
+    /// began counts as all of it, and ends soon.
     pub fn load(rows: &[Row]) -> Result<Self, SqlError> {
         let mut all = vec![Segment::KEPT];
         for row in rows {
@@ -89,29 +91,39 @@ impl Segments {
                 number: row.number(0)?,
                 first_seq: row.number(1)?,
                 began_at: Timestamp::from_us(row.integer(2)?),
+                began_bytes: row.maybe_number(4)?.unwrap_or(0),
             });
         }
-        Ok(Self { all, bytes: 0 })
+        Ok(Self { all })
     }
 
-    /// The one to begin behind the event `last_seq`.
-    pub fn next(&self, last_seq: u64, now: Timestamp) -> Segment {
+    /// The one to begin behind the event `last_seq`, when the ledger has
+    /// `bytes`.
+    pub fn next(&self, last_seq: u64, now: Timestamp, bytes: u64) -> Segment {
         Segment {
             number: self.present().number.saturating_add(1),
             first_seq: last_seq.saturating_add(1),
             began_at: now.max(self.present().began_at),
+            began_bytes: bytes,
         }
     }
 
     /// Notes that `segment` has begun.
     pub fn begin(&mut self, segment: Segment) {
         self.all.push(segment);
-        self.bytes = 0;
+    }
+
+    /// Notes that the ledger has `freed` bytes less, none of them the present
+    /// one's.
+    pub fn shrunk(&mut self, freed: u64) {
+        for segment in &mut self.all {
+            segment.began_bytes = segment.began_bytes.saturating_sub(freed);
+        }
     }
 
     /// Notes that `segment` is gone.
     pub fn forget(&mut self, segment: Segment) {
-        self.all.retain(|one| *one != segment);
+        self.all.retain(|one| one.number != segment.number);
     }
 
     /// The one that new events go into.
@@ -233,7 +245,32 @@ impl<S: Sql> Ledger<S> {
                 return row.number(0).map(Some);
             }
         }
-        Ok(None)
+        match self.mark.has_kept_keys {
+            true => self.kept_key(key, subject, since),
+            false => Ok(None),
+        }
+    }
+
+    /// The same among the keys of events that went early.
+    fn kept_key(
+        &self,
+        key: &[u8],
+        subject: Option<(&str, &str)>,
+        since: Timestamp,
+    ) -> Result<Option<u64>, SqlError> {
+        let (model, record_id) = subject.unzip();
+        let rows = self.sql.query(
+            "SELECT seq FROM kept_keys WHERE key = ?1 AND received_at > ?2
+               AND model IS ?3 AND record_id IS ?4
+             ORDER BY seq DESC LIMIT 1",
+            &[
+                Param::Blob(key),
+                since.us().into(),
+                model.into(),
+                record_id.into(),
+            ],
+        )?;
+        rows.first().map(|row| row.number(0)).transpose()
     }
 }
 

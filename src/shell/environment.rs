@@ -10,6 +10,7 @@ use super::log::{Level, Line};
 use super::property;
 use crate::dialect::Dialect;
 use crate::filter::Filter;
+use crate::ledger::Retention;
 use crate::secret::{self, Binding, Listed, Noted};
 use crate::source::{Source, Sources};
 use crate::time::Timestamp;
@@ -96,10 +97,11 @@ fn warn_of(env: &JsValue, name: &str) {
     }
 }
 
-/// How long the history of the source called `name` is kept, in seconds: for
-/// ever while the source can't be used, because it may come back.
-pub fn retention_s(env: &JsValue, name: &str) -> u64 {
-    with_source(env, name, Source::retention_s).unwrap_or(u64::MAX)
+/// How long the history of the source called `name` is kept: for ever, while
+/// there is room, if the source can't be used, because it may come back.
+pub fn retention(env: &JsValue, name: &str) -> Retention {
+    let of = |source: &Source| Retention::new(source.retention_s(), source.dedupe_window_s);
+    with_source(env, name, of).unwrap_or(Retention::new(u64::MAX, u64::MAX))
 }
 
 /// How bodies of the source called `name` are read today; `None` while it

@@ -105,6 +105,7 @@ impl Object {
         let rebuilds = calls
             .iter()
             .any(|call| matches!(call, Call::Rebuild | Call::Sweep { .. }));
+        let begins_discard = calls.iter().any(|call| matches!(call, Call::Discard(_)));
         let sweeps = calls.iter().any(|call| matches!(call, Call::Sweep { .. }));
         if sweeps {
             self.note(Core::forget_alarm);
@@ -129,6 +130,9 @@ impl Object {
         }
         if rebuilds {
             self.clone().rebuild_in_background();
+        }
+        if begins_discard {
+            self.discard();
         }
         if sweeps {
             self.expire();
@@ -253,6 +257,7 @@ impl Object {
         }
         self.replay();
         self.clone().rebuild_in_background();
+        self.discard();
         self.expire();
     }
 
@@ -316,12 +321,34 @@ impl Object {
         Ok(())
     }
 
+    /// Takes a step of the discard that was asked for, if one was. If that
+    /// fails, the next alarm tries again.
+    fn discard(&self) {
+        let step = self.with_core(|core| Ok((core.discard(now())?, core.name().cloned())));
+        match step {
+            Ok((Some((progress, next)), name)) => {
+                let mut line = Line::new(Level::Warn, "events discarded");
+                if let Some(name) = name {
+                    line.source = Some(name.source);
+                    line.integration = Some(name.integration);
+                }
+                line.reason = Some(progress.to_json());
+                line.write();
+                if let Some(at) = next {
+                    self.arm(at);
+                }
+            }
+            Ok((None, _)) => {}
+            Err(error) => warn("the discard stands still", error.to_string()),
+        }
+    }
+
     /// Lets old history go. If that fails, the next alarm tries again.
     fn expire(&self) {
         let next = self.with_core(|core| {
             let source = core.name().map(|name| name.source.as_str());
-            let retention_s = environment::retention_s(&self.env, source.unwrap_or_default());
-            core.expire(now(), retention_s)
+            let retention = environment::retention(&self.env, source.unwrap_or_default());
+            core.expire(now(), &retention)
         });
         match next {
             Ok(Some(at)) => self.arm(at),

@@ -1,11 +1,13 @@
-//! Commands to integrations: replay, redrive and rebuild.
+//! Commands to integrations: replay, redrive, rebuild and discard.
 
 use wasm_bindgen::JsValue;
 use worker::web_sys::Request;
 
 use super::log::Line;
 use super::{edge, read};
-use crate::command::{BODY_BYTES_MAX, Command, redrive_range, replay_request, unknown_end};
+use crate::command::{
+    BODY_BYTES_MAX, Command, discard_request, redrive_range, replay_request, unknown_end,
+};
 use crate::ledger::Call;
 use crate::problem::Problem;
 
@@ -24,6 +26,10 @@ pub async fn obey(
         Command::Redrive(of) => {
             let (from, to) = redrive_range(&body)?;
             (of, Call::Redrive { from, to }, Problem::Unknown("pack"))
+        }
+        Command::Discard(of) => {
+            let call = Call::Discard(discard_request(&body)?);
+            (of, call, Problem::Unknown("integration"))
         }
     };
     line.outcome = Some("asked");

@@ -2,7 +2,7 @@
 //! a ledger's deliveries made by hand.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use leasewire::delivery::{Admitted, Delivery};
 use leasewire::dialect;
@@ -24,6 +24,8 @@ pub struct Database {
     pub explained: Cell<bool>,
     /// Bytes of text in the longest answer.
     pub most_read: Cell<usize>,
+    /// Questions, in order.
+    pub statements: RefCell<Vec<String>>,
 }
 
 impl Default for Database {
@@ -33,6 +35,7 @@ impl Default for Database {
             fails_in: Cell::new(None),
             explained: Cell::new(false),
             most_read: Cell::new(0),
+            statements: RefCell::default(),
         }
     }
 }
@@ -197,6 +200,7 @@ impl Sql for &Database {
     fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError> {
         self.fail_if_due()?;
         self.explain(sql);
+        self.statements.borrow_mut().push(sql.to_owned());
         let mut statement = self.connection.prepare_cached(sql).map_err(sql_error)?;
         let width = statement.column_count();
         let mut rows = statement
@@ -223,7 +227,9 @@ impl Sql for &Database {
     }
 
     fn size(&self) -> Result<u64, SqlError> {
-        let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        // As the platform counts: what is free is not in use.
+        let pages = "SELECT (page_count - freelist_count) * page_size
+                     FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let bytes: i64 = self
             .connection
             .query_row(pages, [], |row| row.get(0))

@@ -14,7 +14,7 @@ use common::{Database, at, delivery, job};
 use leasewire::dialect;
 use leasewire::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply, State};
+use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply, Retention, State};
 use leasewire::sql::SqlError;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,6 +23,7 @@ use world::{Step, World, steps};
 
 const WINDOW_S: u64 = 48 * 3_600;
 const RETENTION_S: u64 = WINDOW_S;
+const RETENTION: Retention = Retention::new(RETENTION_S, WINDOW_S);
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
@@ -119,7 +120,11 @@ fn every_statement_uses_an_index() {
     ledger.dead(0, 10).unwrap();
     ledger.quarantine(1, 0, NOT_APPLIED, now).unwrap();
     ledger.confirm(1, 1, 0, now).unwrap();
-    while ledger.expire(now.plus_s(u64::MAX), 1).unwrap().is_some() {}
+    while ledger
+        .expire(now.plus_s(u64::MAX), &RETENTION)
+        .unwrap()
+        .is_some()
+    {}
     Ledger::open(&database).unwrap();
 }
 

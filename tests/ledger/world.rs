@@ -8,10 +8,10 @@ use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::RETENTION_S;
 use crate::common::{Database, at, delivery, numbers};
 use crate::model::Model;
 use crate::sent::Sent;
+use crate::{RETENTION, RETENTION_S};
 
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -97,7 +97,7 @@ impl<'a> World<'a> {
             .state()
             .unwrap()
             .map(|state| state.confirmed_seq);
-        while self.ledger.expire(self.now, RETENTION_S).unwrap().is_some() {}
+        while self.ledger.expire(self.now, &RETENTION).unwrap().is_some() {}
         let after = self.numbers();
         assert!(after.is_subset(&before));
         for seq in before.difference(&after) {

@@ -7,7 +7,7 @@ use crate::bugs::Bug;
 use crate::clock::SECOND;
 use crate::fact::{Change, Content, Lasting, object};
 use crate::faults::is_down;
-use crate::host::{Intake, RETENTION_S, Settled};
+use crate::host::{Intake, Settled};
 use crate::operator;
 use crate::world::{Asked, Step, World};
 
@@ -104,6 +104,7 @@ impl World {
         let is_set = self.hosts[ledger].alarm.is_some();
         let asked = calls.clone();
         let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
+        let retention = self.retention(ledger);
         let begins_replay = matches!(calls[..], [Call::Replay(_)]);
         let sweeps = matches!(calls[..], [Call::Sweep { .. }]);
         let rebuilds = sweeps || matches!(calls[..], [Call::Rebuild]);
@@ -123,7 +124,7 @@ impl World {
             if begins_replay {
                 operator::step(core, &source, now, &mut effects);
             }
-            if sweeps && let Ok(Some(at)) = core.expire(now, RETENTION_S) {
+            if sweeps && let Ok(Some(at)) = core.expire(now, &retention) {
                 effects.wake_at = Some(at);
             }
             Ok((replies, effects))

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use leasewire::ledger::{Announcement, Call, Effects, Ledger};
+use leasewire::ledger::{Announcement, Call, Effects, Ledger, Retention};
 use leasewire::projection::announcement;
 use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
@@ -223,17 +223,14 @@ impl World {
         host.alarm = None;
         let not_again = self.bug == Some(Bug::AlarmNotRepeated);
         self.say(|| format!("ledger {ledger}: alarm"));
-        let retention_s = match self.bug {
-            Some(Bug::HistoryTooShort) => 3_600,
-            _ => RETENTION_S,
-        };
+        let retention = self.retention(ledger);
         let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
         let ended = self.stretch(ledger, |core, now, random| {
             let mut effects = core.wake(now, random)?;
             operator::step(core, &source, now, &mut effects);
             effects.wake_at = effects.wake_at.filter(|_| !not_again);
             // If old history can't go, the alarm has done its work all the same.
-            if let Ok(Some(at)) = core.expire(now, retention_s) {
+            if let Ok(Some(at)) = core.expire(now, &retention) {
                 effects.wake_at = Some(at);
             }
             Ok(((), effects))
@@ -247,6 +244,16 @@ impl World {
             self.arm(ledger, at);
         }
         self.begin_rebuild(ledger);
+    }
+
+    /// How long the history of a ledger is kept.
+    pub fn retention(&self, ledger: usize) -> Retention {
+        let source = &self.sources[self.hosts[ledger].name.0.as_str()];
+        let history_s = match self.bug {
+            Some(Bug::HistoryTooShort) => 3_600,
+            _ => RETENTION_S,
+        };
+        Retention::new(history_s, source.dedupe_window_s)
     }
 
     pub fn announce(&mut self, ledger: usize, told: Box<Announcement>) {

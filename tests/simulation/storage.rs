@@ -157,7 +157,10 @@ impl Database {
                 "SELECT version, fields, partial, drift,",
                 "SELECT version, fields, partial, 0,",
             ),
-            Some(Bug::ReplayOfTheLastAlone) => ("SELECT prev_seq FROM", "SELECT NULL FROM"),
+            Some(Bug::ReplayOfTheLastAlone) => (
+                "SELECT seq, prev_seq FROM events",
+                "SELECT seq, NULL FROM events",
+            ),
             // The flag and the last of the points.
             Some(Bug::LateTurnsUnnoticed) => (
                 "generation, occupancy,",
@@ -210,7 +213,8 @@ impl Sql for Storage {
     /// A savepoint, because all of a step's writes stand in one transaction
     /// that a crash undoes.
     fn size(&self) -> Result<u64, SqlError> {
-        let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let pages = "SELECT (page_count - freelist_count) * page_size
+                     FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let bytes: i64 = self
             .0
             .connection

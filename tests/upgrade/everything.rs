@@ -7,7 +7,7 @@ use leasewire::delivery::Delivery;
 use leasewire::dialect;
 use leasewire::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Announcement, Call, Ledger, NOT_APPLIED, Pack};
+use leasewire::ledger::{Announcement, Call, Ledger, NOT_APPLIED, Pack, Retention};
 use leasewire::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
 use leasewire::secret;
@@ -311,7 +311,12 @@ impl Everything<'_> {
     /// After some time, lets old history go.
     fn expire(&mut self, s: u64) {
         self.wait_s(s);
-        while self.ledger.expire(self.now, RETENTION_S).unwrap().is_some() {}
+        while self
+            .ledger
+            .expire(self.now, &Retention::new(RETENTION_S, RETENTION_S))
+            .unwrap()
+            .is_some()
+        {}
     }
 
     /// The list of integrations hears how things are, and then how they are

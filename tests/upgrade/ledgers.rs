@@ -3,7 +3,7 @@
 use leasewire::dialect;
 use leasewire::filter::Filter;
 use leasewire::ledger::replay::Reader;
-use leasewire::ledger::{Call, Ledger, SCHEMA_VERSION};
+use leasewire::ledger::{Call, Ledger, Retention, SCHEMA_VERSION};
 use leasewire::projection::Projection;
 use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
@@ -134,7 +134,11 @@ fn older_ledgers_go_on() {
             let mut later = now();
             for _ in 0..3 {
                 later = later.plus_s(RETENTION_S);
-                while ledger.expire(later, RETENTION_S).unwrap().is_some() {}
+                while ledger
+                    .expire(later, &Retention::new(RETENTION_S, RETENTION_S))
+                    .unwrap()
+                    .is_some()
+                {}
             }
             let kept = database.events("coalesce(quarantine, 'none')");
             assert!(

@@ -8,6 +8,7 @@ use memchr::memchr;
 use super::Call;
 use crate::delivery::Delivery;
 use crate::json::{self, Object, Writer};
+use crate::ledger::discard::{self, Held};
 use crate::ledger::replay::Request;
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
@@ -60,6 +61,10 @@ impl Call {
                 .raw("events", &json::texts_or_null(&request.events)),
             Self::Rebuild => call("rebuild"),
             Self::Redrive { from, to } => call("redrive").number("from", *from).number("to", *to),
+            Self::Discard(request) => call("discard")
+                .text("status", request.status.label())
+                .number("from", request.from)
+                .number("to", request.to),
             Self::Sweep {
                 listed_seq,
                 listed_epoch,
@@ -138,6 +143,11 @@ impl Call {
                 from: number("from")?,
                 to: number("to")?,
             },
+            "discard" => Self::Discard(discard::Request {
+                status: Held::named(&text("status")?)?,
+                from: number("from")?,
+                to: number("to")?,
+            }),
             "sweep" => Self::Sweep {
                 listed_seq: number("listed_seq")?,
                 listed_epoch: number("listed_epoch"),

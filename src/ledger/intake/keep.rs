@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 /// columns beside the large ones.
 pub(in crate::ledger) const ROW_BYTES_MAX: usize = 1_900_000;
 
+/// For how long it is noted ahead that the index is needed.
+const INDEX_NOTED_S: u64 = 86_400;
+
 /// A row of the log, before it has a number.
 #[derive(Default)]
 pub(super) struct Entry<'a> {
@@ -73,11 +76,12 @@ impl<S: Sql> Ledger<S> {
         let data = entry.data.as_deref();
         let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
         let large = data.filter(|_| bytes > ROW_BYTES_MAX);
-        let is_first_in_index = Entry::needs_index(entry.outcome()) && !self.mark.uses_index;
+        let needs_index = Entry::needs_index(entry.outcome());
+        let index_until = self.index_until(needs_index, self.received_at(now));
         let is_one_statement = self.name.is_some()
             && large.is_none()
             && entry.synced_at.is_none()
-            && !is_first_in_index;
+            && index_until.is_none();
         if is_one_statement {
             self.insert(delivery, entry, data, now)?;
         } else {
@@ -88,8 +92,8 @@ impl<S: Sql> Ledger<S> {
                 if let Some(at) = entry.synced_at {
                     self.keep_synced(at)?;
                 }
-                if is_first_in_index {
-                    self.sql.execute("UPDATE ledger SET uses_index = 1", &[])?;
+                if let Some(until) = index_until {
+                    self.keep_index_until(until)?;
                 }
                 if let Some(large) = large {
                     self.sql.execute(
@@ -125,6 +129,23 @@ impl<S: Sql> Ledger<S> {
                 epoch_at(now).into(),
             ],
         )
+    }
+
+    /// Until when the index will be needed, where that isn't noted, for an event
+    /// received at `received_at` that no record has in its list. Noted once a
+    /// day, so that the row is shared.
+    pub(in crate::ledger) fn index_until(
+        &self,
+        is_needed: bool,
+        received_at: Timestamp,
+    ) -> Option<Timestamp> {
+        let is_new = is_needed && self.mark.index_until < received_at;
+        is_new.then(|| received_at.plus_s(INDEX_NOTED_S))
+    }
+
+    pub(in crate::ledger) fn keep_index_until(&self, until: Timestamp) -> Result<(), SqlError> {
+        let statement = "UPDATE ledger SET uses_index = ?1";
+        self.sql.execute(statement, &[until.us().into()])
     }
 
     pub(in crate::ledger) fn keep_synced(&self, at: Timestamp) -> Result<(), SqlError> {

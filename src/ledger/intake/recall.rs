@@ -64,7 +64,7 @@ impl<S: Sql> Ledger<S> {
         };
         let listed = recent.and_then(|recent| recent.find(delivery.key, since, kept_from));
         let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
-        if !is_elsewhere && !self.mark.uses_index {
+        if !is_elsewhere && self.mark.index_until <= since {
             return Ok(listed);
         }
         let indexed = self.indexed(&delivery.key.0, Some(subject.names()), since)?;

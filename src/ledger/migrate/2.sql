@@ -18,4 +18,48 @@ CREATE TABLE rebuilds (
   asked_at INTEGER NOT NULL,
   ended_at INTEGER
 );
+CREATE TABLE kept_keys (
+  seq INTEGER PRIMARY KEY,
+  key BLOB NOT NULL,
+  received_at INTEGER NOT NULL,
+  model TEXT,
+  record_id TEXT
+);
+CREATE TABLE refolds (
+  number INTEGER PRIMARY KEY,
+  replay INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  record_id TEXT NOT NULL,
+  added INTEGER,
+  through INTEGER,
+  is_ground INTEGER,
+  last_seq INTEGER,
+  generation INTEGER,
+  last_generation INTEGER,
+  version INTEGER,
+  changes TEXT,
+  version_generation INTEGER,
+  noticed TEXT,
+  known_version INTEGER,
+  fields TEXT,
+  partial INTEGER,
+  drift INTEGER,
+  occurred_at INTEGER,
+  occurred_ns INTEGER,
+  version_key BLOB,
+  occupancy BLOB,
+  drifted TEXT
+);
+CREATE TABLE discards (
+  number INTEGER PRIMARY KEY,
+  status TEXT NOT NULL,
+  from_seq INTEGER NOT NULL,
+  to_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  next_seq INTEGER NOT NULL,
+  asked_at INTEGER NOT NULL,
+  ended_at INTEGER
+);
+CREATE INDEX kept_keys_by_key ON kept_keys (key);
 UPDATE ledger SET schema_version = 2;

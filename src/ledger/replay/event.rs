@@ -1,6 +1,7 @@
 //! One event, read again: what becomes of its row.
 
-use super::Step;
+use super::refold::Refold;
+use super::{Names, Step};
 use crate::dialect::{self, Meaning};
 use crate::event::{Content, Event, Kind, Subject, Unclear};
 use crate::filter::{self, Ignored};
@@ -37,14 +38,23 @@ impl<'a> Anew<'a> {
     }
 }
 
+/// What an event was about before it is read again.
+struct Was<'a> {
+    /// Its record, if it was part of one.
+    names: Option<Names<'a>>,
+    /// The event before about the same record.
+    prev_seq: Option<u64>,
+}
+
 impl<S: Sql> Ledger<S> {
-    /// Reads the event `seq` again, and folds again what it changes.
+    /// Reads the event `seq` again, and notes which records are to be folded
+    /// again for it.
     pub(super) fn read_again(&self, step: &mut Step, seq: u64) -> Result<(), SqlError> {
         // One that couldn't be applied is part of its record all the same.
         let columns = format!(
             "body, model, record_id,
              coalesce(quarantine, '{NOT_APPLIED}') = '{NOT_APPLIED}' AND ignored IS NULL,
-             coalesce(replay, 0)"
+             coalesce(replay, 0), prev_seq"
         );
         let Some(row) = self.one(&columns, seq)? else {
             return Ok(());
@@ -53,28 +63,36 @@ impl<S: Sql> Ledger<S> {
         if row.number(4)? == step.job.number {
             return Ok(());
         }
-        let was = row.maybe_text(1)?.zip(row.maybe_text(2)?);
-        let was = was.filter(|_| row.flag(3) == Ok(true));
+        let names = row.maybe_text(1)?.zip(row.maybe_text(2)?);
+        let was = Was {
+            names: names.filter(|_| row.flag(3) == Ok(true)),
+            prev_seq: row.maybe_number(5)?,
+        };
+        step.budget.spend(row.blob(0)?.len() as u64);
         let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
         let event = match &reading.meaning {
             Meaning::Event(event) => event,
             Meaning::Unclear(unclear) => {
                 let ahead = reading.ahead.as_ref();
-                return self.leave_out(step, seq, was, *unclear, ahead);
+                return self.leave_out(step, seq, &was, *unclear, ahead);
             }
-            Meaning::Ping => return self.leave_out(step, seq, was, Unclear::UnknownEnvelope, None),
+            Meaning::Ping => {
+                return self.leave_out(step, seq, &was, Unclear::UnknownEnvelope, None);
+            }
         };
         if step.wanted.ignores(event, || None).is_some() {
             return Ok(());
         }
         match &event.content {
             Content::Notice(fields) => {
-                self.take_notice_again(step, seq, event, fields)?;
-                self.fold_without(step, seq, was, None)
+                self.fold_without(step, seq, &was, None)?;
+                self.take_notice_again(step, seq, event, fields)
             }
             Content::Record(subject, _) => {
-                self.fold_again(step, subject.names(), Some(seq))?;
-                self.fold_without(step, seq, was, Some(subject.names()))
+                self.fold_without(step, seq, &was, Some(subject.names()))?;
+                let refold = Refold::new(subject.names(), Some(seq));
+                step.refolds.push_back(refold);
+                Ok(())
             }
         }
     }
@@ -84,34 +102,35 @@ impl<S: Sql> Ledger<S> {
         &self,
         step: &mut Step,
         seq: u64,
-        was: Option<(&str, &str)>,
+        was: &Was,
         unclear: Unclear,
         about: Option<&Subject>,
     ) -> Result<(), SqlError> {
+        self.fold_without(step, seq, was, None)?;
         let anew = Anew {
             quarantine: Some(unclear),
             subject: about.map(Subject::names),
             ..Anew::default()
         };
-        self.write_again(step, seq, &anew)?;
-        self.fold_without(step, seq, was, None)
+        self.write_again(step, seq, &anew)
     }
 
-    /// Folds the record again that the event has left, if it has left one.
+    /// Takes the event out of the record that it has left, if it has left one,
+    /// and notes that this is to be folded again.
     fn fold_without(
         &self,
         step: &mut Step,
         seq: u64,
-        was: Option<(&str, &str)>,
-        is: Option<(&str, &str)>,
+        was: &Was,
+        is: Option<Names>,
     ) -> Result<(), SqlError> {
-        match was {
-            Some(was) if is != Some(was) => {
-                self.unlink(seq, was)?;
-                self.fold_again(step, was, None)
-            }
-            _ => Ok(()),
+        if let Some(names) = was.names
+            && is != Some(names)
+        {
+            self.unlink(seq, was.prev_seq, names)?;
+            step.refolds.push_back(Refold::new(names, None));
         }
+        Ok(())
     }
 
     fn take_notice_again(

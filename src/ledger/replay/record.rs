@@ -1,56 +1,28 @@
 //! One record, folded again from its kept events, in the order of the log.
 //!
-//! Its events form a chain: the record knows the last one, each the one
-//! before. Where the oldest of them have gone with old history, what they left
-//! is the ground that the others are folded onto.
+//! Where the oldest of them have gone with old history, what they left is the
+//! ground that the others are folded onto. A record with more events than fit
+//! into a step is gone on with in the next one: see [`super::refold`]. Events
+//! about it that come in meanwhile are part of its chain, and are reached in
+//! the end.
 
-use super::Step;
 use super::event::Anew;
+use super::refold::{Folding, Refold, Version};
+use super::{Names, Step};
 use crate::dialect::{self, Meaning};
 use crate::event::{Change, Content, Event, Kind, Unclear};
 use crate::filter::Ignored;
 use crate::json::Object;
-use crate::ledger::fold::{Folded, Incoming, Known, fold};
+use crate::ledger::fold::{Incoming, Known, fold};
 use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
 use crate::ledger::recent::Recent;
 use crate::ledger::ties::Like;
 use crate::ledger::{Ledger, beyond_us, key};
-use crate::occupancy::{self, Noticed};
+use crate::occupancy::{self, Noticed, Turn};
 use crate::record::RecordData;
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
-
-/// A record's model and id.
-type Names<'a> = (&'a str, &'a str);
-
-/// A record on its way through its events.
-struct Folding<'a> {
-    names: Names<'a>,
-    known: Option<Known>,
-    /// The last event of the chain so far.
-    last_seq: Option<u64>,
-    /// What is written anew gets this generation; nothing if each event keeps
-    /// its own. Along a record's events it never goes down, so that nobody
-    /// takes an older state for a newer one, wherever D1 stops.
-    generation: Option<u64>,
-    /// The last event's generation.
-    last_generation: u64,
-    /// The last version, and whether it was written.
-    version: Option<Version>,
-    /// The notices of all its events.
-    noticed: Noticed,
-}
-
-struct Version {
-    seq: u64,
-    body: Vec<u8>,
-    folded: Folded,
-    ambiguous: bool,
-    prev_seq: Option<u64>,
-    /// It was written as it is to be.
-    is_written: bool,
-}
 
 /// What an event says besides its record: `1 17` if it is ambiguous and of
 /// generation 17. Its columns have it as it was taken in; where they don't
@@ -63,120 +35,185 @@ const WRITTEN: &str = "
           FROM (SELECT coalesce(e.data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))
                          AS whole)) END";
 
+/// What is read of an event, with [`WRITTEN`] behind it.
+const MEMBER: &str = "body, key, prev_seq, received_at, coalesce(octet_length(data), 0)";
+
 impl<S: Sql> Ledger<S> {
-    /// Folds the record called `names` again, with `added` among its events.
-    pub(super) fn fold_again(
-        &self,
-        step: &mut Step,
-        names: Names,
-        added: Option<u64>,
-    ) -> Result<(), SqlError> {
-        let memory = self.recall_named(names)?;
-        let (mut chain, is_whole) = self.chain(memory.as_ref())?;
-        if let Some(added) = added
-            && let Err(at) = chain.binary_search(&added)
+    /// Folds records again that `step` has to, as far as it goes.
+    pub(super) fn fold_on(&self, step: &mut Step) -> Result<(), SqlError> {
+        while step.budget.is_left()
+            && let Some(mut refold) = step.refolds.pop_front()
         {
-            chain.insert(at, added);
+            if !self.fold_record(step, &mut refold)? {
+                step.refolds.push_front(refold);
+            }
         }
-        let ground = match &memory {
-            Some(memory) if !is_whole => Some(self.ground(step, &memory.known, &chain)?),
-            _ => None,
-        };
-        let mut folding = Folding {
-            names,
-            known: ground,
-            last_seq: None,
-            generation: self.generation(step, &chain)?,
-            last_generation: 0,
-            version: None,
-            noticed: Noticed::none_of(&chain),
-        };
-        for seq in chain {
-            self.fold_member(step, &mut folding, seq)?;
-        }
-        self.finish(step, folding, memory)
+        Ok(())
     }
 
-    /// The generation of what is written anew: the replay's if it goes to the
-    /// record's end, else that of what stays as it was. Where not all events in
-    /// between are asked for, each keeps its own.
-    fn generation(&self, step: &Step, chain: &[u64]) -> Result<Option<u64>, SqlError> {
-        if step.job.events.is_some() {
+    /// Folds a record again, as far as the step goes; true if it is done.
+    fn fold_record(&self, step: &mut Step, refold: &mut Refold) -> Result<bool, SqlError> {
+        let added = refold.added;
+        let memory = self.recall_named(refold.names())?;
+        let mut folding = match refold.folding.take() {
+            Some(folding) => folding.within(memory.as_ref()),
+            None => match self.begin_folding(memory.as_ref(), added)? {
+                Some(folding) => folding,
+                None => return Ok(true),
+            },
+        };
+        let last_seq = memory.as_ref().map(|memory| memory.last_seq);
+        loop {
+            let mut chain = self.chain(last_seq, folding.through, step.budget.rows())?;
+            if let Some(added) = added.filter(|added| *added > folding.through)
+                && let Err(at) = chain.seqs.binary_search(&added)
+                && (chain.reaches_end || at < chain.seqs.len())
+            {
+                chain.seqs.insert(at, added);
+            }
+            let last = chain.seqs.last().copied().filter(|_| chain.reaches_end);
+            for seq in chain.seqs {
+                if !step.budget.is_left() {
+                    refold.folding = Some(folding);
+                    return Ok(false);
+                }
+                if folding.is_ground {
+                    self.take_from_ground(step, &mut folding, seq)?;
+                } else {
+                    self.fold_member(step, refold.names(), &mut folding, seq, last == Some(seq))?;
+                }
+                folding.through = seq;
+            }
+            match (chain.reaches_end, folding.is_ground) {
+                (true, false) => break,
+                (true, true) => {
+                    folding.is_ground = false;
+                    folding.through = 0;
+                }
+                (false, _) => {}
+            }
+            if !step.budget.is_left() {
+                refold.folding = Some(folding);
+                return Ok(false);
+            }
+        }
+        self.finish(step, refold.names(), &folding, memory)?;
+        Ok(true)
+    }
+
+    /// Begins with a record; `None` if nothing can be folded: an event is to be
+    /// added that is older than one whose body is gone.
+    fn begin_folding(
+        &self,
+        memory: Option<&Memory>,
+        added: Option<u64>,
+    ) -> Result<Option<Folding>, SqlError> {
+        let chain = self.chain(memory.map(|memory| memory.last_seq), 0, 1)?;
+        let ground = memory.filter(|_| chain.gone.is_some());
+        let first = chain.seqs.first().copied();
+        if let (Some(gone), Some(added)) = (chain.gone, added)
+            && added < gone
+            && self.one("1", gone)?.is_some()
+        {
             return Ok(None);
         }
-        match chain.iter().find(|seq| **seq > step.job.to) {
-            None => Ok(Some(step.job.number)),
-            Some(beyond) => {
-                let row = self.one(WRITTEN, *beyond)?;
-                row.map(|row| written(&row, 0).map(|(_, generation)| generation))
-                    .transpose()
-            }
+        if first.or(added).is_none() && ground.is_some() {
+            return Ok(None);
         }
+        let ground = match ground {
+            Some(memory) => Some(self.ground_of(&memory.known)?),
+            None => None,
+        };
+        Ok(Some(Folding {
+            is_ground: ground.is_some(),
+            through: 0,
+            known: ground,
+            last_seq: None,
+            generation: memory.map_or(0, |memory| memory.generation),
+            last_generation: 0,
+            version: None,
+            noticed: Noticed {
+                from: first.into_iter().chain(added).min().unwrap_or(0),
+                ..Noticed::default()
+            },
+        }))
     }
 
-    /// Numbers of a record's kept events, in order, and whether they are all
-    /// that there ever were.
-    fn chain(&self, memory: Option<&Memory>) -> Result<(Vec<u64>, bool), SqlError> {
-        let mut chain = Vec::new();
-        let mut next = memory.map(|memory| memory.last_seq);
-        while let Some(seq) = next {
-            let Some(row) = self.one("prev_seq", seq)? else {
-                break;
-            };
-            chain.push(seq);
-            next = row.maybe_number(0)?.filter(|prev| *prev < seq);
+    /// What events that are gone have left of a record, before that is taken out
+    /// which those say that are kept. Where the newest whole object is gone, and
+    /// what is kept came late, that is all of it.
+    fn ground_of(&self, known: &Known) -> Result<Known, SqlError> {
+        let has_body = self.one("octet_length(body) > 0", known.version)?;
+        let is_newest_kept = match (known.occurred_at, has_body) {
+            (None, _) => true,
+            (Some(_), Some(row)) => row.flag(0)?,
+            (Some(_), None) => false,
+        };
+        if !is_newest_kept {
+            return Ok(known.clone());
         }
-        chain.reverse();
-        Ok((chain, next.is_none()))
+        Ok(Known {
+            version: 0,
+            occurred_at: None,
+            key: DedupeKey([0; 16]),
+            ..known.clone()
+        })
     }
 
-    /// What events that are gone have left of a record: the fields that no
-    /// kept one mentions. Where the newest whole object is gone, and what is
-    /// kept came late, that is all of it.
-    fn ground(&self, step: &Step, known: &Known, chain: &[u64]) -> Result<Known, SqlError> {
-        let mut ground = known.clone();
-        let mut fields = Object::parse(&known.fields).unwrap_or_default();
-        let mut is_newest_kept = known.occurred_at.is_none();
-        for seq in chain {
-            let Some(row) = self.one("body, key", *seq)? else {
-                continue;
-            };
-            let key = key(&row, 1)?;
-            is_newest_kept |= key == known.key;
-            let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
-            if let Meaning::Event(event) = &reading.meaning
-                && let Content::Record(_, change) = &event.content
-            {
-                if let Some(time) = event.occurred_at {
-                    ground.timeline.remove(time, key);
-                }
-                for name in mentioned(change) {
-                    fields.remove(&name);
-                    ground.drift.clear(&name);
-                }
-            }
-        }
-        if is_newest_kept {
-            ground.version = 0;
-            ground.fields = fields.to_json();
-            ground.occurred_at = None;
-            ground.key = DedupeKey([0; 16]);
-        }
-        Ok(ground)
-    }
-
-    /// Folds one event of the chain, and writes it if the replay asks for it.
-    fn fold_member(
+    /// Takes out of the ground what a kept event says.
+    fn take_from_ground(
         &self,
         step: &mut Step,
         folding: &mut Folding,
         seq: u64,
     ) -> Result<(), SqlError> {
-        let member = format!("body, key, prev_seq, received_at, {WRITTEN}");
-        let Some(row) = self.one(&member, seq)? else {
+        let Some(row) = self.one("body, key", seq)? else {
+            return Ok(());
+        };
+        let (body, Some(known)) = (row.blob(0)?, folding.known.as_mut()) else {
+            return Ok(());
+        };
+        step.budget.spend(body.len() as u64);
+        let reading = dialect::read(step.reader.dialect, body, step.now);
+        if let Meaning::Event(event) = &reading.meaning
+            && let Content::Record(_, change) = &event.content
+        {
+            if let Some(time) = event.occurred_at {
+                known.timeline.remove(time, key(&row, 1)?);
+            }
+            let mut fields = Object::parse(&known.fields).unwrap_or_default();
+            let names = mentioned(change);
+            names.iter().for_each(|name| known.drift.clear(name));
+            // One with a time is a whole object that stays as it is.
+            if known.occurred_at.is_none() && names.iter().any(|name| fields.has(name)) {
+                names.iter().for_each(|name| fields.remove(name));
+                known.fields = fields.to_json();
+            }
+        }
+        Ok(())
+    }
+
+    fn member(&self, seq: u64) -> Result<Option<Row>, SqlError> {
+        self.one(&format!("{MEMBER}, {WRITTEN}"), seq)
+    }
+
+    /// Folds one event of the chain, and writes it if the replay asks for it:
+    /// the last one under a new generation, which makes it win over all states
+    /// before, those before it under the one that the record had.
+    fn fold_member(
+        &self,
+        step: &mut Step,
+        names: Names,
+        folding: &mut Folding,
+        seq: u64,
+        is_last: bool,
+    ) -> Result<(), SqlError> {
+        let Some(row) = self.member(seq)? else {
             return Ok(());
         };
         let body = row.blob(0)?;
+        step.budget
+            .spend((body.len() as u64).saturating_add(row.number(4)?));
         let reading = dialect::read(step.reader.dialect, body, step.now);
         let Meaning::Event(event) = &reading.meaning else {
             return self.pass(folding, seq, &row);
@@ -184,7 +221,7 @@ impl<S: Sql> Ledger<S> {
         let Content::Record(subject, change) = &event.content else {
             return self.pass(folding, seq, &row);
         };
-        if subject.names() != folding.names {
+        if subject.names() != names {
             return self.pass(folding, seq, &row);
         }
         let is_asked_for = (step.job.from..=step.job.to).contains(&seq)
@@ -210,10 +247,25 @@ impl<S: Sql> Ledger<S> {
             None => Vec::new(),
         };
         let folded = fold(folding.known.as_ref(), &incoming, tied);
-        let (ambiguous, own) = written(&row, 4)?;
-        let own = own.max(folding.last_generation);
-        let generation = folding.generation.filter(|_| is_asked_for).unwrap_or(own);
-        let data = data(event, folding.names, &folded, ambiguous, generation, None);
+        let (ambiguous, own) = written(&row, 5)?;
+        let generation = match is_asked_for {
+            true if is_last => folding.next_generation(step),
+            true => own.min(folding.generation).max(folding.last_generation),
+            false => own.max(folding.last_generation),
+        };
+        let data = data(
+            event,
+            names,
+            &folded.record,
+            &Told {
+                changes: &folded.changes,
+                late: folded.late,
+                ambiguous,
+                generation,
+                turns: &folded.turns,
+                noticed: None,
+            },
+        );
         let Some(data) = data else {
             let anew = Anew {
                 quarantine: Some(Unclear::TooLarge),
@@ -238,15 +290,12 @@ impl<S: Sql> Ledger<S> {
         folding.last_generation = generation;
         folding.noticed.add(seq, &folded.turns);
         // A late event changes the record's timeline alone.
-        folding.known = Some(folded.record.clone());
+        folding.known = Some(folded.record);
         if !folded.late {
             folding.version = Some(Version {
                 seq,
-                body: body.to_vec(),
-                folded,
-                ambiguous,
-                prev_seq,
-                is_written: is_asked_for && generation == step.job.number,
+                changes: folded.changes,
+                generation: if is_asked_for { generation } else { 0 },
             });
         }
         Ok(())
@@ -285,16 +334,17 @@ impl<S: Sql> Ledger<S> {
     fn finish(
         &self,
         step: &mut Step,
-        folding: Folding,
+        names: Names,
+        folding: &Folding,
         memory: Option<Memory>,
     ) -> Result<(), SqlError> {
-        let (model, record_id) = folding.names;
-        let names = [Param::Text(model), Param::Text(record_id)];
+        let (model, record_id) = names;
         let (Some(known), Some(last_seq)) = (&folding.known, folding.last_seq) else {
             let statement = "DELETE FROM records WHERE model = ?1 AND record_id = ?2";
+            let names = [Param::Text(model), Param::Text(record_id)];
             return self.sql.execute(statement, &names);
         };
-        self.write_version(step, &folding)?;
+        self.write_version(step, names, folding, known)?;
         let recent = match memory {
             Some(memory) => memory.recent,
             None => Recent::default(),
@@ -315,7 +365,7 @@ impl<S: Sql> Ledger<S> {
                 known.drift.is_some().into(),
                 known.occurred_at.map(Timestamp::us).into(),
                 Param::Blob(&known.key.0),
-                step.job.number.into(),
+                folding.next_generation(step).into(),
                 Param::Blob(&recent.to_bytes()),
                 timeline.as_deref().into(),
                 beyond_us(known.occurred_at).into(),
@@ -326,95 +376,96 @@ impl<S: Sql> Ledger<S> {
 
     /// Writes the event of the last version with the new generation, which is
     /// what makes it win over all states before.
-    fn write_version(&self, step: &mut Step, folding: &Folding) -> Result<(), SqlError> {
-        let is_unit = folding.names.0 == occupancy::MODEL;
-        let is_done = |version: &&Version| version.is_written && !is_unit;
+    fn write_version(
+        &self,
+        step: &mut Step,
+        names: Names,
+        folding: &Folding,
+        known: &Known,
+    ) -> Result<(), SqlError> {
+        let is_unit = names.0 == occupancy::MODEL;
+        let generation = folding.next_generation(step);
+        let is_done = |version: &&Version| version.generation == generation && !is_unit;
         let Some(version) = folding.version.as_ref().filter(|version| !is_done(version)) else {
             return Ok(());
         };
-        let reading = dialect::read(step.reader.dialect, &version.body, step.now);
+        let Some(row) = self.member(version.seq)? else {
+            return Ok(());
+        };
+        let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
         let Meaning::Event(event) = &reading.meaning else {
             return Ok(());
         };
-        let (folded, ambiguous) = (&version.folded, version.ambiguous);
-        let (names, replay) = (folding.names, step.job.number);
-        let noticed = Some(&folding.noticed).filter(|_| is_unit);
-        let data = data(event, names, folded, ambiguous, replay, noticed)
-            .or_else(|| data(event, names, folded, ambiguous, replay, None));
+        let noticed = Noticed {
+            to: folding.last_seq.unwrap_or(0),
+            ..folding.noticed.clone()
+        };
+        let ambiguous = written(&row, 5)?.0;
+        let turns = noticed.turns_of(version.seq);
+        let told = |noticed| Told {
+            changes: &version.changes,
+            late: false,
+            ambiguous,
+            generation,
+            turns: &turns,
+            noticed,
+        };
+        let data_with = |noticed| data(event, names, known, &told(noticed));
+        let data = data_with(Some(&noticed).filter(|_| is_unit)).or_else(|| data_with(None));
         let anew = Anew {
             data: data.as_deref(),
-            prev_seq: version.prev_seq,
+            prev_seq: row.maybe_number(2)?,
             ..Anew::of(event)
         };
         self.write_again(step, version.seq, &anew)
     }
-
-    /// Takes the event `seq` out of a record's chain.
-    pub(super) fn unlink(&self, seq: u64, names: Names) -> Result<(), SqlError> {
-        let Some(memory) = self.recall_named(names)? else {
-            return Ok(());
-        };
-        let (chain, _) = self.chain(Some(&memory))?;
-        let Ok(at) = chain.binary_search(&seq) else {
-            return Ok(());
-        };
-        let prev_seq = at
-            .checked_sub(1)
-            .and_then(|before| chain.get(before))
-            .copied();
-        match chain.get(at.saturating_add(1)) {
-            Some(next) => self.link(*next, prev_seq),
-            None => self.sql.execute(
-                "UPDATE records SET last_seq = ?3 WHERE model = ?1 AND record_id = ?2",
-                &[
-                    Param::Text(names.0),
-                    Param::Text(names.1),
-                    prev_seq.unwrap_or(0).into(),
-                ],
-            ),
-        }
-    }
-
-    fn link(&self, seq: u64, prev_seq: Option<u64>) -> Result<(), SqlError> {
-        let Some((segment, ..)) = self.segments.within(seq, seq).next() else {
-            return Ok(());
-        };
-        let statement = format!(
-            "UPDATE {} SET prev_seq = ?2 WHERE seq = ?1",
-            segment.table()
-        );
-        self.sql.execute(&statement, &[seq.into(), prev_seq.into()])
-    }
 }
 
-impl Folding<'_> {
+impl Folding {
     fn is_first(&self) -> bool {
         self.last_seq.is_none()
     }
+
+    /// Goes on with a record of which this is known now.
+    fn within(mut self, memory: Option<&Memory>) -> Self {
+        let generation = memory.map_or(0, |memory| memory.generation);
+        self.generation = self.generation.max(generation);
+        self
+    }
+
+    /// The generation of what the record becomes. One replay may fold a record
+    /// twice, where it brings in two of its events: the second state wins over
+    /// the first one.
+    fn next_generation(&self, step: &Step) -> u64 {
+        step.job.number.max(self.generation.saturating_add(1))
+    }
 }
 
-fn data(
-    event: &Event,
-    (model, record_id): Names,
-    folded: &Folded,
+/// What an event's data says beside the record.
+struct Told<'a> {
+    changes: &'a str,
+    late: bool,
     ambiguous: bool,
     generation: u64,
-    noticed: Option<&Noticed>,
-) -> Option<String> {
+    turns: &'a [Turn],
+    noticed: Option<&'a Noticed>,
+}
+
+fn data(event: &Event, (model, record_id): Names, record: &Known, told: &Told) -> Option<String> {
     RecordData {
         event: event.name.as_deref(),
         model,
         record_id,
-        changes: &folded.changes,
-        record: &folded.record.fields,
-        version: folded.record.version,
-        partial: folded.record.partial,
-        drift: folded.record.drift.is_some(),
-        late: folded.late,
-        ambiguous,
-        generation,
-        turns: &folded.turns,
-        noticed,
+        changes: told.changes,
+        record: &record.fields,
+        version: record.version,
+        partial: record.partial,
+        drift: record.drift.is_some(),
+        late: told.late,
+        ambiguous: told.ambiguous,
+        generation: told.generation,
+        turns: told.turns,
+        noticed: told.noticed,
     }
     .within(ROW_BYTES_MAX)
 }

@@ -42,6 +42,7 @@ pub fn check(input: &[u8]) {
         Ok(Route::Command(Command::Replay(of))) => check_command(&method, &of, "replay"),
         Ok(Route::Command(Command::Redrive(of))) => check_command(&method, &of, "redrive"),
         Ok(Route::Command(Command::Rebuild(of))) => check_command(&method, &of, "rebuild"),
+        Ok(Route::Command(Command::Discard(of))) => check_command(&method, &of, "discard"),
         Ok(Route::Api(asked)) => {
             assert!(reads(&method));
             // What asks for a token looks at the path alone. The URL of a

@@ -1,0 +1,201 @@
+//! Records that a replay has begun to fold again, kept between its steps.
+//!
+//! A record may have more events than fit into one step. What its first ones
+//! have made of it stands in a row of `refolds` until the next step goes on
+//! from there, so that no step takes long, and a crash costs one step at most.
+
+use super::Names;
+use crate::ledger::drift::Drift;
+use crate::ledger::fold::Known;
+use crate::ledger::intake::ROW_BYTES_MAX;
+use crate::ledger::{Ledger, beyond_us, maybe_time};
+use crate::occupancy::{Noticed, Timeline};
+use crate::signature::DedupeKey;
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// A record to fold again.
+pub(super) struct Refold {
+    model: String,
+    record_id: String,
+    /// An event that isn't in its chain yet.
+    pub added: Option<u64>,
+    /// How far it is; `None` if it wasn't begun.
+    pub folding: Option<Folding>,
+}
+
+/// A record on its way through its events.
+pub(super) struct Folding {
+    /// What events that are gone have left of it isn't known yet: at first all
+    /// events are gone through to take out what they mention.
+    pub is_ground: bool,
+    /// The events up to here were gone through.
+    pub through: u64,
+    /// The record so far.
+    pub known: Option<Known>,
+    /// The last event of the chain so far.
+    pub last_seq: Option<u64>,
+    /// The record's generation before.
+    pub generation: u64,
+    /// The last event's generation. It never goes down along the chain, so
+    /// that nobody takes an older state for a newer one, wherever D1 stops.
+    pub last_generation: u64,
+    /// The last event that was folded in and was not late.
+    pub version: Option<Version>,
+    /// The notices of all its events.
+    pub noticed: Noticed,
+}
+
+/// The event that a record's state is the last of.
+pub(super) struct Version {
+    pub seq: u64,
+    /// What it changed, JSON.
+    pub changes: String,
+    /// Under which generation the replay wrote it; 0 if it didn't.
+    pub generation: u64,
+}
+
+const COLUMNS: &str = "model, record_id, added, through, is_ground, last_seq, generation,
+    last_generation, version, changes, version_generation, noticed, known_version, fields, partial, drift,
+    occurred_at, occurred_ns, version_key, occupancy, drifted";
+
+impl Refold {
+    /// One that wasn't begun.
+    pub fn new((model, record_id): Names, added: Option<u64>) -> Self {
+        Self {
+            model: model.to_owned(),
+            record_id: record_id.to_owned(),
+            added,
+            folding: None,
+        }
+    }
+
+    pub fn names(&self) -> Names<'_> {
+        (&self.model, &self.record_id)
+    }
+
+    fn read(row: &Row) -> Result<Self, SqlError> {
+        let mut refold = Self::new((row.text(0)?, row.text(1)?), row.maybe_number(2)?);
+        if let Some(through) = row.maybe_number(3)? {
+            refold.folding = Some(Folding::read(row, through)?);
+        }
+        Ok(refold)
+    }
+}
+
+impl Folding {
+    fn read(row: &Row, through: u64) -> Result<Self, SqlError> {
+        let broken = || SqlError("a replay's record is broken".to_owned());
+        let version = match row.maybe_number(8)? {
+            None => None,
+            Some(seq) => Some(Version {
+                seq,
+                changes: row.text(9)?.to_owned(),
+                generation: row.number(10)?,
+            }),
+        };
+        let known = match row.maybe_number(12)? {
+            None => None,
+            Some(version) => Some(Known {
+                version,
+                fields: row.text(13)?.to_owned(),
+                partial: row.flag(14)?,
+                drift: Drift::parse(row.flag(15)?, row.maybe_text(20)?),
+                occurred_at: maybe_time(row, 16, 17)?,
+                key: DedupeKey(row.blob(18)?.try_into().map_err(|_| broken())?),
+                timeline: Timeline::parse(row.maybe_blob(19)?.unwrap_or_default())?,
+            }),
+        };
+        Ok(Self {
+            is_ground: row.flag(4)?,
+            through,
+            known,
+            last_seq: row.maybe_number(5)?,
+            generation: row.number(6)?,
+            last_generation: row.number(7)?,
+            version,
+            noticed: Noticed::parse(row.text(11)?).ok_or_else(broken)?,
+        })
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// What the last step of `replay` has left, in order.
+    pub(super) fn kept_refolds(&self, replay: u64) -> Result<Vec<Refold>, SqlError> {
+        let statement = format!("SELECT {COLUMNS} FROM refolds WHERE replay = ?1 ORDER BY number");
+        let rows = self.sql.query(&statement, &[replay.into()])?;
+        let mut refolds: Vec<_> = rows.iter().map(Refold::read).collect::<Result<_, _>>()?;
+        for refold in &mut refolds {
+            // It may have been discarded since.
+            let has_body = |seq: &u64| self.one("length(body) > 0", *seq);
+            let row = refold.added.as_ref().map(has_body).transpose()?.flatten();
+            refold.added = match row {
+                Some(row) if row.flag(0)? => refold.added,
+                _ => None,
+            };
+        }
+        Ok(refolds)
+    }
+
+    /// Keeps what the step has left, in place of what the one before had.
+    pub(super) fn keep_refolds<'a>(
+        &self,
+        replay: u64,
+        left: impl IntoIterator<Item = &'a Refold>,
+    ) -> Result<(), SqlError> {
+        self.sql.execute("DELETE FROM refolds", &[])?;
+        (1..)
+            .zip(left)
+            .try_for_each(|(number, refold)| self.keep_refold(replay, number, refold))
+    }
+
+    fn keep_refold(&self, replay: u64, number: u64, refold: &Refold) -> Result<(), SqlError> {
+        let folding = refold.folding.as_ref();
+        let known = folding.and_then(|folding| folding.known.as_ref());
+        let version = folding.and_then(|folding| folding.version.as_ref());
+        let occurred_at = known.and_then(|known| known.occurred_at);
+        let drifted = known.and_then(|known| known.drift.to_json());
+        let timeline = known.map(|known| known.timeline.to_bytes());
+        let noticed = folding.map(|folding| folding.noticed.to_json());
+        let statement = format!(
+            "INSERT INTO refolds (number, replay, {COLUMNS})
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     ?18, ?19, ?20, ?21, ?22, ?23)"
+        );
+        self.sql.execute(
+            &statement,
+            &[
+                number.into(),
+                replay.into(),
+                Param::Text(&refold.model),
+                Param::Text(&refold.record_id),
+                refold.added.into(),
+                folding.map(|folding| folding.through).into(),
+                folding.map(|folding| folding.is_ground).into(),
+                folding.and_then(|folding| folding.last_seq).into(),
+                folding.map(|folding| folding.generation).into(),
+                folding.map(|folding| folding.last_generation).into(),
+                version.map(|version| version.seq).into(),
+                version.map(|version| changes(version, known)).into(),
+                version.map(|version| version.generation).into(),
+                noticed.as_deref().into(),
+                known.map(|known| known.version).into(),
+                known.map(|known| known.fields.as_str()).into(),
+                known.map(|known| known.partial).into(),
+                known.map(|known| known.drift.is_some()).into(),
+                occurred_at.map(Timestamp::us).into(),
+                beyond_us(occurred_at).into(),
+                known.map(|known| known.key.0.as_slice()).into(),
+                timeline.as_deref().into(),
+                drifted.as_deref().into(),
+            ],
+        )
+    }
+}
+
+/// The version's changes, where they fit into one row with the record.
+fn changes<'a>(version: &'a Version, known: Option<&Known>) -> &'a str {
+    let record_bytes = known.map_or(0, |known| known.fields.len());
+    let fits = record_bytes.saturating_add(version.changes.len()) <= ROW_BYTES_MAX;
+    if fits { &version.changes } else { "null" }
+}
