@@ -186,9 +186,10 @@ function records(run) {
   return [...found, ...[...rows.keys()].map((key) => `D1 has a record ${key} that nothing tells of`)];
 }
 
-function differences(key, row, { fields, version, partial, drift, time_ms }) {
+function differences(key, row, { fields, version, partial, drifted, time_ms }) {
   const is = { ...row, time: Date.parse(row.occurred_at) };
-  const expected = { version, partial: Number(partial), drift: Number(drift), time: time_ms };
+  const drift = Number(drifted.length > 0);
+  const expected = { version, partial: Number(partial), drift, time: time_ms };
   const found = Object.keys(expected)
     .filter((what) => is[what] !== expected[what])
     .map((what) => `D1: ${key}: ${what} is ${is[what]}, not ${expected[what]}`);

@@ -31,10 +31,11 @@ export function fold(entries) {
 
 /**
  * What an event says of a unit, as JSON text of `is_vacant`: in the order of time where it has one,
- * else each change by itself.
+ * else each change by itself. A new record's fields are its oldest, so late ones say nothing.
  */
 function said(known, { whole, before, sparse, previous, next }, at) {
   if (whole) return [before.is_vacant, whole.is_vacant].filter(Boolean).map((state) => ({ at, state }));
+  if (sparse && known) return [];
   const last = known?.fields.is_vacant;
   const state = (sparse ?? next).is_vacant ?? last;
   return [{ at: null, before: previous?.is_vacant ?? last, state }];
@@ -53,15 +54,20 @@ function turns(points) {
   return counts;
 }
 
-function changed(known = { fields: {}, partial: true, drift: false }, { whole, sparse, previous, next }) {
-  if (whole) return { fields: { ...whole }, partial: false, drift: false };
-  const said = sparse ?? previous;
-  const names = Object.keys(said);
-  const isContradicted = names.some((name) => name in known.fields && known.fields[name] !== said[name]);
-  const nothing = Object.fromEntries(names.map((name) => [name, "null"]));
+const nothing = { fields: {}, partial: true, drifted: [] };
+
+function changed({ fields, partial, drifted } = nothing, { whole, sparse, previous, next }) {
+  if (whole) return { fields: { ...whole }, partial: false, drifted: [] };
+  // What is new tells what isn't known yet.
+  if (sparse) return { fields: { ...sparse, ...fields }, partial, drifted };
+  const after = (name) => next[name] ?? "null";
+  const isContradicted = (name) =>
+    name in fields && ![previous[name], after(name)].includes(fields[name]);
+  const names = Object.keys(previous);
+  const agrees = (name) => name in previous && fields[name] === previous[name];
   return {
-    fields: { ...known.fields, ...nothing, ...(sparse ?? next) },
-    partial: known.partial,
-    drift: known.drift || isContradicted,
+    fields: { ...fields, ...Object.fromEntries(names.map((name) => [name, after(name)])), ...next },
+    partial,
+    drifted: [...drifted.filter((name) => !agrees(name)), ...names.filter(isContradicted)],
   };
 }
