@@ -26,11 +26,13 @@ export const stateRoot = process.env.LEASEWIRE_BENCH_STATE ?? (existsSync("/dev/
 
 const esModule = (path) => ({ type: "ESModule", path });
 
+const TWIN_PARTS = ["dialects", "time", "problems", "within", "same", "ties", "fold", "ledger", "consumer"];
+
 const twin = {
   modulesRoot: inBench(),
   modules: [
     esModule(inBench("twin.js")),
-    ...["dialects", "problems", "fold", "consumer"].map((name) => esModule(inBench("twin", `${name}.js`))),
+    ...TWIN_PARTS.map((name) => esModule(inBench("twin", `${name}.js`))),
   ],
 };
 

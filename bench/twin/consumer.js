@@ -1,19 +1,24 @@
-// Packs into D1: one batch, each record only if its version is newer.
+// Packs into D1: one batch, each record only if its version is newer, or its ledger.
+
+import { instant } from "./time.js";
 
 const RECORD = `
-  INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift, occurred_at, updated_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift, occurred_at, updated_at,
+                       epoch)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-    drift = excluded.drift, occurred_at = excluded.occurred_at, updated_at = excluded.updated_at
-  WHERE excluded.version > records.version`;
+    drift = excluded.drift, occurred_at = excluded.occurred_at, updated_at = excluded.updated_at,
+    epoch = excluded.epoch
+  WHERE (excluded.epoch, excluded.version) > (records.epoch, records.version)`;
 
 const INTEGRATION = `
-  INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at, last_event_at)
-  VALUES (?, ?, ?, ?, ?, ?)
-  ON CONFLICT DO UPDATE SET last_seq = max(last_seq, excluded.last_seq),
+  INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at, last_event_at, epoch)
+  VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET last_seq = iif(excluded.epoch > epoch, excluded.last_seq, max(last_seq, excluded.last_seq)),
     first_synced_at = coalesce(min(first_synced_at, excluded.first_synced_at), first_synced_at, excluded.first_synced_at),
     last_synced_at = coalesce(max(last_synced_at, excluded.last_synced_at), last_synced_at, excluded.last_synced_at),
-    last_event_at = max(last_event_at, excluded.last_event_at)`;
+    last_event_at = max(last_event_at, excluded.last_event_at), epoch = excluded.epoch
+  WHERE excluded.epoch >= epoch`;
 
 /** Applies the pack in `message` and tells its ledger; a dead one is only reported. */
 export async function applyPack(message, env, line, dead) {
@@ -49,14 +54,15 @@ async function statements(events, source, integration, last, env, ledger, messag
     const key = `${data.model}/${data.record_id}`;
     if (!(newest.get(key)?.data.version >= data.version)) newest.set(key, { data, time: event.time });
   }
-  const now = new Date().toISOString();
-  const sentAt = message.timestamp.toISOString();
+  const now = instant(Date.now());
+  const sentAt = instant(message.timestamp.getTime());
+  const epoch = Number(events[0].epoch);
   const record = env.DB.prepare(RECORD);
-  const all = [env.DB.prepare(INTEGRATION).bind(source, integration, last, syncedFrom, syncedTo, sentAt)];
+  const all = [env.DB.prepare(INTEGRATION).bind(source, integration, last, syncedFrom, syncedTo, sentAt, epoch)];
   for (const { data, time } of newest.values()) {
     const { model, record_id, version, partial, drift } = data;
     const fields = JSON.stringify(data.record);
-    all.push(record.bind(source, integration, model, record_id, version, fields, partial ? 1 : 0, drift ? 1 : 0, time, now));
+    all.push(record.bind(source, integration, model, record_id, version, fields, partial ? 1 : 0, drift ? 1 : 0, time, now, epoch));
   }
   return all;
 }

@@ -1,38 +1,92 @@
 // How two of the providers sign and write: Propexo with all its envelopes, and MeterBase.
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+import { time } from "./time.js";
+
+// It passes over a byte order mark.
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const encoder = new TextEncoder();
 
 const FUTURE_MS = 5 * 60_000;
 const METERBASE_AGE_MS = 48 * 3_600_000;
+const ID_BYTES_MAX = 1_024;
 
-const unclear = (why) => ({ unclear: why });
+/** The integration of what names one that can't be read. */
+export const UNADDRESSED = "leasewire-unaddressed";
 
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+/** Thrown where a body isn't understood. */
+class Unclear {
+  constructor(why) {
+    this.why = why;
+  }
+}
+
+export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const object = (value) => (isObject(value) ? value : undefined);
-const text = (value) => (typeof value === "string" ? value : undefined);
+const flag = (value) => (typeof value === "boolean" ? value : undefined);
 const has = (value) => value !== undefined && value !== null;
+
+/** A string, unless half of a surrogate pair stands in it, which is no text. */
+const text = (value) => (typeof value === "string" && value.isWellFormed() ? value : undefined);
 
 /** An identifier: a string, or the digits of an integer. */
 const id = (value) => text(value) ?? (Number.isInteger(value) && value >= 0 ? String(value) : undefined);
 
-// eslint-disable-next-line no-control-regex
-const isUsable = (name) => name !== "" && name.length <= 1_024 && !/[\u0000-\u001f\u007f-\u009f]/.test(name);
+/**
+ * What `read` makes of a field's value; undefined if there is none. One that is there and can't be read
+ * must not count as missing: what stands in for it would be taken for what the sender said. So the
+ * places where a field may stand are joined by `??`, and what is in the first that has it is read.
+ */
+function stated(value, read, why) {
+  if (!has(value)) return undefined;
+  const found = read(value);
+  if (found === undefined) throw new Unclear(why);
+  return found;
+}
 
-/** What a body says; never fails, since what isn't understood is a reading too. */
+// eslint-disable-next-line no-control-regex
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** True if something can be named so; `.` and `..` can't be in a path. */
+function isUsable(name) {
+  if (name === "" || name === "." || name === ".." || CONTROL_CHARACTER.test(name)) return false;
+  // A character has three bytes at the most for each unit of its length.
+  return name.length * 3 <= ID_BYTES_MAX || encoder.encode(name).length <= ID_BYTES_MAX;
+}
+
+const usableId = (value) => {
+  const found = id(value);
+  return found !== undefined && isUsable(found) ? found : undefined;
+};
+
+/**
+ * What a body says: `integration`, `event` or `unclear`, `identity`, which tells how a repetition is
+ * known, and `syncId`; or `tooOld` or `ping`. Never fails, since what isn't understood is a reading too.
+ */
 export function read(dialect, body, now) {
   let json;
   try {
     json = decoder.decode(body);
   } catch {
-    return unclear("not_utf8");
+    return { unclear: "not_utf8" };
   }
-  let value;
+  let root;
   try {
-    value = JSON.parse(json);
+    root = JSON.parse(json);
   } catch {
-    return unclear("not_json");
+    return { unclear: "not_json" };
   }
-  return isObject(value) ? dialect.understand(value, now) : unclear("not_an_object");
+  if (!isObject(root)) return { unclear: "not_an_object" };
+  const signedAt = dialect.signedAt?.(root);
+  const age_ms = signedAt === undefined ? 0 : now - Date.parse(signedAt);
+  if (age_ms > METERBASE_AGE_MS || age_ms < -FUTURE_MS) return { tooOld: true };
+  let integration = UNADDRESSED;
+  try {
+    integration = stated(dialect.integration(root), usableId, "bad_integration");
+    return { integration, ...dialect.understand(root, signedAt) };
+  } catch (error) {
+    if (!(error instanceof Unclear)) throw error;
+    return { integration, unclear: error.why };
+  }
 }
 
 const models = new Map();
@@ -41,7 +95,8 @@ const models = new Map();
 function modelName(name) {
   let plural = models.get(name);
   if (plural === undefined) {
-    plural = pluralOf(name.trim().replace(/[- ]/g, "_").toLowerCase());
+    const lower = (letters) => letters.toLowerCase();
+    plural = pluralOf(name.trim().replace(/[- ]/g, "_").replace(/[A-Z]+/g, lower));
     if (models.size < 1_000) models.set(name, plural);
   }
   return plural;
@@ -54,18 +109,12 @@ function pluralOf(name) {
 }
 
 function about(model, recordId) {
-  if (recordId === undefined) return unclear("no_record_id");
-  if (model === undefined || !isUsable(model.trim())) return unclear("no_model");
-  if (!isUsable(recordId)) return unclear("bad_record_id");
-  return { model: modelName(model), recordId };
-}
-
-/** Adds what is the same for both to what a dialect has read. */
-function finish(reading) {
-  if (reading.integration !== undefined && !isUsable(reading.integration)) {
-    return { ...unclear("bad_integration"), syncId: reading.syncId };
-  }
-  return reading;
+  const record = stated(recordId, id, "no_record_id");
+  if (record === undefined) throw new Unclear("no_record_id");
+  const name = stated(model, text, "no_model");
+  if (name === undefined || !isUsable(name.trim())) throw new Unclear("no_model");
+  if (!isUsable(record)) throw new Unclear("bad_record_id");
+  return { model: modelName(name), recordId: record };
 }
 
 const CONTROL = {
@@ -76,79 +125,104 @@ const CONTROL = {
   WRITE_OPERATION_FAILURE: "write.failed",
 };
 
-function diffOrPayload(body) {
-  if (has(body.diff)) {
-    const next = object(object(body.diff)?.new);
-    const previous = has(body.diff.previous) ? object(body.diff.previous) : {};
-    return next && previous ? { previous, next } : unclear("unknown_envelope");
-  }
-  if (has(body.payload)) {
-    return isObject(body.payload) ? { payload: body.payload } : unclear("unknown_envelope");
-  }
+const NOTHING = {};
+
+/** How a record changes: `payload` is a new one's, beside a diff or in an update the rest of it. */
+function changeOf(data, root, isUpdate) {
+  const diff = stated(data.diff ?? root.diff, object, "unknown_envelope");
+  const payload = stated(data.payload ?? root.payload, object, "unknown_envelope");
+  if (!diff && !payload) return undefined;
+  if (!diff && !isUpdate) return { payload };
+  const next = diff ? stated(diff.new, object, "unknown_envelope") : NOTHING;
+  if (!next) throw new Unclear("unknown_envelope");
+  const previous = stated(diff?.previous, object, "unknown_envelope") ?? NOTHING;
+  if (!payload) return { previous, next };
+  const rest = Object.entries(payload).filter(([name]) => !Object.hasOwn(next, name));
+  return { previous, next, rest: Object.fromEntries(rest) };
 }
 
-function propexo(root) {
-  const data = object(root.data) ?? root;
-  const meta = object(root.meta) ?? {};
-  const name = (text(root.event) ?? text(root.trigger) ?? text(data.event)) || undefined;
-  const hasJob = has(root.job_id) || has(data.job_id);
-  const hasRecord = has(root.record_id) || has(data.record_id);
-  const reading = {
-    integration: id(root.integration_id) ?? id(data.integration_id) ?? id(meta.integration_id),
-    repeatable: hasRecord && !hasJob,
+const isEndOfSync = ({ successful_job_count, failed_job_count, is_sync_finished }) =>
+  has(successful_job_count) && has(failed_job_count) && has(is_sync_finished);
+
+function propexoEvent(root, data) {
+  const name = stated(root.event ?? root.trigger ?? data.event, text, "unknown_envelope") || undefined;
+  const notice = (kind) => {
+    const sync = kind.startsWith("sync.");
+    if (sync) stated(data.is_sync_finished, flag, "bad_field");
+    return { name, kind, sync, fields: data };
   };
-  const notice = (kind) => finish({ ...reading, event: { name, kind, sync: kind.startsWith("sync."), fields: data } });
   if (name !== undefined && Object.hasOwn(CONTROL, name)) return notice(CONTROL[name]);
-  const change = diffOrPayload(data) ?? diffOrPayload(root);
-  if (change?.unclear) return finish({ ...reading, ...change });
+  const change = changeOf(data, root, name === "DATA_UPDATE");
   if (!change) {
+    if (name === undefined && isEndOfSync(data)) return notice("sync.completed");
     if (name === undefined || name === "DATA_NEW" || name === "DATA_UPDATE") {
-      return finish({ ...reading, ...unclear("unknown_envelope") });
+      throw new Unclear("unknown_envelope");
     }
     return notice("event");
   }
-  const subject = about(
-    text(root.object) ?? text(data.object) ?? text(meta.object),
-    id(root.record_id) ?? id(data.record_id),
-  );
-  if (subject.unclear) return finish({ ...reading, ...subject });
-  const kind = change.payload ? "record.created" : "record.updated";
-  return finish({ ...reading, event: { name, kind, ...subject, change } });
+  const meta = () => stated(root.meta, object, "no_model") ?? NOTHING;
+  const subject = about(root.object ?? data.object ?? meta().object, root.record_id ?? data.record_id);
+  const property = (place) => stated(place.context, object, "bad_field")?.property_id;
+  stated(property(root) ?? property(data), id, "bad_field");
+  return { name, kind: change.payload ? "record.created" : "record.updated", ...subject, change };
 }
 
-const ISO = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?(Z|z|[+-]\d\d:\d\d)?$/;
-
-/** Milliseconds since 1970 of a time in ISO 8601, in UTC where it names no offset. */
-function time(value) {
-  const stated = text(value)?.trim();
-  if (!stated || !ISO.test(stated)) return undefined;
-  const ms = Date.parse(/([Zz]|[+-]\d\d:\d\d)$/.test(stated) ? stated : `${stated}Z`);
-  return Number.isNaN(ms) ? undefined : ms;
-}
-
-function meterbase(body, now) {
-  const at = time(body.timestamp);
-  if (at !== undefined && (at < now - METERBASE_AGE_MS || at > now + FUTURE_MS)) return { tooOld: true };
-  const name = text(body.event);
-  if (name === "test.ping") return { ping: true };
-  const reading = { integration: id(body.connection_id), syncId: id(body.sync_id) || undefined };
-  if (!name) return finish({ ...reading, ...unclear("unknown_envelope") });
-  if (at === undefined) return finish({ ...reading, ...unclear("bad_time") });
-  if (has(body.resource_type) || name === "data.new" || name === "data.update") {
-    const whole = object(body.data);
-    if (!whole) return finish({ ...reading, ...unclear("unknown_envelope") });
-    const subject = about(text(body.resource_type), id(whole.id));
-    if (subject.unclear) return finish({ ...reading, ...subject });
-    const kind = { "data.new": "record.created", "data.update": "record.updated" }[name] ?? "record.snapshot";
-    const change = { whole, changes: object(body.changes) };
-    return finish({ ...reading, event: { name, kind, occurredAt: at, ...subject, change } });
-  }
-  const sync = name === "sync.complete";
-  const kind = sync ? "sync.completed" : "event";
-  return finish({ ...reading, event: { name, kind, sync, occurredAt: at, fields: body } });
-}
-
-export const DIALECTS = {
-  propexo: { header: "propexo-signature", prefix: "", understand: propexo },
-  meterbase: { header: "x-propexo-signature", prefix: "sha256=", understand: meterbase },
+const propexo = {
+  header: "propexo-signature",
+  prefix: "",
+  integration(root) {
+    const within = (place) => (stated(place, object, "bad_integration") ?? NOTHING).integration_id;
+    return root.integration_id ?? within(root.data) ?? within(root.meta);
+  },
+  understand(root) {
+    const data = stated(root.data, object, "unknown_envelope") ?? root;
+    const event = propexoEvent(root, data);
+    const isNotice = event.recordId === undefined;
+    // A root job touches many records, but ends once.
+    const hasJob =
+      stated(root.job_id ?? data.job_id, id, "bad_event_id") ||
+      (isNotice && stated(root.root_job_id ?? data.root_job_id, id, "bad_event_id"));
+    return { event, identity: hasJob ? "job" : isNotice ? "notice" : "record" };
+  },
 };
+
+function meterbaseEvent(body, name, occurredAt) {
+  if (occurredAt === undefined) throw new Unclear("bad_time");
+  const sync = name === "sync.complete";
+  const isAboutRecord = !sync && (has(body.resource_type) || name === "data.new" || name === "data.update");
+  if (!isAboutRecord) return { name, kind: sync ? "sync.completed" : "event", sync, occurredAt, fields: body };
+  const whole = object(body.data);
+  if (!whole) throw new Unclear("unknown_envelope");
+  const subject = about(body.resource_type, whole.id);
+  return { name, kind: meterbaseKind(name), occurredAt, ...subject, change: { whole, changes: object(body.changes) } };
+}
+
+const meterbaseKind = (name) =>
+  ({ "data.new": "record.created", "data.update": "record.updated" })[name] ?? "record.snapshot";
+
+const meterbase = {
+  header: "x-propexo-signature",
+  prefix: "sha256=",
+  signedAt({ timestamp }) {
+    const said = text(timestamp);
+    return said === undefined ? undefined : time(said);
+  },
+  integration: (body) => body.connection_id,
+  understand(body, signedAt) {
+    const name = stated(body.event, text, "unknown_envelope");
+    if (!name) throw new Unclear("unknown_envelope");
+    if (name === "test.ping") return { ping: true };
+    const event = meterbaseEvent(body, name, signedAt);
+    // Whatever else names a synchronisation is one of many events of it.
+    const syncId = event.sync ? stated(body.sync_id, id, "bad_event_id") : undefined;
+    return { event, identity: "body", syncId: syncId || undefined };
+  },
+};
+
+/** What a MeterBase body, understood before, says of its record. */
+export function saidOf(body) {
+  const { event, data, changes } = JSON.parse(decoder.decode(body));
+  return { isCreation: meterbaseKind(event) === "record.created", fields: data, changes: object(changes) };
+}
+
+export const DIALECTS = { propexo, meterbase };
