@@ -110,9 +110,11 @@ function difference(before, after) {
 /** True if bytes seen before can be a second, real event: the record is again what they say it was. */
 export function canRepeat(fields, { previous, next }) {
   if (!previous) return false;
-  const names = Object.keys({ ...previous, ...next });
+  const mentioned = Object.keys(previous);
+  // What it sets without a word on what it was, changes if it is nothing now.
+  const set = Object.keys(next).filter((name) => !Object.hasOwn(previous, name) && valueOf(fields, name) === null);
   return (
-    names.every((name) => same(valueOf(fields, name), valueOf(previous, name))) &&
-    names.some((name) => !same(valueOf(previous, name), valueOf(next, name)))
+    mentioned.every((name) => same(valueOf(fields, name), previous[name])) &&
+    [...mentioned, ...set].some((name) => !same(valueOf(previous, name), valueOf(next, name)))
   );
 }

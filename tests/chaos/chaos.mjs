@@ -100,13 +100,15 @@ function summary({ kills, load, gateway, evidence: { facts, ledgers, records } }
   const seconds = (ms) => (ms === undefined ? "none" : `${(ms / 1_000).toFixed(2)} s`);
   const isDuplicate = ({ status }) => status === "duplicate";
   const answers = facts.flatMap((fact) => fact.answers);
-  const unheard = facts.filter((fact) => fact.answers.length && fact.answers.every(isDuplicate));
+  const isUnheard = ({ answers, meaning }) => answers.length && !meaning.nameless && answers.every(isDuplicate);
+  const unheard = facts.filter(isUnheard);
   return {
     "kills": `${kills} under load, 1 after it`,
     "deliveries": facts.length,
     "answered with 200": load.answered,
     "requests": load.requests,
     "retries, also while it was down": load.retries,
+    "broken off in mid-body": load.broken,
     "requests without an answer": facts.reduce((sum, fact) => sum + fact.abandoned, 0),
     "answers other than 200": facts.reduce((sum, fact) => sum + fact.refusals.length, 0),
     "duplicates recognised": answers.filter(isDuplicate).length,

@@ -8,13 +8,16 @@ import { fold } from "./reference.mjs";
 
 const SHOWN_MAX = 110;
 
+/** How long the same notice is a repetition, where it has nothing of its own. */
+const SOON_MS = 600_000;
+
 const short = (text) => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
 const show = ({ ledger, body }) => `the delivery ${short(body)} to ${ledger ?? "no ledger"}`;
 
 /** All violations in what `gather` has read. */
 export function check(evidence) {
   const run = { ...evidence, ...indexed(evidence) };
-  const checks = [answers, numbers, kept, once, apart, order, rest, records, notices, integrations];
+  const checks = [answers, numbers, kept, once, soon, apart, order, rest, records, notices, integrations];
   return checks.flatMap((one) => one(run));
 }
 
@@ -41,10 +44,12 @@ function answers({ facts }) {
     const news = fact.answers.filter(({ status }) => status !== "duplicate").length;
     const expected = fact.meaning.junk ? "quarantined" : "accepted";
     if (!fact.answers.length) found.push(`${show(fact)} was never answered with 200`);
-    if (seqs.size > 1) found.push(`${show(fact)} was given the numbers ${[...seqs].join(", ")}`);
+    // A nameless one can be news again.
+    const isOne = !fact.meaning.nameless;
+    if (isOne && seqs.size > 1) found.push(`${show(fact)} was given the numbers ${[...seqs].join(", ")}`);
     if (fact.meaning.ping) words.delete("pong");
     else {
-      if (news > 1) found.push(`${show(fact)} was taken for new ${news} times`);
+      if (isOne && news > 1) found.push(`${show(fact)} was taken for new ${news} times`);
       words.delete("duplicate");
       words.delete(expected);
     }
@@ -103,11 +108,23 @@ function once({ byBody, places }) {
   return found;
 }
 
-/** No two deliveries have one number, not even where their bytes are the same. */
+/** What has nothing of its own to be told by is news once in ten minutes, and not more often. */
+function soon({ facts, ledgers, places }) {
+  const bodies = new Set(facts.filter(({ meaning }) => meaning.nameless).map(({ body }) => body));
+  return [...bodies].flatMap((body) => {
+    const at = (places.get(body) ?? []).map(({ ledger, seq }) => ({ ledger, ...ledgers[ledger].log[seq - 1] }));
+    return at.slice(1).flatMap(({ ledger, seq, received_at }, before) => {
+      const ms = Date.parse(received_at) - Date.parse(at[before].received_at);
+      return ms >= SOON_MS ? [] : [`${ledger} has at ${seq} what it had ${ms} ms before: ${short(body)}`];
+    });
+  });
+}
+
+/** No two deliveries have one number, not even where their bytes are the same, but for the nameless. */
 function apart({ facts }) {
   const found = [];
   const holders = new Map();
-  for (const fact of facts) {
+  for (const fact of facts.filter(({ meaning }) => !meaning.nameless)) {
     for (const seq of new Set(fact.answers.map((answer) => answer.seq))) {
       const name = `${fact.ledger} ${seq}`;
       if (seq !== undefined && holders.has(name)) {
@@ -126,7 +143,9 @@ function apart({ facts }) {
 function order({ facts, ledgers }) {
   return Object.keys(ledgers).flatMap((name) => {
     const found = [];
-    const mine = facts.filter(({ ledger, answers }) => ledger === name && answers.length);
+    const mine = facts.filter(
+      ({ ledger, answers, meaning }) => ledger === name && answers.length && !meaning.nameless,
+    );
     const answeredAt = (fact) => Math.min(...fact.answers.map(({ answered }) => answered));
     const answered = mine.map((fact) => ({ fact, at: answeredAt(fact) })).sort((a, b) => a.at - b.at);
     let next = 0;
@@ -186,10 +205,10 @@ function records(run) {
   return [...found, ...[...rows.keys()].map((key) => `D1 has a record ${key} that nothing tells of`)];
 }
 
-function differences(key, row, { fields, version, partial, drifted, time_ms }) {
-  const is = { ...row, time: Date.parse(row.occurred_at) };
+function differences(key, row, { fields, version, partial, drifted, time }) {
+  const is = { ...row, time: row.occurred_at };
   const drift = Number(drifted.length > 0);
-  const expected = { version, partial: Number(partial), drift, time: time_ms };
+  const expected = { version, partial: Number(partial), drift, time };
   const found = Object.keys(expected)
     .filter((what) => is[what] !== expected[what])
     .map((what) => `D1: ${key}: ${what} is ${is[what]}, not ${expected[what]}`);
@@ -225,17 +244,16 @@ function integrations(run) {
   return Object.keys(run.ledgers).flatMap((name) => {
     const row = rows.get(name);
     if (!row) return [`D1 has no integration ${name}`];
-    const { synced_ms } = fold(meant(run, name));
-    const ms = (time) => (time === null ? undefined : Date.parse(time));
+    const { synced } = fold(meant(run, name));
     const is = {
       last_seq: row.last_seq,
-      first_synced_at: ms(row.first_synced_at),
-      last_synced_at: ms(row.last_synced_at),
+      first_synced_at: row.first_synced_at ?? undefined,
+      last_synced_at: row.last_synced_at ?? undefined,
     };
     const expected = {
       last_seq: run.ledgers[name].log.length,
-      first_synced_at: synced_ms?.first,
-      last_synced_at: synced_ms?.last,
+      first_synced_at: synced?.first,
+      last_synced_at: synced?.last,
     };
     return Object.keys(expected)
       .filter((what) => is[what] !== expected[what])

@@ -1,7 +1,10 @@
 // The gateway, killed and started again on the state it kept.
 
+import { connect } from "node:net";
+
 import { agent } from "../e2e/support/http.mjs";
 import { serve } from "../e2e/support/leasewire.mjs";
+import { headers } from "../e2e/support/sign.mjs";
 
 const CONNECTIONS = 64;
 
@@ -43,6 +46,24 @@ export class Gateway {
       this.starts_ms[this.starts_ms.length - 1] ??= performance.now() - this.#startedAt;
     }
     return answer;
+  }
+
+  /** Posts half of a fact and resets the connection. */
+  async breakOff({ dialect, body }, { timestamp }) {
+    const { hostname, port } = new URL(this.#worker.url);
+    const bytes = Buffer.from(body);
+    const lines = Object.entries({
+      host: hostname,
+      "content-length": bytes.length,
+      ...headers(dialect, body, { timestamp }),
+    }).map((line) => line.join(": "));
+    const socket = connect(Number(port), hostname);
+    const closed = new Promise((resolve) => socket.on("close", resolve));
+    // It may have been killed meanwhile.
+    socket.on("error", () => {});
+    socket.write(`POST /webhooks/${dialect} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+    socket.write(bytes.subarray(0, bytes.length >> 1), () => socket.resetAndDestroy());
+    await closed;
   }
 
   /** Until the next webhook is on its way. */

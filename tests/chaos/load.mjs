@@ -34,6 +34,7 @@ const ANSWER_MS_MAX = 5_000;
 
 // Chances in a thousand.
 const HANGS_UP = 20; // before the answer can have come
+const BREAKS_OFF = 20; // in mid-body, with a reset
 const TWICE_AT_ONCE = 20;
 const AGAIN = 40; // although it was answered
 const DELAYED = 100;
@@ -44,6 +45,7 @@ export class Load {
   facts = [];
   requests = 0;
   retries = 0;
+  broken = 0;
   #senders = [];
   #open = new Set();
   #ended = false;
@@ -122,6 +124,11 @@ export class Load {
   async #attempt(fact, random, waits) {
     const hangsUp = !waits && random.chance(HANGS_UP);
     if (!this.gateway.isUp) return;
+    if (random.chance(BREAKS_OFF)) {
+      this.broken += 1;
+      await this.gateway.breakOff(fact, { timestamp: fact.timestamp });
+      return;
+    }
     const sent = performance.now();
     fact.sent ??= sent;
     this.requests += 1;

@@ -4,6 +4,8 @@
 
 const RENTS = ["750000.0", "18014398509481985", "null", "0", "1e3"];
 
+const VALUES = RENTS.filter((rent) => rent !== "null");
+
 /** By dialect, models as the provider writes them and as they are normalised. */
 const MODELS = {
   propexo: [["leases", "leases"], ["residents-to-leases", "residents_to_leases"]],
@@ -12,7 +14,13 @@ const MODELS = {
   "real-estate": [["property", "properties"], ["appointment", "appointments"]],
 };
 
+const VERBS = ["new", "update", "update"];
+const THING_VERBS = ["created", "updated", "updated", "seen"];
+
 const RECORDS = 3;
+
+/** What a record is when it begins. */
+const FIRST = { status: '"a"', rent_in_cents: "750000.0", n: "0", is_vacant: "true" };
 
 /** JSON of an object whose values are JSON text. */
 export const object = (fields) =>
@@ -36,9 +44,19 @@ export class Provider {
     this.records = Array.from({ length: RECORDS }, (_item, n) => ({
       model: MODELS[dialect][n % 2],
       id: `${prefix}${n >> 1}`, // two may differ in their model alone
-      fields: { status: text("a"), rent_in_cents: "750000.0", n: "0", is_vacant: "true" },
+      fields: { ...FIRST },
+      // Many providers know the time to the second only.
+      isOfSeconds: n !== 1,
     }));
     this.toggle = { model: MODELS[dialect][0], id: `${prefix}-toggle`, fields: { status: text("a") } };
+  }
+
+  /**
+   * It sends short envelopes in any order. There one with a past, or that gives a value to what has none,
+   * could be a second event: see decision 6 of the dialects.
+   */
+  get #isLoose() {
+    return !this.waits && this.dialect === "propify";
   }
 
   /** The next fact. */
@@ -65,11 +83,11 @@ export class Provider {
     if (unheard) record.fields.status = text(`unheard ${this.#made}`);
     const next = { n: String(this.#made) };
     if (random.chance(600)) next.status = text(random.pick(["a", "b", "c"]));
-    if (random.chance(300)) next.rent_in_cents = random.pick(RENTS);
+    if (random.chance(300)) next.rent_in_cents = random.pick(this.#isLoose ? VALUES : RENTS);
     if (random.chance(300)) next.is_vacant = random.pick(["true", "false"]);
     const previous = Object.fromEntries(Object.keys(next).map((name) => [name, record.fields[name]]));
     // What goes from a value to none is left out by some senders.
-    if (random.chance(50)) delete next.rent_in_cents;
+    if (random.chance(50) && !this.#isLoose) delete next.rent_in_cents;
     for (const name of Object.keys(previous)) record.fields[name] = next[name] ?? "null";
     return { previous, next };
   }
@@ -86,16 +104,20 @@ export class Provider {
     const toggles = this.waits && this.random.chance(400);
     const record = toggles ? this.toggle : this.random.pick(this.records);
     let change = toggles ? this.#toggled() : this.#change(record);
-    if (!toggles && this.random.chance(150)) change = { sparse: { ...record.fields } };
-    // Out of order, a short envelope with a past could be a second event: see decision 6 of the dialects.
+    if (!toggles && this.random.chance(150)) change = { sparse: this.#creation(record) };
     const short = this.waits || this.dialect === "propify" || change.sparse;
-    if (short && !this.waits && change.previous) change.previous = {};
+    if (this.#isLoose && change.previous) change.previous = {};
     const content = change.sparse
       ? `"payload":${object(change.sparse)}`
       : `"diff":{"previous":${object(change.previous)},"new":${object(change.next)}}`;
     const body = short ? this.#short(record, content) : this.#full(record, content);
     const [, model] = record.model;
     return this.#fact(body, { model, id: record.id, change });
+  }
+
+  /** Of a new record, as it began, or as it is by the time that is told. No two are the same. */
+  #creation(record) {
+    return { ...this.random.pick([FIRST, record.fields]), row: String(this.#made) };
   }
 
   #meta({ model: [name] }) {
@@ -115,6 +137,13 @@ export class Provider {
       : `{${inner},${this.#meta(record)},"context":{}}`;
   }
 
+  /** When a record changed: to the second, which it may do several times in one, or to the nanosecond. */
+  #timeOf({ isOfSeconds }) {
+    const time = this.#time();
+    if (isOfSeconds) return `${time.slice(0, 19)}Z`;
+    return `${time.slice(0, 23)}${String(this.random.below(1_000_000)).padStart(6, "0")}Z`;
+  }
+
   /** A time that no other fact of this provider has. */
   #time() {
     this.#last_ms = Math.max(Date.now(), this.#last_ms + 1);
@@ -126,37 +155,45 @@ export class Provider {
     const { previous, next } = this.#change(record, false);
     const { id, model: [name, model] } = record;
     const whole = { ...record.fields, id: text(id) };
-    const at = this.#time();
+    const at = this.#timeOf(record);
+    // MeterBase says what was before, too, if not always.
+    const before = this.dialect === "meterbase" && this.random.chance(700) ? previous : {};
+    const verb = this.random.pick(this.dialect === "meterbase" ? VERBS : THING_VERBS);
     const body = this.dialect === "meterbase"
-      ? this.#unit(name, at, whole, previous, next)
-      : this.#thing(name, at, whole);
-    // MeterBase says what was before, too.
-    const before = this.dialect === "meterbase" ? previous : {};
-    return this.#fact(body, { model, id, at, change: { whole, before } });
+      ? this.#unit(name, `data.${verb}`, at, whole, before, next)
+      : this.#thing(name, verb, at, whole);
+    const isCreation = verb === "new" || verb === "created";
+    return this.#fact(body, { model, id, at, change: { whole, before, isCreation } });
   }
 
-  #unit(name, at, whole, previous, next) {
-    const changes = Object.keys(previous).map((field) => [
+  #unit(name, event, at, whole, before, next) {
+    const changes = Object.keys(before).map((field) => [
       field,
-      object({ old: previous[field], new: next[field] ?? "null" }),
+      object({ old: before[field], new: next[field] ?? "null" }),
     ]);
-    const event = this.random.pick(["data.new", "data.update", "data.update"]);
+    const told = changes.length ? `,"changes":${object(Object.fromEntries(changes))}` : "";
     return `{"event":"${event}","timestamp":"${at}","connection_id":"${this.integration}",`
-      + `"resource_type":"${name}","data":${object(whole)},"changes":${object(Object.fromEntries(changes))}}`;
+      + `"resource_type":"${name}","data":${object(whole)}${told}}`;
   }
 
-  #thing(name, at, whole) {
-    const verb = this.random.pick(["created", "updated", "updated", "seen"]);
+  #thing(name, verb, at, whole) {
     const event = `evt_${this.waits ? "w" : "g"}_${this.#made}`;
     return `{"id":"${event}","type":"${name}.${verb}","created":"${at}","data":{"${name}":${object(whole)}}}`;
   }
 
   #control() {
+    if (this.random.chance(500)) return this.#nameless();
     const isFinished = this.random.chance(800);
     const event = this.random.pick(["FIRST_SYNC_COMPLETE", "SYNC_COMPLETE", "SYNC_COMPLETE"]);
     const body = `{"event":"${event}","integration_id":"${this.integration}","vendor":"${this.name}",`
       + `"successful_job_count":${this.#made},"is_sync_finished":${isFinished}}`;
     return this.#fact(body, { notice: true, synced: isFinished });
+  }
+
+  /** An end of a synchronisation that is always the same, whoever tells of it. */
+  #nameless() {
+    const body = `{"event":"SYNC_COMPLETE","integration_id":"${this.integration}","is_sync_finished":true}`;
+    return this.#fact(body, { notice: true, nameless: true, synced: true });
   }
 
   #sync() {

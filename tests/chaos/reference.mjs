@@ -1,63 +1,70 @@
 // What D1 must hold: the facts of a ledger, folded one by one in its order, the slow and obvious way.
 // It reads no body and none of the product's code: it goes by what the provider meant.
 
+import { inOrder } from "./ties.mjs";
+import { Unit } from "./units.mjs";
+
+/** A time of the provider's as D1 has it, with nine digits of a second. */
+function stamp(at) {
+  const [seconds, fraction = ""] = at.replace("Z", "").split(".");
+  return `${seconds}.${fraction.padEnd(9, "0")}Z`;
+}
+
 /**
  * Folds `entries`, each `{ seq, received_at, fact }`. Gives the records by "model/id", the first and
- * last end of a synchronisation, ms, and how often each unit was occupied and vacated.
+ * last end of a synchronisation, and how often each unit was occupied and vacated.
  */
 export function fold(entries) {
   const records = new Map();
-  const states = new Map();
-  const synced_ms = [];
+  const units = new Map();
+  const tied = new Map();
+  const synced = [];
   for (const { seq, received_at, fact } of entries) {
-    const { model, id, change, synced, at } = fact.meaning;
-    const time_ms = Date.parse(at ?? received_at);
-    if (synced) synced_ms.push(time_ms);
+    const { model, id, change, at } = fact.meaning;
+    const time = stamp(at ?? received_at);
+    if (fact.meaning.synced) synced.push(time);
     if (!change) continue;
     const name = `${model}/${id}`;
     const known = records.get(name);
+    const among = change.whole ? inOrder(together(tied, `${name} ${time}`, change)) : [];
+    const next = change.whole ? newest(known, time, among.at(-1)) : changed(known, change);
     if (model === "units") {
-      if (!states.has(name)) states.set(name, []);
-      states.get(name).push(...said(known, change, time_ms));
+      if (!units.has(name)) units.set(name, new Unit());
+      look(units.get(name), { known, next, change, time, among });
     }
-    // Whole objects say when they were true: an older one changes nothing.
-    if (change.whole && known && known.time_ms >= time_ms) continue;
-    records.set(name, { ...changed(known, change), version: seq, time_ms });
+    if (next) records.set(name, { ...next, version: seq, time });
   }
-  const [first, last] = [Math.min(...synced_ms), Math.max(...synced_ms)];
-  const notices = new Map([...states].map(([name, points]) => [name, turns(points)]));
-  return { records, synced_ms: synced_ms.length ? { first, last } : undefined, notices };
+  synced.sort();
+  const notices = new Map([...units].map(([name, unit]) => [name, unit.notices]));
+  return { records, synced: synced.length ? { first: synced[0], last: synced.at(-1) } : undefined, notices };
 }
 
-/**
- * What an event says of a unit, as JSON text of `is_vacant`: in the order of time where it has one,
- * else each change by itself. A new record's fields are its oldest, so late ones say nothing.
- */
-function said(known, { whole, before, sparse, previous, next }, at) {
-  if (whole) return [before.is_vacant, whole.is_vacant].filter(Boolean).map((state) => ({ at, state }));
-  if (sparse && known) return [];
-  const last = known?.fields.is_vacant;
-  const state = (sparse ?? next).is_vacant ?? last;
-  return [{ at: null, before: previous?.is_vacant ?? last, state }];
+/** All changes of one record and time so far, with `change` among them. */
+function together(tied, name, change) {
+  if (!tied.has(name)) tied.set(name, []);
+  tied.get(name).push(change);
+  return [...tied.get(name)];
 }
 
-/** How often a unit was occupied and vacated. */
-function turns(points) {
-  const isTimed = points.every(({ at }) => at !== null);
-  const inOrder = isTimed ? points.toSorted((a, b) => a.at - b.at) : points;
-  const counts = { "unit.occupied": 0, "unit.vacated": 0 };
-  inOrder.forEach(({ before, state }, at) => {
-    const was = isTimed ? inOrder[at - 1]?.state : before;
-    if (was === undefined || state === undefined || was === state) return;
-    counts[state === "true" ? "unit.vacated" : "unit.occupied"] += 1;
-  });
-  return counts;
+/** The record as the newest object of `time` has it; undefined if that is no news. */
+function newest(known, time, from) {
+  // Whole objects say when they were true: an older one changes nothing.
+  if (known && (known.time > time || known.from === from)) return undefined;
+  return { fields: { ...from.whole }, partial: false, drifted: [], from };
+}
+
+/** What an event says of a unit. */
+function look(unit, { known, next, change, time, among }) {
+  if (change.whole) unit.addTimed(time, change, among);
+  // A new record's fields are its oldest: late, they say nothing of it.
+  else if (!change.sparse || known?.fields.is_vacant === undefined) {
+    unit.addTimeless(change.previous?.is_vacant, next.fields.is_vacant);
+  }
 }
 
 const nothing = { fields: {}, partial: true, drifted: [] };
 
-function changed({ fields, partial, drifted } = nothing, { whole, sparse, previous, next }) {
-  if (whole) return { fields: { ...whole }, partial: false, drifted: [] };
+function changed({ fields, partial, drifted } = nothing, { sparse, previous, next }) {
   // What is new tells what isn't known yet.
   if (sparse) return { fields: { ...sparse, ...fields }, partial, drifted };
   const after = (name) => next[name] ?? "null";

@@ -29,6 +29,11 @@ test(`${KILLS} kills under load lose nothing, double nothing and mix nothing up`
   const bodies = facts.filter(({ sender }) => sender.endsWith("waits")).map(({ body }) => body);
   assert.ok(new Set(bodies).size < bodies.length, "the same bytes were sent for two events");
   assert.ok(facts.some(({ answers }) => answers.some(({ status }) => status === "duplicate")));
+  const nameless = facts.filter(({ meaning }) => meaning.nameless).map(({ body }) => body);
+  assert.ok(new Set(nameless).size < nameless.length, "a nameless notice was sent twice");
+  const times = facts.filter(({ meaning }) => meaning.at && meaning.change).map(({ ledger, meaning }) =>
+    [ledger, meaning.model, meaning.id, meaning.at].join(" "));
+  assert.ok(new Set(times).size < times.length, "a record changed twice in a second");
   assert.ok(evidence.records.some(({ drift }) => drift) && evidence.records.some(({ partial }) => !partial));
 });
 
@@ -61,6 +66,13 @@ const LIES = {
   "a repetition had an effect": [
     (is) => is.log.push({ ...is.at(is.fact), seq: is.log.length + 1 }),
     /, sent for 1 events, has the numbers \d+, \d+/,
+  ],
+  "a notice was taken for news again": [
+    (is) => {
+      const { log } = is.ledgers[is.nameless.ledger];
+      log.push({ ...log[is.nameless.answers[0].seq - 1], seq: log.length + 1 });
+    },
+    /what it had 0 ms before/,
   ],
   "a delivery is in another ledger, too": [
     (is) => is.other.log.push({ ...is.at(is.fact), seq: is.other.log.length + 1 }),
@@ -161,5 +173,6 @@ function parts(copy) {
   const same = Map.groupBy(waiting, ({ body }) => body);
   const toggles = [...same.values()].find((facts) => facts.length > 1);
   const at = ({ answers }) => log[answers[0].seq - 1];
-  return { ...copy, state, log, fact, waiting, toggles, at, other: copy.ledgers["propexo/int_2"] };
+  const nameless = copy.facts.find(({ meaning }) => meaning.nameless);
+  return { ...copy, nameless, state, log, fact, waiting, toggles, at, other: copy.ledgers["propexo/int_2"] };
 }
