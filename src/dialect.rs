@@ -31,8 +31,9 @@
 //!    `ambiguous`, if another event about the record came in between and left it
 //!    as this one says it was, or without a field that it sets.
 //!    a. Bodies about no record with nothing of their own, like the end of a
-//!    sync as Propexo publishes it, are the same delivery for 10 minutes. Later
-//!    they are news, `ambiguous` while the window lasts: a sync that is taken
+//!    sync as Propexo publishes it, are the same delivery for 10 minutes, unless
+//!    anything else came in between. Otherwise they are news, `ambiguous` while
+//!    the window lasts: a sync that is taken
 //!    for a repetition is one that nobody reconciles with, and an answer that is
 //!    lost, which would make it one, is rare. Schedules and lists of models are
 //!    the same from sync to sync, and identify none.

@@ -4,7 +4,8 @@
 //! It promises:
 //! 1. **Only the provider gets in.** Nothing is parsed, stored or routed
 //!    before its signature is verified over the raw bytes. A replayed request
-//!    has no effect.
+//!    changes no record, as far as repetitions can be known (decision 6 in
+//!    [`dialect`]).
 //! 2. **A 200 means kept.** The answer leaves after the event is durable. No
 //!    crash, failed queue or failed database loses it afterwards.
 //! 3. **Once, in order.** Each integration has one ledger, which gives every
@@ -14,7 +15,8 @@
 //!    the record's whole known state. Applying events twice or in any order
 //!    gives the same records.
 //! 5. **Nothing disappears.** What can't be understood is kept in quarantine,
-//!    what can't be forwarded stays in the log, and both are visible.
+//!    what can't be forwarded stays in the log, and both are visible. What an
+//!    outage held up arrives by itself.
 //!
 //! The way of a webhook is the way through the modules:
 //!

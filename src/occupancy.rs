@@ -214,11 +214,13 @@ impl Timeline {
         let before = from.checked_sub(1).and_then(|at| self.points.get(at));
         said.retain(|new| known.iter().all(|point| point.event() != new.event()));
         let among: Vec<u32> = among.iter().map(|key| id(*key)).collect();
+        let all = [known, &said].concat();
         // What the order says nothing of is older.
-        let place = |point: &Point| among.iter().position(|id| *id == point.event());
-        let mut ordered = [known, &said].concat();
-        if !among.is_empty() {
-            ordered.sort_by_key(place);
+        let older = all.iter().filter(|point| !among.contains(&point.event()));
+        let mut ordered: Vec<Point> = older.copied().collect();
+        for (at, id) in among.iter().enumerate() {
+            let is_first = !among.iter().take(at).any(|before| before == id);
+            ordered.extend(all.iter().filter(|point| is_first && point.event() == *id));
         }
         let is_oldest = before.is_none() && ordered.first() == said.first();
         if is_oldest && self.is_cut {

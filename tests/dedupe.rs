@@ -166,6 +166,22 @@ fn notices_with_nothing_of_their_own() {
     }
 }
 
+/// Behind anything else that came in, the same bytes may be the end of that.
+#[test]
+fn a_notice_behind_another_event_is_news() {
+    let world = World::new("propexo");
+    let sync = r#"{"event":"SYNC_COMPLETE","integration_id":"i","is_sync_finished":true}"#;
+    let other = r#"{"event":"JOB_SUCCESS","integration_id":"i","job_id":"j1"}"#;
+    assert_eq!(world.take(sync, 0), ("accepted", 1));
+    assert_eq!(world.take(sync, 1), ("duplicate", 1));
+    assert_eq!(world.take(other, 2), ("accepted", 2));
+    assert_eq!(world.take(sync, 3), ("accepted", 3));
+    assert_eq!(world.take(sync, 4), ("duplicate", 3));
+    // A repetition is nothing that came in.
+    assert_eq!(world.take(other, 5), ("duplicate", 2));
+    assert_eq!(world.take(sync, 6), ("duplicate", 3));
+}
+
 /// The id of a job makes a body one event, however late it comes again.
 #[test]
 fn notices_with_a_job() {

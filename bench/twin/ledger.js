@@ -38,8 +38,8 @@ const SCHEMA = `
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** True if a delivery with the key of the event `first` is a second, real event all the same. */
-function isNews({ identity, event }, first, known, now) {
-  if (identity === "notice") return first.received_at <= now - NOTICE_WINDOW_MS;
+function isNews({ identity, event }, first, known, now, lastSeq) {
+  if (identity === "notice") return first.seq !== lastSeq || first.received_at <= now - NOTICE_WINDOW_MS;
   if (identity !== "record" || !known) return false;
   return known.last_seq !== first.seq && canRepeat(known.fields, event.change);
 }
@@ -98,7 +98,7 @@ export class Ledger extends DurableObject {
     const seq = this.#lastSeq + 1;
     const known = event?.recordId === undefined ? undefined : this.#record(event);
     const first = this.#earlier(delivery, now);
-    const ambiguous = first !== undefined && isNews(delivery, first, known, now);
+    const ambiguous = first !== undefined && isNews(delivery, first, known, now, this.#lastSeq);
     if (first && !ambiguous) return { status: "duplicate", seq: first.seq };
     if (!event) return this.#keep(delivery, seq, now, { quarantine: delivery.unclear });
     if (event.recordId === undefined) {

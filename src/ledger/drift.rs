@@ -3,8 +3,6 @@
 //! It ends field by field, with the next event that says of a field what is
 //! known of it, and for all of them with a whole object.
 
-use std::collections::BTreeSet;
-
 use crate::json;
 
 /// Bytes of the list as it is kept: it stands beside the record in one row.
@@ -14,7 +12,8 @@ const LIST_BYTES_MAX: usize = 16_384;
 /// The fields in which a record may be wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Drift {
-    fields: BTreeSet<String>,
+    /// In order.
+    fields: Vec<String>,
     /// There is drift in fields that nobody has noted: only a whole object ends
     /// it.
     is_unlisted: bool,
@@ -64,13 +63,16 @@ impl Drift {
 
     /// Notes that an event contradicted the field `name`.
     pub fn mark(&mut self, name: &str) {
-        if !self.fields.contains(name) {
-            self.fields.insert(name.to_owned());
+        let at = self
+            .fields
+            .binary_search_by(|field| field.as_str().cmp(name));
+        if let Err(at) = at {
+            self.fields.insert(at, name.to_owned());
         }
     }
 
     /// Notes that an event agrees with what is known of the field `name`.
     pub fn clear(&mut self, name: &str) {
-        self.fields.remove(name);
+        self.fields.retain(|field| field != name);
     }
 }

@@ -7,8 +7,6 @@
 //! is, but for a creation, which is older than all else; a contradiction is
 //! marked as `drift` (decision 8).
 
-use std::collections::BTreeSet;
-
 use super::drift::Drift;
 use super::ties::{self, Tied};
 use crate::event::Change;
@@ -126,8 +124,12 @@ fn in_order(known: Option<&Known>, event: &Incoming, mut tied: Vec<Tied>) -> Vec
         return Vec::new();
     };
     // What came again, came when it first did.
-    let mut seen = BTreeSet::new();
-    tied.retain(|tied| seen.insert(tied.key));
+    let mut seen: Vec<DedupeKey> = Vec::new();
+    tied.retain(|tied| {
+        let is_new = !seen.contains(&tied.key);
+        seen.push(tied.key);
+        is_new
+    });
     let has = |tied: &[Tied], key| tied.iter().any(|tied| tied.key == key);
     // Of what is gone, the fields are known, and that it came before.
     if known.occurred_at == event.occurred_at && !has(&tied, known.key) {

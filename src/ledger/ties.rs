@@ -8,7 +8,6 @@
 //! differ.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ledger, key};
 use crate::dialect::{self, Dialect, Meaning};
@@ -145,8 +144,11 @@ fn is_one(a: &Value, b: &Value) -> bool {
 pub fn order(events: &[Tied]) -> Vec<usize> {
     let said: Vec<Said> = events.iter().map(Said::of).collect();
     let follows = followed(&said);
-    let fit = |at: usize, other: usize| follows.get(&(at, other)).copied().unwrap_or(Fit::None);
-    let mut left: BTreeSet<usize> = (0..said.len()).collect();
+    let fit = |at: usize, other: usize| {
+        let fits = follows.get(at).and_then(|fits| fits.get(other));
+        fits.copied().unwrap_or(Fit::None)
+    };
+    let mut left: Vec<usize> = (0..said.len()).collect();
     let mut ordered: Vec<usize> = Vec::with_capacity(said.len());
     while !left.is_empty() {
         let rank = |at: usize| {
@@ -158,25 +160,28 @@ pub fn order(events: &[Tied]) -> Vec<usize> {
         let Some(next) = left.iter().copied().min_by_key(|at| rank(*at)) else {
             break;
         };
-        left.remove(&next);
+        left.retain(|at| *at != next);
         ordered.push(next);
     }
     ordered
 }
 
-/// Which of `said` each one follows best, and how well.
-fn followed(said: &[Said]) -> BTreeMap<(usize, usize), Fit> {
-    let mut followed = BTreeMap::new();
-    for (at, one) in said.iter().enumerate() {
-        let others = said.iter().enumerate().filter(|(other, _)| *other != at);
-        let fits: Vec<(usize, Fit)> = others
-            .map(|(other, said)| (other, one.follows(said)))
-            .collect();
-        let best = fits.iter().map(|(_, fit)| *fit).max();
-        let best = fits.into_iter().filter(|(_, fit)| Some(*fit) == best);
-        followed.extend(best.map(|(other, fit)| ((at, other), fit)));
-    }
-    followed
+/// How well each of `said` follows each, where it follows none better.
+fn followed(said: &[Said]) -> Vec<Vec<Fit>> {
+    let of = |(at, one): (usize, &Said)| {
+        let others = said.iter().enumerate();
+        let fits = others.map(|(other, said)| match other == at {
+            true => Fit::None,
+            false => one.follows(said),
+        });
+        let mut fits: Vec<Fit> = fits.collect();
+        let best = fits.iter().max().copied();
+        for fit in fits.iter_mut().filter(|fit| Some(**fit) != best) {
+            *fit = Fit::None;
+        }
+        fits
+    };
+    said.iter().enumerate().map(of).collect()
 }
 
 /// Which events are looked for.

@@ -101,21 +101,23 @@ function once({ byBody, places }) {
     const elsewhere = at.filter(({ ledger }) => ledger !== told[0].ledger);
     for (const { ledger, seq } of elsewhere) found.push(`${show(told[0])} is in ${ledger} at ${seq}`);
     const numbers = at.map(({ seq }) => seq).join(", ");
-    if (at.length > told.length) {
+    // A nameless one can be news again.
+    if (at.length > told.length && !told[0].meaning.nameless) {
       found.push(`${show(told[0])}, sent for ${told.length} events, has the numbers ${numbers}`);
     }
   }
   return found;
 }
 
-/** What has nothing of its own to be told by is news once in ten minutes, and not more often. */
+/** What has nothing of its own to be told by is not news again within ten minutes, if nothing came between. */
 function soon({ facts, ledgers, places }) {
   const bodies = new Set(facts.filter(({ meaning }) => meaning.nameless).map(({ body }) => body));
   return [...bodies].flatMap((body) => {
     const at = (places.get(body) ?? []).map(({ ledger, seq }) => ({ ledger, ...ledgers[ledger].log[seq - 1] }));
     return at.slice(1).flatMap(({ ledger, seq, received_at }, before) => {
       const ms = Date.parse(received_at) - Date.parse(at[before].received_at);
-      return ms >= SOON_MS ? [] : [`${ledger} has at ${seq} what it had ${ms} ms before: ${short(body)}`];
+      const isBetween = seq > at[before].seq + 1;
+      return ms >= SOON_MS || isBetween ? [] : [`${ledger} has at ${seq} what it had ${ms} ms before: ${short(body)}`];
     });
   });
 }

@@ -187,7 +187,7 @@ export class Provider {
     const event = this.random.pick(["FIRST_SYNC_COMPLETE", "SYNC_COMPLETE", "SYNC_COMPLETE"]);
     const body = `{"event":"${event}","integration_id":"${this.integration}","vendor":"${this.name}",`
       + `"successful_job_count":${this.#made},"is_sync_finished":${isFinished}}`;
-    return this.#fact(body, { notice: true, synced: isFinished });
+    return this.#fact(body, { notice: true, nameless: true, synced: isFinished });
   }
 
   /** An end of a synchronisation that is always the same, whoever tells of it. */

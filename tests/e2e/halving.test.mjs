@@ -17,6 +17,8 @@ const QUEUES = {
   [DEAD_QUEUE]: { retryDelay: 1, maxBatchTimeout: 0 },
 };
 const PATIENCE = { ms: 40_000 };
+/** What a pack is tried before an event is held responsible for an error that tells nothing: 75 s of pauses. */
+const LONG_PATIENCE = { ms: 150_000 };
 
 const logged = (worker, message) =>
   worker.log.map((line) => JSON.parse(line)).filter((line) => line.message === message);
@@ -26,14 +28,14 @@ const list = async (worker, name, integration, query = {}) => {
   return answer.json;
 };
 const ids = (rows) => rows.map((row) => row.record_id).sort();
-const quarantined = (worker, integration) =>
+const quarantined = (worker, integration, patience = PATIENCE) =>
   until(
     "an event to be quarantined",
     async () => {
       const state = await worker.state("propexo", integration);
       return state?.quarantined === 1 && state.confirmed_seq === state.last_seq && state;
     },
-    PATIENCE,
+    patience,
   );
 
 describe("a record that D1 refuses", () => {
@@ -130,7 +132,7 @@ describe("an event that can't be read", () => {
     delete pack[1].data;
     const queue = await worker.mf.getQueueProducer("REAL", "queue-stub");
     await queue.send(JSON.stringify(pack), { contentType: "text" });
-    const state = await quarantined(worker, "int_1");
+    const state = await quarantined(worker, "int_1", LONG_PATIENCE);
     assert.deepEqual([state.last_seq, state.dead], [3, 0]);
     assert.deepEqual(ids(await worker.records("propexo", "int_1")), ["lease_1", "lease_3"]);
     const { events } = await list(worker, "quarantine", "int_1");
@@ -139,9 +141,9 @@ describe("an event that can't be read", () => {
     const packs = logged(worker, "pack").length;
     await queue.send(JSON.stringify(pack), { contentType: "text" });
     const done = () => logged(worker, "pack").slice(packs).some((line) => line.outcome === "applied");
-    await until("the pack to be done with", done, PATIENCE);
+    await until("the pack to be done with", done, LONG_PATIENCE);
     const after = await worker.state("propexo", "int_1");
-    assert.deepEqual(after, state);
+    assert.deepEqual({ ...after, bytes: state.bytes }, state);
   });
 });
 

@@ -87,7 +87,9 @@ test("history goes when it is old, and what isn't understood stays", async (t) =
   assert.deepEqual(await numbers(), [last]);
   assert.equal((await worker.get("propexo", "int_1", "events", "1")).status, 404);
   assert.equal((await worker.event("propexo", "int_1", last)).body, JSON.stringify({ integration_id: "int_1" }));
-  assert.deepEqual(await worker.state("propexo", "int_1"), state);
+  const { bytes, ...rest } = await worker.state("propexo", "int_1");
+  assert.deepEqual({ ...rest, bytes: state.bytes }, state);
+  assert.ok(bytes < state.bytes, `${bytes} of ${state.bytes} bytes are left`);
 
   // Records are what they were, and numbers go on, also after a new start.
   assert.deepEqual(await send(lease("lease_1", { a: 1 }, { a: 1, b: 2 })), { status: "accepted", seq: last + 1 });

@@ -160,7 +160,7 @@ describe("who asks for it", () => {
     const answer = await request(`${worker.url}/metrics`, { headers: { authorization } });
     assert.equal(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     const posted = await request(`${worker.url}/metrics`, { method: "POST", headers: { authorization }, body: "" });
-    assert.deepEqual([posted.status, posted.headers.allow], [405, "GET"]);
+    assert.deepEqual([posted.status, posted.headers.allow], [405, "GET, HEAD"]);
   });
 
   test("gets a problem while the database fails; nothing counted is lost by it", async () => {

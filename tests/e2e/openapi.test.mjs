@@ -157,6 +157,17 @@ describe("answers are as described", () => {
     }
   });
 
+  test("to a discard", async () => {
+    const path = (integration) => `/v1/integrations/propexo/${integration}/discard`;
+    const body = '{"status":"quarantined","all":true}';
+    await ask(202, "POST", path("int_new"), { body });
+    await ask(404, "POST", path("nobody"), { body });
+    for (const wrong of ["", "[]", '{"status":"confirmed","all":true}']) {
+      await ask(400, "POST", path("int_new"), { body: wrong });
+    }
+    await ask(413, "POST", path("int_new"), { body: Buffer.alloc(COMMAND_BYTES_MAX + 1, " ") });
+  });
+
   test("to test events", async () => {
     for (const source of ["propexo", "propify", "meterbase", "real-estate", "linked"]) {
       await ask(200, "POST", `/v1/sources/${source}/test`, { body: "{}" });

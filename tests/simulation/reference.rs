@@ -103,7 +103,10 @@ impl Reference {
             _ => now.minus_s(window_s),
         };
         if let Some(earlier) = self.repeated(fact, record.as_ref(), since, kept_from) {
-            return ("duplicate", earlier);
+            let is_last = earlier == self.log.len() as u64;
+            if fact.identity.lasting != Lasting::Soon || is_last {
+                return ("duplicate", earlier);
+            }
         }
         let seq = self.log.len() as u64 + 1;
         let mut notices = Some(Vec::new());

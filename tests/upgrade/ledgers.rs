@@ -283,6 +283,7 @@ fn older_packs_are_applied() {
 /// However long the log is, bringing a ledger up writes a handful of rows, and
 /// reads none of its events. `LEASEWIRE_EVENTS` tries it with more.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is told")]
 fn bringing_up_a_long_log_costs_next_to_nothing() {
     let events = std::env::var("LEASEWIRE_EVENTS").map_or(50_000, |n| n.parse().unwrap());
     let database = opened("0.1.0", "ledger-propexo.sql");

@@ -89,7 +89,9 @@ impl<S: Sql> Ledger<S> {
         }
         if *identity == Identity::NoticeBody {
             let soon = window.max(now.minus_s(NOTICE_WINDOW_S));
-            if let Some(seq) = self.indexed(key, None, soon)? {
+            // Behind anything else it may be the end of what that belongs to.
+            let last = self.indexed(key, None, soon)?;
+            if let Some(seq) = last.filter(|seq| *seq == self.mark.last_seq) {
                 return Ok(Some((seq, false)));
             }
         }
