@@ -66,7 +66,7 @@ describe("a database that fails", () => {
       assert.deepEqual(answer.json, { status: "accepted", seq: n });
       assert.ok(n === 1 || performance.now() - since < ANSWER_MS_MAX);
     }
-    const refused = await worker.get("propexo", "int_1");
+    const refused = await worker.get("propexo", "int_1", "records", "leases");
     assert.equal(refused.status, 503);
     assert.equal(refused.headers["content-type"], "application/problem+json");
     assert.match(refused.headers["retry-after"], /^\d+$/);

@@ -152,7 +152,7 @@ test("404, 405, 401 and 503", async () => {
   }
   const listed = await worker.api("POST", "sources", "{}");
   assert.equal(listed.status, 405);
-  assert.equal(listed.headers.allow, "GET");
+  assert.equal(listed.headers.allow, "GET, HEAD");
   for (const path of ["sources", "sources/propexo/test", "sources/nobody/test"]) {
     const method = path === "sources" ? "GET" : "POST";
     assert.equal((await request(`${worker.url}/v1/${path}`, { method, body: "{}" })).status, 401);
