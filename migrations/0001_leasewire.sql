@@ -40,7 +40,8 @@ CREATE TABLE integrations (
 ) WITHOUT ROWID;
 
 -- When units were occupied or vacated: `kind` is `unit.occupied` or `unit.vacated`, `seq` the event
--- that revealed it, `at` since when.
+-- that revealed it, `at` since when, `count` how often (more than once where several events have one
+-- time, the order of which it shows; then `at` is the first).
 CREATE TABLE notices (
   source TEXT NOT NULL,
   integration TEXT NOT NULL,
@@ -50,6 +51,7 @@ CREATE TABLE notices (
   record_id TEXT NOT NULL,
   at TEXT NOT NULL,
   generation INTEGER NOT NULL DEFAULT 0, -- as in `records`
+  count INTEGER NOT NULL DEFAULT 1,
   epoch INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (source, integration, seq, kind)
 ) WITHOUT ROWID;

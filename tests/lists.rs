@@ -186,7 +186,7 @@ fn a_page_of_notices() {
             params: vec![Value::Integer(seq), text(kind)],
         });
         format!(
-            r#"{{"source":"propexo","integration":"int_1","seq":{seq},"kind":"{kind}","model":"units","record_id":"u","at":"2026-03-25T15:00:00Z"}}"#
+            r#"{{"source":"propexo","integration":"int_1","seq":{seq},"kind":"{kind}","model":"units","record_id":"u","at":"2026-03-25T15:00:00Z","count":1}}"#
         )
     });
     let [a, b, c] = &shown;

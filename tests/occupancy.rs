@@ -323,6 +323,38 @@ fn late_events_reveal_what_lay_between() {
     assert_eq!(world.notices(), notices);
 }
 
+/// An event that shows the order of others of one time can reveal several turns
+/// of one kind.
+#[test]
+fn turns_of_one_kind_are_counted() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("meterbase", &database, &d1);
+    for minute in [10, 30] {
+        world.take(&meterbase(minute, "vacant", None));
+    }
+    let delivery = delivery("meterbase", "i", &meterbase(20, "occupied", None));
+    world.ledger.intake(&delivery, world.now).unwrap();
+    let batch = world.ledger.next_batch().unwrap();
+    let said = (
+        r#""notices":["unit.occupied","unit.vacated"],"notices_at":["#,
+        r#""notices":["unit.vacated","unit.occupied","unit.vacated"],"notices_at":["2026-02-28T23:20:00.000000000Z","#,
+    );
+    let text = batch.packs[0].text.replace(said.0, said.1);
+    assert_ne!(text, batch.packs[0].text);
+    let read = Projection::read(&text).unwrap();
+    for _ in 0..2 {
+        for statement in read.statements(world.now, world.now) {
+            d1.run(&statement);
+        }
+    }
+    let counted = "SELECT kind, count, at FROM notices ORDER BY kind";
+    let notices = [
+        "unit.occupied|1|2026-02-28T23:20:00.000000000Z",
+        "unit.vacated|2|2026-02-28T23:20:00.000000000Z",
+    ];
+    assert_eq!(d1.dump(counted), notices);
+}
+
 /// As MeterBase's documents have it: the fields hold an object where the
 /// changes hold an id.
 #[test]

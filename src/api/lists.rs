@@ -119,7 +119,8 @@ pub fn select_notices(of: &Of, page: &Page<(u64, String)>) -> Statement {
     let (seq, kind) = page.after.clone().unwrap_or_default();
     Statement {
         sql: "SELECT json_object('source', source, 'integration', integration, 'seq', seq,
-                     'kind', kind, 'model', model, 'record_id', record_id, 'at', at),
+                     'kind', kind, 'model', model, 'record_id', record_id, 'at', at,
+                     'count', count),
                      CAST(seq AS TEXT), kind
               FROM notices WHERE source = ?1 AND integration = ?2 AND (seq, kind) > (?3, ?4)
               ORDER BY seq, kind LIMIT ?5",

@@ -10,11 +10,13 @@ use crate::json;
 use crate::occupancy::Noticed;
 use crate::sql::Value;
 
-/// `?3` is a JSON array of `[seq, kind, model, record_id, at, generation]`.
+/// `?3` is a JSON array of `[seq, kind, model, record_id, at, generation,
+/// count]`.
 const INSERT: &str = "
-    INSERT INTO notices (source, integration, seq, kind, model, record_id, at, generation, epoch)
+    INSERT INTO notices (source, integration, seq, kind, model, record_id, at, generation, count,
+                         epoch)
     SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-           epoch
+           value ->> 6, epoch
     FROM json_each(?3) AS notice,
       (SELECT coalesce(?4, (SELECT epoch FROM integrations
          WHERE source = ?1 AND integration = ?2), 0) AS epoch) AS of
@@ -24,7 +26,7 @@ const INSERT: &str = "
         AND r.generation > notice.value ->> 5)
     ON CONFLICT (source, integration, seq, kind) DO UPDATE SET
       model = excluded.model, record_id = excluded.record_id, at = excluded.at,
-      generation = excluded.generation, epoch = excluded.epoch
+      generation = excluded.generation, count = excluded.count, epoch = excluded.epoch
     WHERE (excluded.epoch, excluded.generation) > (notices.epoch, notices.generation)";
 
 const DELETE_OLDER: &str = "
@@ -46,16 +48,27 @@ pub(super) struct Notices {
     whole: Vec<Whole>,
 }
 
-/// Number, kind, model, record id, time and generation.
+/// What one event says of one kind.
 #[derive(Debug, Clone, PartialEq)]
-struct Row(u64, String, String, String, String, u64);
+struct Row {
+    seq: u64,
+    kind: String,
+    model: String,
+    record_id: String,
+    /// The first one's time.
+    at: String,
+    generation: u64,
+    /// How many there are: events of one time, the order of which becomes
+    /// known, can reveal several turns at once.
+    count: u64,
+}
 
 impl Row {
     fn to_json(&self) -> String {
-        let Self(seq, kind, model, record_id, at, generation) = self;
         let [kind, model, record_id, at] =
-            [kind, model, record_id, at].map(|text| json::quoted(text));
-        format!("[{seq},{kind},{model},{record_id},{at},{generation}]")
+            [&self.kind, &self.model, &self.record_id, &self.at].map(|text| json::quoted(text));
+        let (seq, generation, count) = (self.seq, self.generation, self.count);
+        format!("[{seq},{kind},{model},{record_id},{at},{generation},{count}]")
     }
 }
 
@@ -73,12 +86,27 @@ impl Notices {
     pub fn add(&mut self, seq: u64, data: &Data) -> Result<(), Unreadable> {
         let unreadable = || Unreadable("notices that are none".to_owned());
         let names = || (data.model.to_string(), data.record_id.to_string());
-        let mut add = |seq, kind, at| {
+        let others = self.rows.len();
+        let mut add = |seq, kind: String, at| {
+            let own = self.rows.iter_mut().skip(others);
+            let mut alike = own.filter(|row| row.seq == seq && row.kind == kind);
+            if let Some(row) = alike.next() {
+                row.count = row.count.saturating_add(1);
+                return;
+            }
             let (model, record_id) = names();
-            let row = Row(seq, kind, model, record_id, at, data.generation);
-            self.rows.push(row);
+            self.rows.push(Row {
+                seq,
+                kind,
+                model,
+                record_id,
+                at,
+                generation: data.generation,
+                count: 1,
+            });
         };
-        if let (Some(kinds), Some(times)) = (data.notices, data.notices_at) {
+        // All that hold of a record are also what its event says itself.
+        if let (Some(kinds), Some(times), None) = (data.notices, data.notices_at, data.noticed) {
             let (Some(kinds), Some(times)) = (json::texts(kinds), json::texts(times)) else {
                 return Err(unreadable());
             };
@@ -116,8 +144,15 @@ impl Notices {
 
 /// A notice that comes and goes.
 pub(super) fn probe(of: &Projection) -> [Statement; 2] {
-    let none = String::new;
-    let row = Row(0, none(), none(), none(), none(), 0);
+    let row = Row {
+        seq: 0,
+        kind: String::new(),
+        model: String::new(),
+        record_id: String::new(),
+        at: String::new(),
+        generation: 0,
+        count: 1,
+    };
     let delete = Statement {
         sql: DELETE_PROBE,
         params: vec![text(&of.source), text(&of.integration)],

@@ -223,9 +223,9 @@ function differences(key, row, { fields, version, partial, drifted, time }) {
 /** D1 holds a notice for each time that a unit was occupied or vacated, and no others. */
 function notices(run) {
   const found = new Map();
-  for (const { source, integration, model, record_id: id, kind } of run.notices) {
+  for (const { source, integration, model, record_id: id, kind, count } of run.notices) {
     const key = `${source}/${integration} ${model}/${id} ${kind}`;
-    found.set(key, (found.get(key) ?? 0) + 1);
+    found.set(key, (found.get(key) ?? 0) + count);
   }
   const wrong = Object.keys(run.ledgers).flatMap((name) =>
     [...fold(meant(run, name)).notices].flatMap(([record, counts]) =>

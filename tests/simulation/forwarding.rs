@@ -7,8 +7,9 @@ use crate::world::{Step, World};
 
 /// Between two probes there is more.
 const PROBE_MS: u64 = 40_000;
-/// By then the alarm has seen that nobody answers: two of its pauses.
-const SILENCE_MS: u64 = 150_000;
+/// By then the alarm has seen that nobody answers: its first two pauses, of 82 s
+/// and 150 s at the most.
+const SILENCE_MS: u64 = 240_000;
 
 /// Pause before the batch that follows one of a single pack.
 const BATCH_INTERVAL_MS: u64 = 1_000;
@@ -84,11 +85,14 @@ impl World {
         let host = &mut self.hosts[ledger];
         host.sent_ms.retain(|(at_ms, _)| at_ms + PROBE_MS > now_ms);
         let life = host.life;
+        let silent_ms = now_ms - *host.unheard_since_ms.get_or_insert(now_ms);
+        if silent_ms <= SILENCE_MS {
+            return;
+        }
         host.sent_ms
             .extend(batch.packs.iter().map(|_| (now_ms, life)));
         let sent = host.sent_ms.iter().filter(|(_, of)| *of == life).count();
-        let silent_ms = now_ms - *host.unheard_since_ms.get_or_insert(now_ms);
-        if self.is_steady && silent_ms > SILENCE_MS && sent > 1 {
+        if self.is_steady && sent > 1 {
             let sent = host.sent_ms.len();
             self.complain(format!(
                 "ledger {ledger} heard nothing for {silent_ms} ms, and sends {sent} packs"

@@ -31,7 +31,8 @@ pub struct Host {
     pub rebuilding: bool,
     /// When the next batch may go.
     pub next_batch_ms: u64,
-    /// When packs were sent of late, and in which of its lives.
+    /// When packs were sent of late though nobody answers, and in which of its
+    /// lives.
     pub sent_ms: Vec<(u64, u32)>,
     /// When it sent something first, since it last heard that something is
     /// applied or can't be.

@@ -40,9 +40,6 @@ use world::World;
 const SEEDS: u64 = 1_000;
 /// Within how many seeds a bug must be caught.
 const BUG_SEEDS: u64 = 200;
-/// Seeds under which the service is known to fail still. They are told at each
-/// run, and one that holds must be taken out: this list is only to get shorter.
-const KNOWN_TO_FAIL: &[u64] = &[317, 328, 340, 379, 680];
 /// How many failing seeds are printed.
 const SHOWN_MAX: usize = 20;
 
@@ -128,27 +125,13 @@ fn one(seed: u64, bug: Option<Bug>) -> (u64, u64) {
 
 fn many(seeds: u64, bug: Option<Bug>) -> (u64, u64) {
     let failures = failures(seeds, bug, usize::MAX);
-    let is_known = |seed: &u64| bug.is_none() && KNOWN_TO_FAIL.contains(seed);
-    let (known, new): (Vec<_>, Vec<_>) = failures.into_iter().partition(|(seed, _)| is_known(seed));
-    for (seed, why) in &known {
-        println!("known to fail: seed {seed}: {why}");
-    }
-    for (seed, why) in new.iter().take(SHOWN_MAX) {
+    for (seed, why) in failures.iter().take(SHOWN_MAX) {
         println!("seed {seed}: {why}");
     }
-    if let Some((seed, _)) = new.first() {
+    if let Some((seed, _)) = failures.first() {
         println!("to see it: npm run simulate -- --seed {seed}");
     }
-    let mut failed = new.len() as u64;
-    for seed in KNOWN_TO_FAIL
-        .iter()
-        .filter(|seed| **seed <= seeds && is_known(seed))
-    {
-        if !known.iter().any(|(known, _)| known == seed) {
-            println!("seed {seed} is said to fail, and holds: take it out of KNOWN_TO_FAIL");
-            failed += 1;
-        }
-    }
+    let failed = failures.len() as u64;
     (seeds - failed, failed)
 }
 

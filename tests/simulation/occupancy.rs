@@ -40,10 +40,12 @@ impl Unit {
             Change::Whole { fields, before, .. } => {
                 let mut was = fields.clone();
                 was.extend(before.clone());
-                let mut names = ["status", "is_vacant", "current_lease"].iter();
-                let is_stated = names.any(|name| before.contains_key(*name));
-                (occupied(&was).filter(|_| is_stated), occupied(fields))
+                let before = occupied(&was).filter(|_| concerns(before));
+                (before, occupied(fields))
             }
+            // It says nothing of it, whatever a creation that came late has
+            // filled in.
+            Change::Diff { previous, new } if !concerns(previous) && !concerns(new) => (None, None),
             Change::Diff { previous, .. } => {
                 let mut was = known;
                 was.extend(previous.clone());
@@ -104,6 +106,12 @@ fn name(occupied: bool) -> &'static str {
     } else {
         "unit.vacated"
     }
+}
+
+/// True if any of the fields that can say it is there.
+fn concerns(fields: &Fields) -> bool {
+    let mut names = ["status", "is_vacant", "current_lease"].iter();
+    names.any(|name| fields.contains_key(*name))
 }
 
 fn occupied(fields: &Fields) -> Option<bool> {

@@ -86,36 +86,38 @@ fn lease_id(value: &str) -> &str {
 
 /// The oldest first; `tied` are in the order of arrival.
 pub fn in_order(tied: &[Said]) -> Vec<Said> {
-    let follows = |one: &Said, other: &Said| {
-        let others = tied.iter().filter(|other| other.key != one.key);
-        let best = others.map(|other| one.follows(other)).max();
-        let fit = one.follows(other);
-        if Some(fit) == best && one.key != other.key {
-            fit
-        } else {
-            0
-        }
-    };
-    let mut left: Vec<&Said> = tied.iter().collect();
-    let mut ordered: Vec<Said> = Vec::new();
+    let all = 0..tied.len();
+    // What each says of each other one, the best alone.
+    let follows: Vec<Vec<u8>> = tied
+        .iter()
+        .map(|one| {
+            let fit = |other: &Said| match one.key == other.key {
+                true => 0,
+                false => one.follows(other),
+            };
+            let fits: Vec<u8> = tied.iter().map(fit).collect();
+            let best = fits.iter().max().copied();
+            let is_best = |fit: u8| if Some(fit) == best { fit } else { 0 };
+            fits.into_iter().map(is_best).collect()
+        })
+        .collect();
+    let mut left: Vec<usize> = all.collect();
+    let mut ordered: Vec<usize> = Vec::new();
     while !left.is_empty() {
-        let behind = |one: &Said| {
-            let fits = left.iter().map(|other| follows(one, other));
-            fits.max().unwrap_or(0)
-        };
-        let least = left.iter().map(|one| behind(one)).min().unwrap_or(0);
-        let mut first: Vec<&Said> = left.clone();
-        first.retain(|one| behind(one) == least);
-        if first.iter().any(|one| one.is_creation) {
-            first.retain(|one| one.is_creation);
+        let behind = |one: &usize| left.iter().map(|other| follows[*one][*other]).max();
+        let least = left.iter().map(behind).min();
+        let mut first = left.clone();
+        first.retain(|one| Some(behind(one)) == least);
+        if first.iter().any(|one| tied[*one].is_creation) {
+            first.retain(|one| tied[*one].is_creation);
         }
         if let Some(last) = ordered.last() {
-            let best = first.iter().map(|one| follows(one, last)).max();
-            first.retain(|one| Some(follows(one, last)) == best);
+            let best = first.iter().map(|one| follows[*one][*last]).max();
+            first.retain(|one| Some(follows[*one][*last]) == best);
         }
-        let next = first[0].key;
-        ordered.push(first[0].clone());
-        left.retain(|one| one.key != next);
+        let next = first[0];
+        ordered.push(next);
+        left.retain(|one| tied[*one].key != tied[next].key);
     }
-    ordered
+    ordered.into_iter().map(|one| tied[one].clone()).collect()
 }

@@ -1,6 +1,6 @@
 //! What the ledgers and D1 must know of records and integrations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::sql::Row;
 use leasewire::time::Timestamp;
@@ -66,13 +66,17 @@ pub fn check_d1(world: &World, ledger: usize, reference: &Reference, held: &Held
 pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
     let (source, integration) = &world.hosts[ledger].name;
     let rows = world.d1.rows(&format!(
-        "SELECT seq, kind, model, record_id FROM notices
+        "SELECT seq, kind, model, record_id, count FROM notices
          WHERE source = '{source}' AND integration = '{integration}'"
     ));
     let mut found = BTreeMap::new();
     for row in &rows {
         let name = (row.text(2).unwrap(), row.text(3).unwrap());
-        found.insert((row.number(0).unwrap(), row.text(1).unwrap()), name);
+        let count = row.number(4).unwrap();
+        found.insert(
+            (row.number(0).unwrap(), row.text(1).unwrap()),
+            (name, count),
+        );
     }
     let replayed = "WHERE replay IS NOT NULL";
     let replayed = world.hosts[ledger].database.events(replayed);
@@ -86,8 +90,9 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
             found.retain(|(of, _), _| *of != seq);
             continue;
         };
-        for kind in notices {
-            let record = found.remove(&(seq, *kind));
+        for kind in BTreeSet::from_iter(notices) {
+            let (record, is) = found.remove(&(seq, *kind)).unzip();
+            let count = notices.iter().filter(|other| *other == kind).count();
             let is_held_back = logged
                 .record
                 .as_ref()
@@ -97,6 +102,9 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
             }
             if record.is_some() && record != logged.record.as_ref().map(name_of) {
                 return Err(format!("D1 has the notice {kind} of {seq} for {record:?}"));
+            }
+            if is.is_some_and(|is| is != count as u64) {
+                return Err(format!("D1 has the notice {kind} of {seq} {is:?} times"));
             }
         }
     }
