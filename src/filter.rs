@@ -151,6 +151,11 @@ const PROPERTY_ID: &str = "property_id";
 /// The model whose records are properties.
 const PROPERTIES: &str = "properties";
 
+/// True if a record's `fields` say to which property it belongs.
+pub fn is_placed(fields: &Object) -> bool {
+    fields.id(PROPERTY_ID).is_some()
+}
+
 /// The property that `event` says its record belongs to.
 pub fn property<'a>(event: &Event<'a>) -> Option<Cow<'a, str>> {
     match &event.content {

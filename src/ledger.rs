@@ -32,6 +32,7 @@ mod report;
 mod retention;
 mod segments;
 mod ties;
+mod unplaced;
 mod unsent;
 
 use again::Again;
@@ -126,6 +127,8 @@ struct Mark {
     moved: retention::Moved,
     /// A replay was asked for and has not ended.
     has_replay: bool,
+    /// Events were ignored because their record's property isn't known.
+    has_unplaced: bool,
     /// A rebuild was asked for and has not ended.
     has_rebuild: bool,
     /// How its steps go.
@@ -187,7 +190,8 @@ impl<S: Sql> Ledger<S> {
                     EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch,
                     EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL),
                     EXISTS (SELECT 1 FROM kept_keys),
-                    EXISTS (SELECT 1 FROM discards WHERE ended_at IS NULL)
+                    EXISTS (SELECT 1 FROM discards WHERE ended_at IS NULL),
+                    EXISTS (SELECT 1 FROM unplaced)
              FROM ledger",
             &[],
         )?;
@@ -223,6 +227,7 @@ impl<S: Sql> Ledger<S> {
             index_until: index_until(row.integer(5)?, last_received_us),
             has_kept_keys: row.flag(10)?,
             has_discard: row.flag(11)?,
+            has_unplaced: row.flag(12)?,
             has_replay: row.flag(6)?,
             has_rebuild: row.flag(9)?,
             attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),

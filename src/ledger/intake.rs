@@ -78,6 +78,13 @@ impl<S: Sql> Ledger<S> {
         }?;
         if taken.outcome != Outcome::Duplicate {
             self.remember(delivery, taken, now);
+            if taken.outcome == Outcome::Accepted
+                && let Meaning::Event(event) = &reading.meaning
+                && let Some(subject) = event.subject()
+            {
+                // The event is kept, whatever becomes of this.
+                let _ = self.place(subject, now);
+            }
         } else if let Meaning::Event(event) = &reading.meaning
             && event.occurred_at.is_some()
         {
@@ -103,6 +110,7 @@ impl<S: Sql> Ledger<S> {
         self.mark.is_sparse = self.mark.last_received_at < awake_since;
         self.mark.last_received_at = received_at;
         let mark = &mut self.mark;
+        mark.has_unplaced |= taken.outcome == Outcome::Ignored(Ignored::NoProperty);
         mark.index_until = index_until.unwrap_or(mark.index_until);
         mark.kept_seq = mark.confirmed_seq;
         let settled = mark.confirmed_seq == mark.last_seq;

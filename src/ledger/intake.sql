@@ -29,4 +29,8 @@ CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
     drifted = excluded.drifted;
   INSERT OR IGNORE INTO unlinked (property_id, first_seq, first_seen_at)
   SELECT new.unlinked, new.seq, new.received_at WHERE new.unlinked IS NOT NULL;
+  INSERT INTO unplaced (model, record_id, first_seq, last_seq, count)
+  SELECT new.model, new.record_id, new.seq, new.seq, 1 WHERE new.ignored = 'no_property'
+  ON CONFLICT (model, record_id) DO UPDATE SET
+    last_seq = excluded.last_seq, count = count + 1;
 END;

@@ -23,7 +23,7 @@ use super::{Ledger, Ranges, first};
 use crate::dialect::Dialect;
 use crate::filter::Filter;
 use crate::json::{self, Writer, texts_or_null};
-use crate::sql::{Row, Sql, SqlError};
+use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A record's model and id.
@@ -136,6 +136,8 @@ struct Job {
     to: u64,
     models: Option<Vec<String>>,
     events: Option<Vec<String>>,
+    /// Only events about records of this id.
+    record_id: Option<String>,
     next: u64,
 }
 
@@ -162,9 +164,9 @@ impl Step<'_> {
 
 /// Events that a replay asks for, by what is known of them: those that aren't
 /// understood are looked at in any case, those without a body in none. `?3` and
-/// `?4` are models and events.
+/// `?4` are models and events, `?5` a record's id.
 const WANTED: &str = "
-    (ignored IS NULL OR ignored NOT LIKE 'discarded:%') AND
+    (ignored IS NULL OR ignored NOT LIKE 'discarded:%') AND (?5 IS NULL OR record_id = ?5) AND
     (?3 = 'null' OR model IS NULL OR EXISTS (
        SELECT 1 FROM json_each(?3) WHERE value = model
          OR value LIKE '%*' AND substr(model, 1, length(value) - 1) = rtrim(value, '*')))
@@ -192,32 +194,60 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let (models, events) = (&request.models, &request.events);
-        let filter = json::list([models, events].into_iter().map(texts_or_null));
+        let count = || self.count_wanted(request.from, request.to, models, events);
+        let asked = self.keep_request(request, None, count, now)?;
+        self.mark.has_replay = true;
+        Ok(asked)
+    }
+
+    /// The same for `count` events about the records with the id `record_id`
+    /// alone.
+    pub(super) fn ask_for_replay_of(
+        &mut self,
+        request: &Request,
+        record_id: &str,
+        count: u64,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        self.keep_request(request, Some(record_id), || Ok(count), now)?;
+        self.mark.has_replay = true;
+        Ok(())
+    }
+
+    fn keep_request(
+        &self,
+        request: &Request,
+        record_id: Option<&str>,
+        count: impl FnOnce() -> Result<u64, SqlError>,
+        now: Timestamp,
+    ) -> Result<Option<Progress>, SqlError> {
+        let filters = [&request.models, &request.events];
+        let filter = json::list(filters.into_iter().map(texts_or_null));
+        let (from, to) = (request.from.into(), request.to.into());
+        let asked = [from, to, filter.as_str().into(), record_id.into()];
         let going_on = format!(
             "SELECT {PROGRESS} FROM replays
-             WHERE ended_at IS NULL AND from_seq = ?1 AND to_seq = ?2 AND filter = ?3"
+             WHERE ended_at IS NULL AND from_seq = ?1 AND to_seq = ?2 AND filter = ?3
+               AND record_id IS ?4"
         );
-        let (from, to) = (request.from.into(), request.to.into());
-        let found = self
-            .sql
-            .query(&going_on, &[from, to, filter.as_str().into()])?;
-        if let Some(row) = found.first() {
+        if let Some(row) = self.sql.query(&going_on, &asked)?.first() {
             return progress(row).map(Some);
         }
-        let count = self.count_wanted(request.from, request.to, models, events)?;
+        let [from, to, filter, record_id] = asked;
+        let params = [
+            from,
+            to,
+            filter,
+            record_id,
+            count()?.into(),
+            now.us().into(),
+        ];
         self.sql.execute(
-            "INSERT INTO replays (number, from_seq, to_seq, filter, count, next_seq, looked_at,
-                                  asked_at)
-             SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, ?1, 0, ?5 FROM replays",
-            &[
-                from,
-                to,
-                filter.as_str().into(),
-                count.into(),
-                now.us().into(),
-            ],
+            "INSERT INTO replays (number, from_seq, to_seq, filter, record_id, count, next_seq,
+                                  looked_at, asked_at)
+             SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, ?5, ?1, 0, ?6 FROM replays",
+            &params,
         )?;
-        self.mark.has_replay = true;
         self.last_replay()
     }
 
@@ -320,7 +350,7 @@ impl<S: Sql> Ledger<S> {
 
     fn job(&self) -> Result<Option<Job>, SqlError> {
         let rows = self.sql.query(
-            "SELECT number, from_seq, to_seq, filter, next_seq FROM replays
+            "SELECT number, from_seq, to_seq, filter, next_seq, record_id FROM replays
              WHERE ended_at IS NULL ORDER BY number LIMIT 1",
             &[],
         )?;
@@ -337,6 +367,7 @@ impl<S: Sql> Ledger<S> {
             to: row.number(2)?,
             models: json::texts(models),
             events: json::texts(events),
+            record_id: row.maybe_text(5)?.map(str::to_owned),
             next: row.number(4)?,
         }))
     }
@@ -373,7 +404,7 @@ impl<S: Sql> Ledger<S> {
         let mut wanted = Vec::new();
         for (segment, from, to) in self.segments.within(job.next, last) {
             let statement = format!(
-                "SELECT seq, coalesce(replay, 0) = ?5 FROM {}
+                "SELECT seq, coalesce(replay, 0) = ?6 FROM {}
                  WHERE seq BETWEEN ?1 AND ?2 AND {WANTED} ORDER BY seq",
                 segment.table()
             );
@@ -382,6 +413,7 @@ impl<S: Sql> Ledger<S> {
                 to.into(),
                 models.as_str().into(),
                 events.as_str().into(),
+                job.record_id.as_deref().into(),
                 job.number.into(),
             ];
             for row in self.sql.query(&statement, &params)? {
@@ -410,6 +442,7 @@ impl<S: Sql> Ledger<S> {
                 to.into(),
                 models.as_str().into(),
                 events.as_str().into(),
+                Param::Null,
             ];
             let row = first(self.sql.query(&statement, &params)?)?;
             count = count.saturating_add(row.number(0)?);

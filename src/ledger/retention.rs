@@ -300,6 +300,7 @@ impl<S: Sql> Ledger<S> {
             "DELETE FROM segments WHERE number = ?1",
             &[expired.oldest.number.into()],
         )?;
+        self.forget_unplaced(expired.next.first_seq)?;
         // What a replay has done of a record was folded onto what goes.
         self.sql.execute("UPDATE refolds SET through = NULL", &[])?;
         // The dropped events may be the last ones, and have the watermark.

@@ -71,6 +71,17 @@ CREATE TABLE unlinked (
   first_seen_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Records of which events were ignored because nobody knows to which property
+-- they belong: the first one, the last one, and how many. See unplaced.rs.
+CREATE TABLE unplaced (
+  model TEXT NOT NULL,
+  record_id TEXT NOT NULL,
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (model, record_id)
+) WITHOUT ROWID;
+
 -- Stretches of the log whose events go out again, until they are confirmed.
 CREATE TABLE again (
   first_seq INTEGER NOT NULL,
@@ -90,7 +101,8 @@ CREATE TABLE replays (
   next_seq INTEGER NOT NULL,      -- the first one that wasn't looked at
   looked_at INTEGER NOT NULL,     -- how many were
   asked_at INTEGER NOT NULL,
-  ended_at INTEGER
+  ended_at INTEGER,
+  record_id TEXT                  -- if it is about records of this id alone
 );
 
 -- Records that the replay at hand has to fold again: what the steps so far

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod steps;
+mod unplaced;
 mod world;
 
 use common::{Database, job};

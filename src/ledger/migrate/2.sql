@@ -8,6 +8,7 @@ ALTER TABLE segments ADD COLUMN format INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE segments ADD COLUMN began_bytes INTEGER;
 ALTER TABLE records ADD COLUMN occurred_ns INTEGER;
 ALTER TABLE records ADD COLUMN drifted TEXT;
+ALTER TABLE replays ADD COLUMN record_id TEXT;
 CREATE TABLE rebuilds (
   number INTEGER PRIMARY KEY,
   after_model TEXT NOT NULL,
@@ -61,5 +62,13 @@ CREATE TABLE discards (
   asked_at INTEGER NOT NULL,
   ended_at INTEGER
 );
+CREATE TABLE unplaced (
+  model TEXT NOT NULL,
+  record_id TEXT NOT NULL,
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (model, record_id)
+) WITHOUT ROWID;
 CREATE INDEX kept_keys_by_key ON kept_keys (key);
 UPDATE ledger SET schema_version = 2;

@@ -11,7 +11,7 @@ use super::refold::{Folding, Refold, Version};
 use super::{Names, Step};
 use crate::dialect::{self, Meaning};
 use crate::event::{Change, Content, Event, Kind, Unclear};
-use crate::filter::Ignored;
+use crate::filter::{self, Ignored};
 use crate::json::Object;
 use crate::ledger::fold::{Incoming, Known, fold};
 use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
@@ -63,6 +63,7 @@ impl<S: Sql> Ledger<S> {
             },
         };
         let last_seq = memory.as_ref().map(|memory| memory.last_seq);
+        let present = memory.as_ref().map(|memory| memory.known.fields.as_str());
         loop {
             let mut chain = self.chain(last_seq, folding.through, step.budget.rows())?;
             if let Some(added) = added.filter(|added| *added > folding.through)
@@ -80,7 +81,8 @@ impl<S: Sql> Ledger<S> {
                 if folding.is_ground {
                     self.take_from_ground(step, &mut folding, seq)?;
                 } else {
-                    self.fold_member(step, refold.names(), &mut folding, seq, last == Some(seq))?;
+                    let is_last = last == Some(seq);
+                    self.fold_member(step, refold.names(), &mut folding, seq, is_last, present)?;
                 }
                 folding.through = seq;
             }
@@ -199,7 +201,8 @@ impl<S: Sql> Ledger<S> {
 
     /// Folds one event of the chain, and writes it if the replay asks for it:
     /// the last one under a new generation, which makes it win over all states
-    /// before, those before it under the one that the record had.
+    /// before, those before it under the one that the record had. `present` are
+    /// the record's fields before the replay.
     fn fold_member(
         &self,
         step: &mut Step,
@@ -207,6 +210,7 @@ impl<S: Sql> Ledger<S> {
         folding: &mut Folding,
         seq: u64,
         is_last: bool,
+        present: Option<&str>,
     ) -> Result<(), SqlError> {
         let Some(row) = self.member(seq)? else {
             return Ok(());
@@ -226,7 +230,14 @@ impl<S: Sql> Ledger<S> {
         }
         let is_asked_for = (step.job.from..=step.job.to).contains(&seq)
             && step.wanted.ignores(event, || None).is_none();
-        let fields = || Object::parse(&folding.known.as_ref()?.fields);
+        let known = folding.known.as_ref();
+        let known = known.and_then(|known| Object::parse(&known.fields));
+        // To which property it belongs may have become known later.
+        let fields = || {
+            known
+                .filter(filter::is_placed)
+                .or_else(|| Object::parse(present?))
+        };
         if is_asked_for && let Some(ignored) = step.reader.filter.ignores(event, fields) {
             return self.ignore_again(step, seq, event, ignored);
         }
