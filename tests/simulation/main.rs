@@ -5,7 +5,8 @@
 //!
 //! Without arguments: 1,000 seeds, and proof that each of the deliberate bugs
 //! is caught. `--seeds N` runs N seeds, `--seed N` tells what happens under
-//! one, and `--bug NAME` puts a bug in.
+//! one, `--bug NAME` puts a bug in, and `--outage S` takes D1 away for so many
+//! seconds under load.
 
 mod bugs;
 mod calls;
@@ -20,6 +21,7 @@ mod forwarding;
 mod host;
 mod occupancy;
 mod operator;
+mod outage;
 mod provider;
 mod queue;
 mod random;
@@ -43,12 +45,13 @@ const BUG_SEEDS: u64 = 200;
 /// How many failing seeds are printed.
 const SHOWN_MAX: usize = 20;
 
-const USAGE: &str = "usage: simulation [--seeds N | --seed N] [--bug NAME]";
+const USAGE: &str = "usage: simulation [--seeds N | --seed N | --outage S] [--bug NAME]";
 
 #[derive(Default)]
 struct Arguments {
     seeds: Option<u64>,
     seed: Option<u64>,
+    outage: Option<u64>,
     bug: Option<Bug>,
 }
 
@@ -61,14 +64,23 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let Arguments { seeds, seed, bug } = arguments;
+    let Arguments {
+        seeds,
+        seed,
+        outage,
+        bug,
+    } = arguments;
+    if let Some(length_s) = outage {
+        return tell_outage(length_s);
+    }
     let (passed, failed) = match seed {
         Some(seed) => one(seed, bug),
         None => {
             let mut totals = many(seeds.unwrap_or(SEEDS), bug);
             if seeds.is_none() && bug.is_none() {
-                let bugs = all_bugs();
-                totals = (totals.0 + bugs.0, totals.1 + bugs.1);
+                for (passed, failed) in [all_bugs(), outages()] {
+                    totals = (totals.0 + passed, totals.1 + failed);
+                }
             }
             totals
         }
@@ -91,6 +103,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
         match name.as_str() {
             "--seeds" => arguments.seeds = Some(number(value()?)?),
             "--seed" => arguments.seed = Some(number(value()?)?),
+            "--outage" => arguments.outage = Some(number(value()?)?),
             "--bug" => {
                 let bug = value()?;
                 let known = || {
@@ -148,6 +161,27 @@ fn all_bugs() -> (u64, u64) {
         }
     }
     (passed, Bug::ALL.len() as u64 - passed)
+}
+
+/// A minute and an hour without D1.
+fn outages() -> (u64, u64) {
+    let ended = [60, 3_600].map(tell_outage);
+    let passed = ended.iter().filter(|code| **code == ExitCode::SUCCESS);
+    let passed = passed.count() as u64;
+    (passed, ended.len() as u64 - passed)
+}
+
+fn tell_outage(length_s: u64) -> ExitCode {
+    match outage::outage(1, length_s) {
+        Ok(told) => {
+            println!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            println!("D1 away for {length_s} s: {why}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Failing seeds among 1 to `seeds`, in order, until there are `enough`.

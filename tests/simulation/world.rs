@@ -147,7 +147,23 @@ pub struct World {
 impl World {
     /// Lives through the world of `seed`; tells what happens if `is_told`.
     pub fn live(seed: u64, bug: Option<Bug>, is_told: bool) -> Self {
-        let mut world = Self {
+        let mut world = Self::new(seed, bug, is_told);
+        world.plan();
+        let mut steps = 0;
+        while let Some(step) = world.clock.next() {
+            steps += 1;
+            if world.clock.now_ms > END_MS || steps > STEPS_MAX {
+                world.complain("something goes on for ever".to_owned());
+                break;
+            }
+            world.step(step);
+        }
+        world
+    }
+
+    /// A world in which nothing happens yet.
+    pub fn new(seed: u64, bug: Option<Bug>, is_told: bool) -> Self {
+        let world = Self {
             clock: Clock::new(),
             random: Random::new(seed),
             faults: Faults::default(),
@@ -177,16 +193,6 @@ impl World {
             .d1
             .run(include_str!("../../migrations/0001_leasewire.sql"));
         world.d1.run(POISON);
-        world.plan();
-        let mut steps = 0;
-        while let Some(step) = world.clock.next() {
-            steps += 1;
-            if world.clock.now_ms > END_MS || steps > STEPS_MAX {
-                world.complain("something goes on for ever".to_owned());
-                break;
-            }
-            world.step(step);
-        }
         world
     }
 
@@ -286,7 +292,7 @@ impl World {
         self.say(|| format!("poisoned: {:?}", self.poison));
     }
 
-    fn step(&mut self, step: Step) {
+    pub fn step(&mut self, step: Step) {
         match step {
             Step::Create(provider) => self.create(provider),
             Step::Send(dispatch) => self.send(dispatch),
