@@ -16,6 +16,14 @@ const LIFE_MS_MAX = 6_000;
 const SHORT_LIFE_MS_MAX = 300;
 const SHORT_LIVES = 200; // in a thousand
 
+/** What D1 says while it is in trouble, and for how many lives in a thousand it is. */
+const TROUBLES = [
+  "D1 DB is overloaded. Requests queued for too long.",
+  "Network connection lost.",
+  "database or disk is full: SQLITE_FULL",
+];
+const TROUBLED_LIVES = 400;
+
 /** After a request has left, so long until the kill: then it is somewhere on its way. */
 const WAY_MS_MAX = 12;
 
@@ -64,15 +72,21 @@ export async function chaos({ seed, kills, rate, asks = false, say = () => {} })
 /** Load and kills, up to the last answer, and one more kill while what was answered is on its way. */
 async function storm({ gateway, load, seed, kills, say }) {
   const random = new Random(seed, "kills");
+  const troubles = new Random(seed, "troubles");
   await gateway.start();
+  await gateway.trouble(troubles.pick(TROUBLES));
   const talking = load.run();
   // An error in here is one of the run, not one that nobody waits for.
   talking.catch(() => {});
   for (let n = 1; n <= kills; n += 1) {
     const life_ms = await killed(gateway, random);
     const how = `${load.facts.length} deliveries, ${load.answered} answered`;
-    say(`kill ${n} of ${kills}, after ${(life_ms / 1_000).toFixed(1)} s: ${how}`);
+    const trouble = troubles.chance(TROUBLED_LIVES) ? troubles.pick(TROUBLES) : undefined;
+    await gateway.trouble(trouble);
+    const then = trouble ? `; now D1 says "${trouble}"` : "";
+    say(`kill ${n} of ${kills}, after ${(life_ms / 1_000).toFixed(1)} s: ${how}${then}`);
   }
+  await gateway.trouble();
   await sleep(random.below(LIFE_MS_MAX));
   await load.end(LAST_DELIVERIES_MS_MAX);
   await talking;

@@ -8,6 +8,10 @@ import { headers } from "../e2e/support/sign.mjs";
 
 const CONNECTIONS = 64;
 
+/** What the consumer writes. */
+const WRITES = ["INSERT", "UPDATE"].flatMap((verb) =>
+  ["records", "integrations", "notices"].map((table) => [verb, table]));
+
 export class Gateway {
   /** For each start, how long it took to the first 200 of a webhook; undefined if there was none. */
   starts_ms = [];
@@ -64,6 +68,20 @@ export class Gateway {
     socket.write(`POST /webhooks/${dialect} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
     socket.write(bytes.subarray(0, bytes.length >> 1), () => socket.resetAndDestroy());
     await closed;
+  }
+
+  /**
+   * Makes D1 fail with `text` from now on, whatever is killed meanwhile; with none it works. Only what
+   * applies packs is concerned.
+   */
+  async trouble(text) {
+    const { db } = this.#worker;
+    for (const [verb, table] of WRITES) {
+      const name = `trouble_${verb}_${table}`;
+      const trigger = `CREATE TRIGGER IF NOT EXISTS ${name} BEFORE ${verb} ON ${table} BEGIN
+        SELECT RAISE(ABORT, '${text}'); END`;
+      await db.prepare(text ? trigger : `DROP TRIGGER IF EXISTS ${name}`).run();
+    }
   }
 
   /** Until the next webhook is on its way. */
