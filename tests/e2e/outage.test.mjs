@@ -66,7 +66,7 @@ test("a minute without D1 under load leaves nothing dead, quarantined or missing
   t.diagnostic(`${behind} events waited; the last arrived ${s.toFixed(1)} s after D1 was back`);
   const fields = async () => {
     const rows = await Promise.all(INTEGRATIONS.map((integration) => worker.records("propexo", integration)));
-    return rows.flat().reduce((sum, { fields }) => sum + Object.keys(fields).length, 0);
+    return rows.flat().reduce((sum, { fields }) => sum + Object.keys(JSON.parse(fields)).length, 0);
   };
   await until("all fields to be in D1", async () => (await fields()) === n);
   const dead = worker.log.map((line) => JSON.parse(line)).filter(({ message }) => message === "dead pack");

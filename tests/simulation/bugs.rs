@@ -28,6 +28,7 @@ pub enum Bug {
     OneLedgerForAll,
     JunkNotKept,
     HistoryTooShort,
+    KeysGoEarly,
     HeldGoesToo,
     NeighbourQuarantined,
     OutageQuarantines,
@@ -170,6 +171,11 @@ impl Bug {
             Self::HistoryTooShort,
             "history-too-short",
             "history goes an hour after it was confirmed",
+        ),
+        (
+            Self::KeysGoEarly,
+            "keys-go-early",
+            "history that goes early takes along what repetitions are known by",
         ),
         (
             Self::HeldGoesToo,

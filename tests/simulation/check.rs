@@ -61,6 +61,7 @@ fn replay(world: &World, ledger: usize) -> Result<Reference, String> {
             world.models,
             intake.window_s,
             intake.kept_from,
+            intake.status,
             intake.at,
         );
         if (intake.status, intake.seq) != expected {

@@ -254,7 +254,19 @@ impl World {
             Some(Bug::HistoryTooShort) => 3_600,
             _ => RETENTION_S,
         };
-        Retention::new(history_s, source.dedupe_window_s)
+        let window_s = match self.bug {
+            Some(Bug::KeysGoEarly) => 0,
+            _ => source.dedupe_window_s,
+        };
+        let usual = Retention::new(history_s, window_s);
+        match self.ledger_bytes_max {
+            None => usual,
+            Some(ledger_bytes_max) => Retention {
+                ledger_bytes_max,
+                segment_bytes_max: ledger_bytes_max / 10,
+                ..usual
+            },
+        }
     }
 
     pub fn announce(&mut self, ledger: usize, told: Box<Announcement>) {

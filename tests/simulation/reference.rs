@@ -9,6 +9,8 @@ use crate::fact::{Change, Content, Fact, Fields, Lasting};
 use crate::occupancy::Unit;
 use crate::ties::{Said, in_order};
 
+/// Events of a record by which its ledger knows a repetition beyond the window.
+const RECENT_MAX: usize = 256;
 /// How far ahead of the receiver's clock an event may have happened.
 const FUTURE_S: u64 = 300;
 /// How long a notice with nothing of its own is a repetition.
@@ -78,7 +80,8 @@ impl Reference {
     ///
     /// An event is never received before the one before it, whatever the clock
     /// says; the dedupe window is counted back from the clock. History is whole
-    /// from the event `kept_from` on.
+    /// from the event `kept_from` on. Of a record with more than 256 events, the
+    /// ledger, which `answered`, may have forgotten one beyond the window.
     pub fn take(
         &mut self,
         index: usize,
@@ -86,8 +89,13 @@ impl Reference {
         models: Option<&[&str]>,
         window_s: u64,
         kept_from: u64,
+        answered: &str,
         now: Timestamp,
     ) -> (&'static str, u64) {
+        let kept_from = match self.is_long(fact) && answered != "duplicate" {
+            true => u64::MAX,
+            false => kept_from,
+        };
         let last = self.log.last();
         let received_at = last.map_or(now, |last| last.received_at.max(now));
         let from_the_future = fact
@@ -160,6 +168,16 @@ impl Reference {
             _ => "accepted",
         };
         (status, seq)
+    }
+
+    /// True if the record has more events than its ledger remembers.
+    fn is_long(&self, fact: &Fact) -> bool {
+        let record = fact.record();
+        let is_of_it = |logged: &&Logged| {
+            let of = logged.record.as_ref();
+            of.map(|(model, id)| (*model, id.as_str())) == record
+        };
+        record.is_some() && self.log.iter().filter(is_of_it).count() > RECENT_MAX
     }
 
     /// The number that the same delivery, about the same record, was given

@@ -41,6 +41,10 @@ const END_MS: u64 = 40 * DAY;
 /// A sweep a day, of which the last finds what was lost with the last faults.
 const SWEEPS: u64 = 17;
 
+/// How far the receiver's clock may be behind: an event is of the future by more
+/// than 5 minutes.
+const BEHIND_MS_MAX: i64 = 4 * MINUTE as i64;
+
 /// Many times what the busiest world takes.
 const STEPS_MAX: u64 = 500_000;
 
@@ -115,6 +119,9 @@ pub struct World {
     pub faults: Faults,
     pub bug: Option<Bug>,
     pub sources: BTreeMap<&'static str, Source>,
+    /// Bytes of a ledger from which on its history goes early, where that is
+    /// little.
+    pub ledger_bytes_max: Option<u64>,
     /// Models that are wanted, if not all.
     pub models: Option<&'static [&'static str]>,
     pub providers: Vec<Provider>,
@@ -171,6 +178,7 @@ impl World {
             sources: DIALECTS
                 .map(|dialect| (dialect, source(dialect, None)))
                 .into(),
+            ledger_bytes_max: None,
             models: None,
             providers: Vec::new(),
             facts: Vec::new(),
@@ -198,15 +206,23 @@ impl World {
 
     /// Draws who says how much and when, and what goes wrong until when.
     fn plan(&mut self) {
+        // An empty ledger has some 100 KB.
+        let sizes = [200_000, 300_000, 500_000];
+        let is_small = self.random.chance(60);
+        self.ledger_bytes_max = is_small.then(|| self.random.pick(&sizes));
         // Now and then one integration says much at once.
-        let is_busy = self.random.chance(30);
+        let is_busy = is_small || self.random.chance(30);
         let count = if is_busy {
             1
         } else {
             self.random.between(1, 4)
         };
         for _ in 0..count {
-            let dialect = self.random.pick(&DIALECTS);
+            // Of events of one time those are compared that are kept.
+            let dialect = match is_small {
+                true => self.random.pick(&["propexo", "propify"]),
+                false => self.random.pick(&DIALECTS),
+            };
             let integration = match dialect {
                 "real-estate" => "default",
                 _ => self.random.pick(&["int_1", "int/2 é"]),
@@ -233,7 +249,8 @@ impl World {
         let heal_ms = span_ms + healing_ms;
         self.faults = Faults::draw(&mut self.random, span_ms, heal_ms);
         // Beyond, old history goes, and a replay can't fold what it held.
-        let operates = span_ms <= DAY && self.random.chance(400);
+        let keeps_all = span_ms <= DAY && self.ledger_bytes_max.is_none();
+        let operates = keeps_all && self.random.chance(400);
         if operates {
             // An event that is ahead of the clock isn't any more when replayed.
             self.faults.jumps = 0;
@@ -251,8 +268,8 @@ impl World {
         }
         self.is_steady = self.faults.is_steady();
         let faults = self.faults.clone();
-        let models = self.models;
-        self.say(|| format!("wanted: {models:?}"));
+        let (models, bytes_max) = (self.models, self.ledger_bytes_max);
+        self.say(|| format!("wanted: {models:?}, in {bytes_max:?} bytes"));
         self.say(|| format!("{faults:?}, until {heal_ms} ms"));
         // Changes come by themselves, or several at once.
         let at_once = self.random.pick(&[1, 1, 1, 4, 12]);
@@ -387,7 +404,8 @@ impl World {
         }
     }
 
-    /// The receiver's clock jumps: forwards by hours, backwards by minutes.
+    /// The receiver's clock jumps: forwards by hours, backwards by minutes, but
+    /// never so far behind that it takes events for ones of the future.
     fn jump(&mut self) {
         let by_ms = match self.random.below(4) {
             0 => self.random.below(6 * HOUR) as i64,
@@ -395,6 +413,7 @@ impl World {
             2 => -(self.random.below(MINUTE) as i64),
             _ => -(self.random.below(10 * MINUTE) as i64),
         };
+        let by_ms = by_ms.max(-BEHIND_MS_MAX - self.clock.ahead_ms);
         self.say(|| format!("the receiver's clock jumps by {by_ms} ms"));
         self.clock.ahead_ms += by_ms;
         for ledger in 0..self.hosts.len() {

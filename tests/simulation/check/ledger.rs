@@ -43,7 +43,8 @@ pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict
     for ((seq, (dropped_at, row)), logged) in rows.iter().zip(&reference.log) {
         check_event(world, ledger, row, logged).map_err(|why| format!("number {seq}: {why}"))?;
         let oldest = dropped_at.map(|at| at.minus_s(RETENTION_S));
-        let may_go = oldest.is_none_or(|oldest| logged.received_at <= oldest);
+        let may_go = world.ledger_bytes_max.is_some()
+            || oldest.is_none_or(|oldest| logged.received_at <= oldest);
         let had_to_stay = logged.quarantined || row.flag(4) != Ok(false);
         if !may_go || dropped_at.is_some() && had_to_stay {
             return Err(format!("number {seq} is gone, and had to stay"));
