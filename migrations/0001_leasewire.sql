@@ -36,6 +36,8 @@ CREATE TABLE integrations (
   -- Milliseconds since 1970 when its ledger began, or began to be told anew. Numbers of events are
   -- those of an epoch. 0 for the ledgers of 0.1.0.
   epoch INTEGER NOT NULL DEFAULT 0,
+  -- Bytes of its ledger, as last told: within a tenth, or a megabyte. 0 before it told any.
+  bytes INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (source, integration)
 ) WITHOUT ROWID;
 

@@ -96,13 +96,13 @@ const UPSERT_RECORD: &str = concat!(
     if_newer!("excluded.occurred_at")
 );
 
-/// Of a greater epoch, all of the row is new.
+/// Of a greater epoch, all of the row is new. Of 0 bytes nothing is known.
 const UPSERT_INTEGRATION: &str = concat!(
     "INSERT INTO integrations (source, integration, last_seq, first_synced_at, last_synced_at,
-                               last_event_at, epoch)
+                               last_event_at, epoch, bytes)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ",
     epoch!("?7"),
-    ")
+    ", ?8)
      ON CONFLICT (source, integration) DO UPDATE SET
        last_seq = iif(excluded.epoch > epoch, excluded.last_seq,
                       max(last_seq, excluded.last_seq)),
@@ -116,12 +116,14 @@ const UPSERT_INTEGRATION: &str = concat!(
                            OR excluded.last_event_at > last_event_at,
                            excluded.last_event_at, last_event_at),
        reported_at = iif(excluded.epoch > epoch, NULL, reported_at),
+       bytes = iif(excluded.bytes > 0, excluded.bytes, bytes),
        epoch = max(epoch, excluded.epoch)
      WHERE excluded.epoch > epoch OR excluded.epoch = epoch AND (
        excluded.last_seq > last_seq
          OR (first_synced_at IS NULL AND excluded.first_synced_at IS NOT NULL)
          OR excluded.first_synced_at < first_synced_at
-         OR excluded.last_synced_at > last_synced_at)"
+         OR excluded.last_synced_at > last_synced_at
+         OR excluded.bytes > 0 AND bytes = 0)"
 );
 
 /// What a probe has written goes again in the same batch. No model has an
@@ -427,6 +429,7 @@ impl<'a> Projection<'a> {
                 maybe_text(synced_at.1),
                 text(sent_at),
                 maybe_integer(self.epoch),
+                integer(0),
             ],
         }
     }
@@ -436,13 +439,13 @@ impl<'a> Projection<'a> {
 /// one of another epoch.
 const UPDATE_REPORT: &str = "
     UPDATE integrations SET pending = ?3, unconfirmed = ?4, dead = ?5, quarantined = ?6,
-                            oldest_unconfirmed_at = ?7, reported_at = ?8
+                            oldest_unconfirmed_at = ?7, reported_at = ?8, bytes = ?10
     WHERE source = ?1 AND integration = ?2 AND epoch = ?9
       AND (reported_at IS NULL OR ?8 > reported_at)";
 
 /// The batch by which a ledger makes itself known: its row in `integrations`,
-/// exact also where the last events were quarantined, with its report if it
-/// has one.
+/// exact also where the last events were quarantined, with its size, and its
+/// report if it has one.
 pub fn announcement(told: &Announcement) -> Vec<Statement> {
     let row = announced_row(told);
     let report = told.report.as_ref();
@@ -464,6 +467,7 @@ fn report_row(told: &Announcement, report: &Report) -> Statement {
             maybe_text(numbers.oldest_unconfirmed_at),
             text(report.at),
             integer(told.state.epoch),
+            integer(report.bytes),
         ],
     }
 }
@@ -480,6 +484,7 @@ fn announced_row(told: &Announcement) -> Statement {
             maybe_text(state.last_synced_at),
             maybe_text(state.last_event_at),
             integer(state.epoch),
+            integer(state.bytes),
         ],
     }
 }

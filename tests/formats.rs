@@ -140,7 +140,11 @@ fn d1_tables_and_rows() {
     };
     statements.extend(announcement(&Announcement {
         state: ledger.state().unwrap().unwrap(),
-        report: Some(Report { numbers, at: now }),
+        report: Some(Report {
+            numbers,
+            bytes: 1_000_000,
+            at: now,
+        }),
     }));
     let mut meter = Meter::default();
     meter.delivery("propexo", "accepted");

@@ -37,18 +37,19 @@ fn integration(d1: &Database, names: [&str; 2], last_seq: i64, times: [Option<&s
     params.extend(times.map(|time| time.map_or(Value::Null, text)));
     d1.run(&Statement {
         sql: "INSERT INTO integrations (source, integration, last_seq, first_synced_at,
-                                        last_synced_at, last_event_at)
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                                        last_synced_at, last_event_at, bytes)
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, min(?3, 90112))",
         params,
     });
     let json = |value: &Option<&str>| serde_json::to_string(value).unwrap();
     format!(
-        r#"{{"source":{},"integration":{},"epoch":0,"last_seq":{last_seq},"first_synced_at":{},"last_synced_at":{},"last_event_at":{}}}"#,
+        r#"{{"source":{},"integration":{},"epoch":0,"last_seq":{last_seq},"first_synced_at":{},"last_synced_at":{},"last_event_at":{},"bytes":{}}}"#,
         json(&Some(source)),
         json(&Some(integration)),
         json(&times[0]),
         json(&times[1]),
         json(&times[2]),
+        last_seq.min(90_112),
     )
 }
 

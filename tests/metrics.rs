@@ -255,6 +255,7 @@ fn every_source_has_its_series_from_the_beginning() {
         "leasewire_events_dead",
         "leasewire_events_quarantined",
         "leasewire_oldest_unconfirmed_seconds",
+        "leasewire_ledger_bytes",
         "leasewire_confirmation_seconds_count",
     ];
     for name in by_source {
@@ -384,8 +385,67 @@ fn what_ledgers_have_reported_is_added_up() {
     assert_eq!(samples(&earlier, oldest), [format!("{oldest} 0")]);
 }
 
+fn grow(d1: &Database, integration: &str, bytes: i64) {
+    let sql = "UPDATE integrations SET bytes = ?2 WHERE integration = ?1";
+    let params = rusqlite::params![integration, bytes];
+    assert_eq!(d1.connection.execute(sql, params), Ok(1));
+}
+
 #[test]
-fn of_many_integrations_those_that_wait_or_died_are_shown() {
+fn the_largest_ledger_is_told_and_each_that_is_half_full() {
+    let d1 = d1();
+    for (source, integration, bytes) in [
+        ("propexo", "small", 90_112),
+        ("propexo", "half", 5_000_000_000),
+        ("propexo", "large", 7_500_000_000),
+        ("propexo", "larger", 9_007_199_254_740_991),
+        ("meterbase", "smallest", 4_096),
+    ] {
+        add(&d1, source, integration, [0; 4], None);
+        grow(&d1, integration, bytes);
+    }
+    let page = page_of(&["real-estate"], &d1, at(NOW));
+    assert_eq!(
+        samples(&page, "leasewire_ledger_bytes{"),
+        [
+            "leasewire_ledger_bytes{source=\"real-estate\"} 0",
+            "leasewire_ledger_bytes{source=\"meterbase\"} 4096",
+            "leasewire_ledger_bytes{source=\"propexo\"} 9007199254740991",
+        ]
+    );
+    assert_eq!(
+        samples(&page, "leasewire_integration_"),
+        [
+            "leasewire_integration_bytes{source=\"propexo\",integration=\"large\"} 7500000000",
+            "leasewire_integration_bytes{source=\"propexo\",integration=\"larger\"} 9007199254740991",
+        ]
+    );
+}
+
+/// The host puts a row behind the others.
+#[test]
+fn the_bytes_of_the_database_are_told_if_they_are_known() {
+    let samples_of = |bytes: &str| {
+        let page = page(&[], &format!(r#"[["database","","","{bytes}"]]"#), at(NOW)).unwrap();
+        samples(&page, "leasewire_database_bytes").join("\n")
+    };
+    assert_eq!(samples_of("4096"), "leasewire_database_bytes 4096");
+    assert_eq!(samples_of("undefined"), "");
+    let untold = page(&[], "[]", at(NOW)).unwrap();
+    assert_eq!(samples(&untold, "leasewire_database_bytes").len(), 0);
+}
+
+/// By these names the host puts a row's columns in order.
+#[test]
+fn each_column_has_a_name_of_its_own() {
+    let d1 = d1();
+    let statement = d1.connection.prepare(select().sql).unwrap();
+    let names: Vec<_> = statement.column_names().collect();
+    assert_eq!(names, ["kind", "source", "integration", "numbers"]);
+}
+
+#[test]
+fn of_many_integrations_those_that_wait_died_or_are_large_are_shown() {
     let d1 = d1();
     for n in 0..600 {
         add(&d1, "a", &format!("int_{n:03}"), [0, 0, 0, 1], None);
@@ -393,8 +453,11 @@ fn of_many_integrations_those_that_wait_or_died_are_shown() {
     for n in 0..10 {
         add(&d1, "z", &format!("int_{n}"), [0, 0, 1, 0], None);
     }
+    add(&d1, "zz", "large", [0; 4], None);
+    grow(&d1, "large", 6_000_000_000);
     let page = page_of(&[], &d1, at(NOW));
-    assert_eq!(samples(&page, "leasewire_integration_events{").len(), 500);
+    assert_eq!(samples(&page, "leasewire_integration_events{").len(), 499);
+    assert_eq!(samples(&page, "leasewire_integration_bytes{").len(), 1);
     assert_eq!(
         samples(&page, "leasewire_integration_events{source=\"z\"").len(),
         10
@@ -429,6 +492,7 @@ fn the_page_is_in_the_text_format() {
         [1, 2, 3, 4],
         Some("2026-01-31T23:59:00.000000000Z"),
     );
+    grow(&d1, "int_1", 6_000_000_000);
     let page = page_of(&["propexo"], &d1, at(NOW));
     assert!(page.ends_with('\n'));
     let mut metrics = Vec::new();
@@ -449,12 +513,12 @@ fn the_page_is_in_the_text_format() {
                 .iter()
                 .find_map(|end| rest.strip_prefix(end))
                 .unwrap_or(rest);
-            assert!(rest.starts_with('{'), "{line}");
+            assert!(rest.starts_with(['{', ' ']), "{line}");
             let (_, value) = line.rsplit_once(' ').unwrap();
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }
     }
-    assert_eq!(metrics.len(), 12);
+    assert_eq!(metrics.len(), 15);
 }
 
 #[test]
@@ -465,8 +529,8 @@ fn what_is_no_answer_of_the_database_makes_no_page() {
         "[[1]]",
         r#"[["counted","a",""]]"#,
         r#"[["counted","a","","1 2 3"]]"#,
-        r#"[["source","a","","1 2 3 4 5 x"]]"#,
-        r#"[["integration","a","b","1 2 3 4 5"]]"#,
+        r#"[["source","a","","1 2 3 4 5 6 x"]]"#,
+        r#"[["integration","a","b","1 2 3 4 5 6"]]"#,
     ];
     for rows in broken {
         assert_eq!(page(&[], rows, at(NOW)), None, "{rows}");

@@ -32,7 +32,8 @@ pub fn select_integrations(page: &Page<(String, String)>) -> Statement {
     Statement {
         sql: "SELECT json_object('source', source, 'integration', integration,
                      'epoch', epoch, 'last_seq', last_seq, 'first_synced_at', first_synced_at,
-                     'last_synced_at', last_synced_at, 'last_event_at', last_event_at),
+                     'last_synced_at', last_synced_at, 'last_event_at', last_event_at,
+                     'bytes', bytes),
                      source, integration
               FROM integrations WHERE (source, integration) > (?1, ?2)
               ORDER BY source, integration LIMIT ?3",

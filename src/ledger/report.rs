@@ -1,8 +1,8 @@
 //! What a ledger tells the list of integrations of its trouble: how many
-//! events wait, are dead or quarantined, and since when.
+//! events wait, are dead or quarantined, and since when; and how large it is.
 //!
-//! The alarm finds it, about once a minute; a ledger that never had any tells
-//! nothing and writes nothing. A report is kept before it is sent, and again
+//! The alarm finds it, about once a minute; a ledger that never had any, and is
+//! small, tells nothing and writes nothing. A report is kept before it is sent, and again
 //! when it has arrived: one that may have arrived, or may arrive late, is
 //! followed by another, of a later time, until the list is known to have what
 //! is. The list refuses what is older than what it has.
@@ -16,20 +16,28 @@ use crate::time::Timestamp;
 /// it every second.
 const LOOK_S: u64 = 30;
 
+/// Bytes by which a ledger must have changed to report for that alone: a tenth
+/// of what it told, but no less than this, and no more than that. On its way to
+/// the 10 GB that it may have it does so about a hundred times, and is never
+/// known to be smaller by more than a fortieth of them.
+const BYTES_STEP: (u64, u64) = (1_000_000, 250_000_000);
+
 /// What a ledger tells the list of integrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// Its state.
     pub state: State,
-    /// Its trouble, where that is not known to be in the list.
+    /// Its trouble and size, where these are not known to be in the list.
     pub report: Option<Report>,
 }
 
-/// A ledger's trouble.
+/// A ledger's trouble and size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What there is of it.
+    /// What there is of trouble.
     pub numbers: Numbers,
+    /// Bytes that the ledger has in use.
+    pub bytes: u64,
     /// When it was found. Each report's is later than that of the one before,
     /// whatever the clock does.
     pub at: Timestamp,
@@ -57,20 +65,20 @@ pub(super) struct Reported {
     report: Option<Report>,
     /// The list has it.
     is_known: bool,
-    /// What is dead or quarantined may have changed since.
+    /// What is dead or quarantined, or the size, may have changed since.
     pub is_outdated: bool,
     /// When the ledger looked last.
     looked_at: Option<Timestamp>,
 }
 
 impl Report {
-    /// As the tables have it: numbers, times in microseconds, `-` for none, and
-    /// 1 if the list has it.
+    /// As the tables have it: numbers, times in microseconds, `-` for none, 1
+    /// if the list has it, and the bytes.
     fn to_text(&self, is_known: bool) -> String {
         let numbers = &self.numbers;
         let oldest = numbers.oldest_unconfirmed_at;
         format!(
-            "{} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {}",
             numbers.pending,
             numbers.unconfirmed,
             numbers.dead,
@@ -78,10 +86,12 @@ impl Report {
             oldest.map_or("-".to_owned(), |at| at.us().to_string()),
             self.at.us(),
             u8::from(is_known),
+            self.bytes,
         )
     }
 
-    /// Reads that; `None` if it is anything else.
+    /// Reads that; `None` if it is anything else. 0.1.0 told no bytes, and
+    /// doesn't look for them behind the rest.
     fn parse(text: &str) -> Option<(Self, bool)> {
         let mut parts = text.split(' ');
         let mut next = || parts.next()?.parse().ok();
@@ -95,7 +105,9 @@ impl Report {
             oldest_unconfirmed_at: parts.next().and_then(time),
         };
         let at = parts.next().and_then(time)?;
-        Some((Self { numbers, at }, parts.next()? == "1"))
+        let is_known = parts.next()? == "1";
+        let bytes = parts.next().map_or(Some(0), |part| part.parse().ok())?;
+        Some((Self { numbers, bytes, at }, is_known))
     }
 }
 
@@ -131,11 +143,20 @@ impl Reported {
         self.is_known = false;
     }
 
-    fn says(&self, numbers: &Numbers) -> bool {
-        match &self.report {
-            Some(report) => self.is_known && report.numbers == *numbers,
-            None => *numbers == Numbers::default(),
-        }
+    /// Whether the list is known to say this, the bytes about.
+    fn says(&self, numbers: &Numbers, bytes: u64) -> bool {
+        self.says_size(bytes)
+            && match &self.report {
+                Some(report) => self.is_known && report.numbers == *numbers,
+                None => *numbers == Numbers::default(),
+            }
+    }
+
+    /// Whether these are about the bytes that were told last.
+    fn says_size(&self, bytes: u64) -> bool {
+        let (min, max) = BYTES_STEP;
+        let told = self.report.as_ref().map_or(0, |report| report.bytes);
+        bytes.abs_diff(told) < (told / 10).clamp(min, max)
     }
 }
 
@@ -146,6 +167,11 @@ impl<S: Sql> Ledger<S> {
         let recently = |at: Timestamp| (at..at.plus_s(LOOK_S)).contains(&now);
         let looks = !self.mark.reported.looked_at.is_some_and(recently);
         let is_unannounced = self.mark.announced_seq < self.mark.last_seq;
+        if !looks {
+            // Or the next look might be a day away.
+            let is_known = self.mark.reported.says_size(self.sql.size()?);
+            self.mark.reported.is_outdated |= !is_known;
+        }
         if !looks && !is_unannounced {
             return Ok(None);
         }
@@ -164,14 +190,15 @@ impl<S: Sql> Ledger<S> {
     fn report(&mut self, state: &State, now: Timestamp) -> Result<Option<Report>, SqlError> {
         let numbers = self.numbers(state, now);
         let reported = &self.mark.reported;
-        if reported.says(&numbers) {
+        if reported.says(&numbers, state.bytes) {
             self.mark.reported.looked_at = Some(now);
             self.mark.reported.is_outdated = false;
             return Ok(None);
         }
         let before = reported.report.as_ref().map(|report| report.at.us());
         let at = before.map_or(now, |us| now.max(Timestamp::from_us(us.saturating_add(1))));
-        let report = Report { numbers, at };
+        let bytes = state.bytes;
+        let report = Report { numbers, bytes, at };
         self.keep_report(&report, false)?;
         self.mark.reported = Reported {
             report: Some(report.clone()),
@@ -206,7 +233,7 @@ impl<S: Sql> Ledger<S> {
     pub(super) fn check_report(&mut self, now: Timestamp) -> Result<(), SqlError> {
         if let Some(state) = self.state()? {
             let numbers = self.numbers(&state, now);
-            self.mark.reported.is_outdated |= !self.mark.reported.says(&numbers);
+            self.mark.reported.is_outdated |= !self.mark.reported.says(&numbers, state.bytes);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ CREATE TABLE ledger (
   last_synced_at INTEGER,
   uses_index INTEGER NOT NULL DEFAULT 0,   -- until when `recent` may lack a record's event
   last_event_at INTEGER,                    -- of the events that are gone
-  reported TEXT,                            -- trouble as last reported; NULL if there never was any
+  reported TEXT,                            -- trouble and size as last reported; NULL if never
   schema_version INTEGER NOT NULL DEFAULT 1, -- of all these tables: see migrate.rs
   min_version INTEGER NOT NULL DEFAULT 1,   -- the oldest version whose code may go on with them
   epoch INTEGER NOT NULL DEFAULT 0          -- milliseconds when the numbers began, or were cast anew

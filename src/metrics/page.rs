@@ -3,42 +3,47 @@
 use super::{BOUNDS_S, COLUMNS, OUTCOMES};
 use crate::json;
 use crate::projection::Statement;
+use crate::sql::Value;
 use crate::time::Timestamp;
 
 /// Type of the page.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// An integration is shown by itself when its ledger has more bytes than half of
+/// what it may have.
+const LARGE_BYTES: u64 = 5_000_000_000;
+
 /// What D1 has, each row as a kind, a source, an integration and numbers:
 /// what was counted, what a source's integrations have told together, and
-/// those of them that have told of trouble. Of these at most 500, those first
-/// where something waits or is dead. The last of the numbers is a time, and
-/// times compare as texts.
+/// those of them that have told of trouble, or that they are large. Of these at
+/// most 500, those first where something waits or is dead, or that are large.
+/// The last of the numbers is a time, and times compare as texts.
 const SELECT: &str = "
-    SELECT 'counted', source, '', accepted || ' ' || duplicate || ' ' || quarantined || ' '
+    SELECT 'counted' AS kind, source, '' AS integration, accepted || ' ' || duplicate || ' ' || quarantined || ' '
            || ignored || ' ' || pong || ' ' || bad_signature || ' ' || too_large || ' '
            || source_not_ready || ' ' || ledger_unavailable || ' ' || within_1_s || ' '
            || within_2_s || ' ' || within_5_s || ' ' || within_10_s || ' ' || within_30_s || ' '
            || within_60_s || ' ' || within_300_s || ' ' || within_1800_s || ' ' || later || ' '
-           || confirmation_ms
+           || confirmation_ms AS numbers
     FROM metrics
     UNION ALL
     SELECT 'source', source, '', count(*) || ' ' || sum(last_seq) || ' ' || sum(pending) || ' '
            || sum(unconfirmed) || ' ' || sum(dead) || ' ' || sum(quarantined) || ' '
-           || coalesce(min(oldest_unconfirmed_at), '')
+           || max(bytes) || ' ' || coalesce(min(oldest_unconfirmed_at), '')
     FROM integrations GROUP BY source
     UNION ALL
     SELECT * FROM (
       SELECT 'integration', source, integration, '1 ' || last_seq || ' ' || pending || ' '
              || unconfirmed || ' ' || dead || ' ' || quarantined || ' '
-             || coalesce(oldest_unconfirmed_at, '')
-      FROM integrations WHERE pending + unconfirmed + dead + quarantined > 0
-      ORDER BY pending + unconfirmed + dead = 0, source, integration LIMIT 500)";
+             || bytes || ' ' || coalesce(oldest_unconfirmed_at, '')
+      FROM integrations WHERE pending + unconfirmed + dead + quarantined > 0 OR bytes > ?1
+      ORDER BY pending + unconfirmed + dead = 0 AND bytes <= ?1, source, integration LIMIT 500)";
 
-/// The D1 statement for [`page`].
+/// The D1 statement for [`page`]. Each of its columns has a name of its own.
 pub fn select() -> Statement {
     Statement {
         sql: SELECT,
-        params: Vec::new(),
+        params: vec![Value::Integer(LARGE_BYTES as i64)],
     }
 }
 
@@ -51,6 +56,8 @@ struct Told {
     unconfirmed: u64,
     dead: u64,
     quarantined: u64,
+    /// Of the ledger, or the largest of them.
+    bytes: u64,
     /// For how many seconds the oldest has been waiting; `None` if none has.
     oldest_s: Option<u64>,
 }
@@ -63,7 +70,8 @@ struct Source<'a> {
 }
 
 /// The page: every source that is configured or has numbers, from D1's rows of
-/// [`select`] as JSON. `None` if they are not that.
+/// [`select`] as JSON, and one of the kind `database` whose numbers are D1's
+/// bytes, if these are known. `None` if they are not that.
 pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
     let rows = json::rows(rows)?;
     let mut sources = Vec::new();
@@ -71,12 +79,14 @@ pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
         source(&mut sources, name)?;
     }
     let mut integrations = Vec::new();
+    let mut database_bytes = None;
     for row in &rows {
         let [kind, name, integration, numbers] = row.as_slice() else {
             return None;
         };
         match kind.as_str() {
             "counted" => source(&mut sources, name)?.counts = counts(numbers)?,
+            "database" => database_bytes = numbers.parse().ok(),
             "source" => source(&mut sources, name)?.told = told(numbers, now)?,
             _ => integrations.push((name.as_str(), integration.as_str(), told(numbers, now)?)),
         }
@@ -85,6 +95,7 @@ pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
     page.build();
     page.deliveries(&sources);
     page.told(&sources);
+    page.database(database_bytes);
     page.confirmations(&sources);
     page.integrations(&integrations);
     Some(page.0)
@@ -120,6 +131,7 @@ fn told(numbers: &str, now: Timestamp) -> Option<Told> {
         unconfirmed: next()?,
         dead: next()?,
         quarantined: next()?,
+        bytes: next()?,
         oldest_s: parts.next().and_then(Timestamp::parse).map(|oldest| {
             let ms = now.ms().saturating_sub(oldest.ms());
             u64::try_from(ms / 1_000).unwrap_or(0)
@@ -192,7 +204,7 @@ impl Page {
 
     fn told(&mut self, sources: &[Source]) {
         type Of = fn(&Told) -> u64;
-        let metrics: [(&str, &str, &str, Of); 7] = [
+        let metrics: [(&str, &str, &str, Of); 8] = [
             (
                 "leasewire_events_total",
                 "counter",
@@ -235,12 +247,26 @@ impl Page {
                 "Age of the oldest event that waits for its confirmation; 0 if none does.",
                 |told| told.oldest_s.unwrap_or(0),
             ),
+            (
+                "leasewire_ledger_bytes",
+                "gauge",
+                "Bytes of the largest ledger, of the 10 GB that one may have.",
+                |told| told.bytes,
+            ),
         ];
         for (name, kind, help, of) in metrics {
             self.metric(name, kind, help);
             for source in sources {
                 self.sample(name, &[("source", source.name)], of(&source.told));
             }
+        }
+    }
+
+    fn database(&mut self, bytes: Option<u64>) {
+        let name = "leasewire_database_bytes";
+        self.metric(name, "gauge", "Bytes of D1, of the 10 GB that it may have.");
+        if let Some(bytes) = bytes {
+            self.sample(name, &[], bytes);
         }
     }
 
@@ -294,6 +320,15 @@ impl Page {
             if let Some(oldest_s) = told.oldest_s {
                 let labels = [("source", *source), ("integration", *integration)];
                 self.sample(name, &labels, oldest_s);
+            }
+        }
+        let name = "leasewire_integration_bytes";
+        let help = "Bytes of an integration's ledger that has more than 5 GB.";
+        self.metric(name, "gauge", help);
+        for (source, integration, told) in integrations {
+            if told.bytes > LARGE_BYTES {
+                let labels = [("source", *source), ("integration", *integration)];
+                self.sample(name, &labels, told.bytes);
             }
         }
     }

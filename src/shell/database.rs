@@ -38,10 +38,20 @@ pub fn run_behind(env: &JsValue, ctx: &JsValue, statement: Statement, message: &
 
 /// The rows of `query` as JSON, each as an array of its columns.
 pub async fn select(env: &JsValue, query: &Statement) -> Result<String, String> {
-    match glue::select(&property(env, "DB"), to_js(query)).await {
-        Ok(rows) => Ok(rows.as_string().unwrap_or_default()),
-        Err(error) => Err(error_text(&error)),
-    }
+    let rows = glue::select(&property(env, "DB"), to_js(query)).await;
+    read(rows)
+}
+
+/// The same, and behind them a row of the kind `database` with D1's bytes. Each
+/// column must have a name of its own.
+pub async fn select_sized(env: &JsValue, query: &Statement) -> Result<String, String> {
+    let rows = glue::select_sized(&property(env, "DB"), to_js(query)).await;
+    read(rows)
+}
+
+fn read(rows: Result<JsValue, JsValue>) -> Result<String, String> {
+    rows.map(|rows| rows.as_string().unwrap_or_default())
+        .map_err(|error| error_text(&error))
 }
 
 /// A statement as the glue takes it: the SQL, then its parameters.

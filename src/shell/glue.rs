@@ -76,6 +76,9 @@ extern "C" {
     #[wasm_bindgen(js_name = select, catch)]
     fn rows_promise(db: &JsValue, statement: Array) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(js_name = selectSized, catch)]
+    fn sized_promise(db: &JsValue, statement: Array) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(js_name = sleep, catch)]
     fn sleep_promise(ms: u32) -> Result<JsValue, JsValue>;
 }
@@ -112,6 +115,10 @@ pub async fn armed_for(storage: &JsValue) -> Result<JsValue, JsValue> {
 
 pub async fn select(db: &JsValue, statement: Array) -> Result<JsValue, JsValue> {
     wait(&rows_promise(db, statement)?).await
+}
+
+pub async fn select_sized(db: &JsValue, statement: Array) -> Result<JsValue, JsValue> {
+    wait(&sized_promise(db, statement)?).await
 }
 
 pub async fn sleep(ms: u32) {

@@ -57,10 +57,12 @@ async fn flush(env: &JsValue) {
 pub async fn metrics(env: &JsValue, line: &mut Line) -> Result<String, Problem> {
     line.outcome = Some("read");
     flush(env).await;
-    let rows = database::select(env, &select()).await.map_err(|why| {
-        line.reason = Some(why);
-        Problem::DatabaseUnavailable
-    })?;
+    let rows = database::select_sized(env, &select())
+        .await
+        .map_err(|why| {
+            line.reason = Some(why);
+            Problem::DatabaseUnavailable
+        })?;
     environment::with_names(env, |names| page(&names, &rows, now()))
         .ok_or(Problem::DatabaseUnavailable)
 }

@@ -20,6 +20,8 @@ pub struct Database {
     pub connection: Connection,
     /// Makes the n-th statement from now fail.
     pub fails_in: Cell<Option<u32>>,
+    /// Bytes that it has besides, as it says.
+    pub padding: Cell<u64>,
     /// Refuses statements that would read a table whole that grows.
     pub explained: Cell<bool>,
     /// Bytes of text in the longest answer.
@@ -33,6 +35,7 @@ impl Default for Database {
         Self {
             connection: Connection::open_in_memory().unwrap(),
             fails_in: Cell::new(None),
+            padding: Cell::new(0),
             explained: Cell::new(false),
             most_read: Cell::new(0),
             statements: RefCell::default(),
@@ -234,7 +237,7 @@ impl Sql for &Database {
             .connection
             .query_row(pages, [], |row| row.get(0))
             .unwrap();
-        Ok(bytes as u64)
+        Ok(bytes as u64 + self.padding.get())
     }
 
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {

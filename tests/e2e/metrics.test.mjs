@@ -111,6 +111,35 @@ test("what isn't written yet is, before the page is made", async () => {
   assert.equal(samples.get(`leasewire_build_info{version="${version}"}`), 1);
 });
 
+test("how large the largest ledger and the database are is told, and again when they have grown", async () => {
+  const worker = await serving({ adjust: (options) => count(options, { wakeSooner: 30 }) });
+  const ledger = 'leasewire_ledger_bytes{source="propexo"}';
+  const listed = async () => (await worker.api("GET", "integrations")).json.integrations[0]?.bytes;
+  await worker.post("propexo", diff("int_1", "lease_1", {}, { n: 1 }));
+  const bytes = await until("the first size", listed);
+  assert.ok(bytes > 50_000 && bytes < 500_000, `${bytes} bytes`);
+  const samples = await worker.metrics();
+  assert.equal(samples.get(ledger), bytes);
+  const { size_after } = (await worker.db.prepare("SELECT 1").run()).meta;
+  assert.ok(size_after > 0);
+  assert.equal(samples.get("leasewire_database_bytes"), size_after);
+
+  for (let n = 0; n < 4; n += 1) {
+    await worker.post("propexo", diff("int_1", `lease_${n}`, {}, { notes: `${n}`.repeat(300_000) }));
+  }
+  await worker.confirmed("propexo", "int_1", 5);
+  const { bytes: now } = await worker.state("propexo", "int_1");
+  assert.ok(now > 2_000_000, `${now} bytes`);
+  const grown = await until("the report", async () => {
+    await putForward(worker.url, 7_000);
+    const samples = await worker.metrics();
+    return Math.abs(samples.get(ledger) - now) < 1_000_000 && samples;
+  }, { ms: 30_000, pause_ms: 250 });
+  assert.equal(await listed(), grown.get(ledger));
+  assert.ok(grown.get("leasewire_database_bytes") > size_after + 1_000_000);
+  assert.equal(grown.get('leasewire_integration_bytes{source="propexo",integration="int_1"}'), undefined);
+});
+
 test("many webhooks write one row, and no ledger is asked for a bad signature", async () => {
   const worker = await serving({ adjust: count });
   const WEBHOOKS = 200;

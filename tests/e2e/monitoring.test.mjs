@@ -34,7 +34,7 @@ async function promtoolSays(t, ...args) {
 describe("alerts", () => {
   test("promtool can read the rules", async (t) => {
     const said = await promtoolSays(t, "check", "rules", file("alerts.yml"));
-    if (said) assert.match(said, /SUCCESS: 7 rules found/);
+    if (said) assert.match(said, /SUCCESS: 11 rules found/);
   });
 
   test("promtool can read the configuration", (t) =>
@@ -62,6 +62,16 @@ describe("alerts", () => {
     ['{outcome="source_not_ready"}[30m]', '{outcome="source_not_ready"}[1h]'],
     ["> 0.05", "> 0.5"],
     ["> 0.05", "> 0.005"],
+    ["leasewire_ledger_bytes > 0.7", "leasewire_ledger_bytes >= 0.7"],
+    ["leasewire_ledger_bytes > 0.7", "leasewire_ledger_bytes > 0.8"],
+    ["leasewire_ledger_bytes > 0.9", "leasewire_ledger_bytes >= 0.9"],
+    ["leasewire_ledger_bytes > 0.9", "leasewire_ledger_bytes > 0.95"],
+    ["{source=%q} > 0.7 * 10e9", "{source=%q}"],
+    ["{source=%q} > 0.9 * 10e9", "{source=%q}"],
+    ["leasewire_database_bytes > 0.7", "leasewire_database_bytes >= 0.7"],
+    ["leasewire_database_bytes > 0.7", "leasewire_database_bytes > 0.8"],
+    ["leasewire_database_bytes > 0.9", "leasewire_database_bytes >= 0.9"],
+    ["leasewire_database_bytes > 0.9", "leasewire_database_bytes > 0.95"],
     ["for: 10m", "for: 0m"],
     ["for: 5m", "for: 0m"],
     ['== 0 or absent(up{job="leasewire"})', "== 0"],
