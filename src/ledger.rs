@@ -36,7 +36,9 @@ mod unplaced;
 mod unsent;
 
 use again::Again;
-pub use call::{Call, Reply, is_nobodys, received_at, was_woken};
+pub use call::{
+    CALL_FORMAT, Call, Reply, UnknownFormat, check_format, is_nobodys, received_at, was_woken,
+};
 pub use drift::Drift;
 pub use effects::Effects;
 pub use flight::UNANSWERED_BYTES_MAX;

@@ -1,16 +1,20 @@
 //! Everything that is stored or forwarded, pinned by golden files: the queue
-//! messages, the ledger's tables and rows, D1's tables and rows, and the
-//! API's answers. A change to one of them is a change to a promise, and shows
+//! messages, the ledger's tables and rows, D1's tables and rows, the API's
+//! answers, and the calls to ledgers with theirs. A change to one of them is a change to a promise, and shows
 //! in the diff. `UPDATE_GOLDEN=1 cargo test --test formats` writes them anew.
 
 mod common;
 
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 use common::{Database, at, delivery};
 use leasewire::json;
-use leasewire::ledger::{Announcement, Ledger, Numbers, Report, State};
+use leasewire::ledger::replay::Request;
+use leasewire::ledger::{
+    Announcement, CALL_FORMAT, Call, Ledger, Numbers, Reply, Report, State, check_format, discard,
+};
 use leasewire::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
 use leasewire::secret;
@@ -183,4 +187,137 @@ fn history_and_state() {
         text.push_str(&format!("{}\n", ledger.event(seq).unwrap().unwrap()));
     }
     golden("history.jsonl", &text);
+}
+
+/// One of each.
+fn calls() -> Vec<Call> {
+    let (after, limit) = (7, 5);
+    let (first, last, replay) = (3, 9, 2);
+    let (from, to) = (1, 500);
+    let reason = "no \"é😀\"".to_owned();
+    let mut intake = delivery("propexo", "int/é", "{\"raw\":1}\n\u{1}");
+    intake.dedupe_window_s = 172_800;
+    vec![
+        Call::Intake(intake),
+        Call::Confirm {
+            first,
+            last,
+            replay,
+        },
+        Call::Bury {
+            first,
+            last,
+            replay,
+            reason: reason.clone(),
+        },
+        Call::Quarantine {
+            seq: first,
+            replay,
+            reason,
+        },
+        Call::State,
+        Call::Events { after, limit },
+        Call::Quarantined { after, limit },
+        Call::Dead { after, limit },
+        Call::Event { seq: first },
+        Call::Data { seq: first },
+        Call::Replay(Request {
+            from,
+            to,
+            models: Some(vec!["leases".to_owned(), "*".to_owned()]),
+            events: None,
+        }),
+        Call::Rebuild,
+        Call::Redrive { from, to },
+        Call::Discard(discard::Request {
+            status: discard::Held::Quarantined,
+            from,
+            to,
+        }),
+        Call::Sweep {
+            listed_seq: 7,
+            listed_epoch: None,
+        },
+        Call::Sweep {
+            listed_seq: 7,
+            listed_epoch: Some(1_774_450_801_000),
+        },
+        Call::Unlinked {
+            source: "propexo".to_owned(),
+            after: "prop_1".to_owned(),
+            limit,
+            filter: Rc::default(),
+        },
+    ]
+}
+
+/// What crosses between the Worker and a ledger. A change that an older version
+/// would take for something else needs a greater format.
+#[test]
+fn calls_and_answers() {
+    let mut text = format!("format {CALL_FORMAT}\n\n-- calls\n");
+    for call in calls() {
+        let bytes = call.encode();
+        text.push_str(&format!("{}\n", bytes.escape_ascii()));
+        assert_eq!(Call::decode(bytes.clone()).unwrap().encode(), bytes);
+    }
+    text.push_str("\n-- answers that the Worker reads\n");
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    let now = at("2026-03-25T15:00:01Z");
+    let intake = |body| Call::Intake(delivery("propexo", "int 1", body));
+    let confirm = || Call::Confirm {
+        first: 1,
+        last: 1,
+        replay: 0,
+    };
+    let sweep = |listed_seq| Call::Sweep {
+        listed_seq,
+        listed_epoch: None,
+    };
+    for call in [
+        Call::State,
+        intake(DELIVERIES[0].1),
+        intake(DELIVERIES[0].1),
+        intake("not json\u{1}"),
+        Call::Data { seq: 1 },
+        Call::Data { seq: 2 },
+        sweep(0),
+        confirm(),
+        confirm(),
+        Call::Bury {
+            first: 2,
+            last: 2,
+            replay: 0,
+            reason: "test".to_owned(),
+        },
+    ] {
+        let asked = call.encode();
+        let asked = String::from_utf8_lossy(&asked)
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
+        ledger.sent(ledger.last_seq(), now);
+        let answer = ledger.answer(call, now).unwrap().into_text();
+        text.push_str(&format!("{asked}\n  {answer:?}\n"));
+    }
+    golden("calls.txt", &text);
+}
+
+#[test]
+fn a_format_that_is_not_known_is_refused() {
+    assert_eq!(check_format(None), Ok(()), "0.1.0 states none");
+    assert_eq!(check_format(Some(1.0)), Ok(()));
+    for unknown in [0.0, 2.0, 1.5, -1.0, f64::NAN, f64::INFINITY] {
+        let why = check_format(Some(unknown)).unwrap_err().to_string();
+        let expected = format!("format {} of calls is unknown, 1 is known", unknown as i64);
+        assert_eq!(why, expected);
+    }
+}
+
+#[test]
+fn what_there_is_not_has_no_text() {
+    assert_eq!(Reply::Nothing.into_text(), None);
+    assert_eq!(Reply::Done.into_text().as_deref(), Some(""));
 }

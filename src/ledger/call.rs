@@ -1,10 +1,14 @@
 //! What can be asked of a ledger from outside its object, and the answers.
 //!
-//! A call crosses to the object as one block of bytes.
+//! A call crosses to the object as one block of bytes, and an answer back as
+//! text or nothing.
 
+mod format;
 mod wire;
 
 use std::rc::Rc;
+
+pub use format::{CALL_FORMAT, UnknownFormat, check_format};
 
 use super::discard;
 use super::replay::Request;
@@ -152,6 +156,18 @@ pub enum Reply {
     Nothing,
     /// Done.
     Done,
+}
+
+impl Reply {
+    /// What crosses back: text, or `None` where there is no such thing.
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Taken(taken) => Some(taken.to_json()),
+            Self::Json(json) => Some(json),
+            Self::Done => Some(String::new()),
+            Self::Nothing => None,
+        }
+    }
 }
 
 impl Call {

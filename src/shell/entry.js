@@ -124,10 +124,11 @@ export class Ledger extends DurableObject {
 
   /**
    * Answers calls, bytes each, in order, each with text or nothing if there is no such thing. Those
-   * from the first that fails on have no answer.
+   * from the first that fails on have no answer. Who states a format, a number, gets that of the answers
+   * in front of them.
    */
-  call(calls) {
-    return call((done, failed) => this.#current().call(calls, done, failed));
+  call(calls, format) {
+    return call((done, failed) => this.#current().call(calls, format, done, failed));
   }
 
   alarm() {

@@ -111,13 +111,16 @@ export function keepUp(ctx) {
   return done;
 }
 
-/** Hands `calls` to the ledger `name` and gives its answers. Throws if there are none within `ms`. */
-export async function callLedger(namespace, name, calls, ms) {
+/**
+ * Hands `calls` of `format` to the ledger `name` and gives its answers, with their format in front if it
+ * states one. Throws if there are none within `ms`.
+ */
+export async function callLedger(namespace, name, calls, format, ms) {
   const deadline = Date.now() + ms;
   for (let last = false; ; last = true) {
     try {
       const stub = namespace.get(namespace.idFromName(name));
-      return await within(deadline - Date.now(), stub.call(calls));
+      return await within(deadline - Date.now(), stub.call(calls, format));
     } catch (error) {
       // Only a new stub can reach an object that has moved; a second call has
       // no effect if the first one had its own. An overloaded object is left

@@ -46,6 +46,7 @@ extern "C" {
         namespace: &JsValue,
         name: &str,
         calls: Array,
+        format: u32,
         ms: u32,
     ) -> Result<JsValue, JsValue>;
 
@@ -99,9 +100,10 @@ pub async fn call_ledger(
     namespace: &JsValue,
     name: &str,
     calls: Array,
+    format: u32,
     ms: u32,
 ) -> Result<Array, JsValue> {
-    let answers = wait(&ledger_promise(namespace, name, calls, ms)?).await?;
+    let answers = wait(&ledger_promise(namespace, name, calls, format, ms)?).await?;
     Ok(answers.unchecked_into())
 }
 

@@ -10,7 +10,7 @@ use super::tasks::kept_up;
 use super::{error_text, glue, now, property};
 use crate::delivery::Delivery;
 use crate::group::{Groups, Waiting};
-use crate::ledger::Call;
+use crate::ledger::{CALL_FORMAT, Call, check_format};
 
 /// How long a ledger may take, in milliseconds: senders give up after 5 s.
 const LEDGER_MS_MAX: u32 = 4_000;
@@ -41,9 +41,13 @@ async fn ask_all(
 ) -> Result<impl Iterator<Item = Answer> + use<>, String> {
     let namespace = property(env, "LEDGER");
     let list = calls.iter().copied().map(Uint8Array::from).collect();
-    let answers = glue::call_ledger(&namespace, name, list, ms).await;
+    let answers = glue::call_ledger(&namespace, name, list, CALL_FORMAT, ms).await;
     let answers = answers.map_err(|error| error_text(&error))?;
-    let answers = answers.into_iter().map(|answer| Ok(answer.as_string()));
+    // No answer is a number.
+    let format = answers.get(0).as_f64();
+    check_format(format).map_err(|unknown| unknown.to_string())?;
+    let answers = answers.into_iter().skip(usize::from(format.is_some()));
+    let answers = answers.map(|answer| Ok(answer.as_string()));
     // It stops at the first call that fails.
     let failed = || Some(Err("a call before it failed".to_owned()));
     Ok(answers.chain(std::iter::from_fn(failed)).take(calls.len()))

@@ -15,7 +15,9 @@ use super::log::{Level, Line};
 use super::storage::ObjectStorage;
 use super::{database, environment, error_text, give, glue, now, property, random, tasks};
 use crate::ledger::replay::Reader;
-use crate::ledger::{Announcement, Call, Effects, Ledger as Core, Outcome, Pack, Reply};
+use crate::ledger::{
+    Announcement, CALL_FORMAT, Call, Effects, Ledger as Core, Outcome, Pack, Reply, check_format,
+};
 use crate::projection::{announcement, rebuilt};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -63,11 +65,21 @@ impl Ledger {
 
     /// Answers `calls`, in order, up to the first that fails. `done` gets the
     /// answers, null where there is no such thing; or `failed` gets why there
-    /// are none.
-    pub fn call(&self, calls: Vec<Uint8Array>, done: Function, failed: Function) {
+    /// are none. Who states a `format` gets that of the answers as the first of
+    /// them.
+    pub fn call(
+        &self,
+        calls: Vec<Uint8Array>,
+        format: Option<f64>,
+        done: Function,
+        failed: Function,
+    ) {
         let object = self.0.clone();
         tasks::start(async move {
-            let (answers, why) = object.call(&calls).await;
+            let (answers, why) = match check_format(format) {
+                Ok(()) => object.call(&calls).await,
+                Err(unknown) => (Vec::new(), Some(unknown.to_string())),
+            };
             if let Some(why) = &why {
                 let mut line = Line::new(Level::Error, "ledger call failed");
                 line.reason = Some(why.clone());
@@ -76,7 +88,9 @@ impl Ledger {
             match why {
                 Some(why) if answers.is_empty() => give(&failed, &JsError::new(&why).into()),
                 _ => {
-                    let answers: Array = answers.into_iter().map(JsValue::from).collect();
+                    let stated = format.map(|_| JsValue::from(CALL_FORMAT));
+                    let answers = answers.into_iter().map(JsValue::from);
+                    let answers: Array = stated.into_iter().chain(answers).collect();
                     give(&done, &answers.into());
                 }
             }
@@ -142,17 +156,12 @@ impl Object {
     }
 
     fn to_text(&self, reply: Reply) -> Option<String> {
-        match reply {
-            Reply::Taken(taken) => {
-                if let Outcome::Quarantined(why) = taken.outcome {
-                    self.log_quarantined(taken.seq, why.label());
-                }
-                Some(taken.to_json())
-            }
-            Reply::Json(json) => Some(json),
-            Reply::Done => Some(String::new()),
-            Reply::Nothing => None,
+        if let Reply::Taken(taken) = &reply
+            && let Outcome::Quarantined(why) = taken.outcome
+        {
+            self.log_quarantined(taken.seq, why.label());
         }
+        reply.into_text()
     }
 
     /// Runs `work` on the core, opened if it isn't.
