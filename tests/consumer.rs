@@ -243,7 +243,7 @@ fn events_without_their_data_are_applied_alone() {
                 Ok(())
             };
             let answer = |call: &Call| match call {
-                Call::Data { seq } => Ok(ledger.data(*seq).unwrap()),
+                Call::Data { seq, .. } => Ok(ledger.data(*seq).unwrap()),
                 _ => Ok(None),
             };
             let seen = consume(&[message], run, answer);

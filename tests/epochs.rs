@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Database, at, delivery, job};
-use leasewire::ledger::{Call, Ledger};
-use leasewire::projection::{Projection, announcement};
+use leasewire::ledger::{Call, Ledger, Reply};
+use leasewire::projection::{Pack, Projection, announcement};
 use leasewire::time::Timestamp;
 
 const FIRST: &str = "2026-02-01T00:00:00Z";
@@ -89,6 +89,58 @@ fn a_ledger_that_begins_anew_wins() {
         d1.dump(epochs),
         [now.ms().to_string(), now.ms().to_string()]
     );
+}
+
+/// The numbers of a pack of the ledger before are other events now: nothing is
+/// settled by what became of it.
+#[test]
+fn what_became_of_old_packs_settles_nothing() {
+    let (old, new) = (Database::default(), Database::default());
+    let now = at(FIRST);
+    let mut ledger = Ledger::open(&old).unwrap();
+    take(&mut ledger, &unit(0, 1), now);
+    let before = packs(&mut ledger, now).remove(0);
+    let epoch = Pack::read(&before).unwrap().epoch;
+    assert_eq!(epoch, Some(now.ms() as u64));
+    let now = now.plus_s(1);
+    let mut ledger = Ledger::open(&new).unwrap();
+    take(&mut ledger, &unit(6, 7), now);
+    let after = packs(&mut ledger, now).remove(0);
+    let about = |epoch| {
+        let (first, last, seq, replay) = (1, 1, 1, 0);
+        let reason = "none".to_owned();
+        [
+            Call::Confirm {
+                first,
+                last,
+                replay,
+                epoch,
+            },
+            Call::Bury {
+                first,
+                last,
+                replay,
+                reason: reason.clone(),
+                epoch,
+            },
+            Call::Quarantine {
+                seq,
+                replay,
+                reason,
+                epoch,
+            },
+            Call::Data { seq, epoch },
+        ]
+    };
+    for call in about(epoch) {
+        assert_eq!(ledger.answer(call, now).unwrap(), Reply::Nothing);
+    }
+    let state = ledger.state().unwrap().unwrap();
+    let held = (state.confirmed_seq, state.dead, state.quarantined);
+    assert_eq!(held, (0, 0, 0));
+    let [confirm, ..] = about(Pack::read(&after).unwrap().epoch);
+    assert_ne!(ledger.answer(confirm, now).unwrap(), Reply::Nothing);
+    assert_eq!(ledger.state().unwrap().unwrap().confirmed_seq, 1);
 }
 
 /// Packs of 0.1.0 don't say their epoch: they are of the one that D1 has.

@@ -200,17 +200,20 @@ fn calls() -> Vec<Call> {
     vec![
         Call::Intake(intake),
         Call::Confirm {
+            epoch: Some(1_774_450_800_000),
             first,
             last,
             replay,
         },
         Call::Bury {
+            epoch: Some(1_774_450_800_000),
             first,
             last,
             replay,
             reason: reason.clone(),
         },
         Call::Quarantine {
+            epoch: None,
             seq: first,
             replay,
             reason,
@@ -220,7 +223,10 @@ fn calls() -> Vec<Call> {
         Call::Quarantined { after, limit },
         Call::Dead { after, limit },
         Call::Event { seq: first },
-        Call::Data { seq: first },
+        Call::Data {
+            seq: first,
+            epoch: None,
+        },
         Call::Replay(Request {
             from,
             to,
@@ -267,6 +273,7 @@ fn calls_and_answers() {
     let now = at("2026-03-25T15:00:01Z");
     let intake = |body| Call::Intake(delivery("propexo", "int 1", body));
     let confirm = || Call::Confirm {
+        epoch: None,
         first: 1,
         last: 1,
         replay: 0,
@@ -280,12 +287,19 @@ fn calls_and_answers() {
         intake(DELIVERIES[0].1),
         intake(DELIVERIES[0].1),
         intake("not json\u{1}"),
-        Call::Data { seq: 1 },
-        Call::Data { seq: 2 },
+        Call::Data {
+            seq: 1,
+            epoch: None,
+        },
+        Call::Data {
+            seq: 2,
+            epoch: None,
+        },
         sweep(0),
         confirm(),
         confirm(),
         Call::Bury {
+            epoch: None,
             first: 2,
             last: 2,
             replay: 0,

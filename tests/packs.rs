@@ -288,7 +288,13 @@ fn an_event_too_large_for_a_message_travels_by_reference() {
         // The consumer asks the ledger for the rest.
         let mut projection = Projection::read(text).unwrap();
         assert_eq!(projection.missing(), [1]);
-        let answer = ledger.answer(Call::Data { seq: 1 }, at("2026-01-01T00:00:00Z"));
+        let answer = ledger.answer(
+            Call::Data {
+                seq: 1,
+                epoch: None,
+            },
+            at("2026-01-01T00:00:00Z"),
+        );
         let Ok(Reply::Json(whole)) = answer else {
             panic!("no data");
         };
@@ -385,17 +391,20 @@ fn calls_cross_as_they_are() {
     let calls = [
         Call::Intake(delivery("meterbase", "a/b \"😀\n", &body)),
         Call::Confirm {
+            epoch: Some(17),
             first: 1,
             last: 9,
             replay: 3,
         },
         Call::Bury {
+            epoch: Some(17),
             first: 1,
             last: 9,
             replay: 0,
             reason: "line\nbreak".to_owned(),
         },
         Call::Quarantine {
+            epoch: None,
             seq: 3,
             replay: 2,
             reason: "not_applied".to_owned(),
@@ -405,7 +414,10 @@ fn calls_cross_as_they_are() {
         Call::State,
         Call::Events { after: 0, limit: 5 },
         Call::Event { seq: 3 },
-        Call::Data { seq: 3 },
+        Call::Data {
+            seq: 3,
+            epoch: None,
+        },
         Call::Replay(Request {
             from: 1,
             to: 9,

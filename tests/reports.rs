@@ -68,6 +68,7 @@ impl<'a> World<'a> {
 
     fn confirm(&mut self, first: u64, last: u64) -> Option<Timestamp> {
         let reply = self.call(Call::Confirm {
+            epoch: None,
             first,
             last,
             replay: 0,
@@ -282,6 +283,7 @@ fn what_is_dead_is_reported_until_it_is_redriven() {
     for (first, last) in [(2, 3), (4, 4)] {
         let reason = "test".to_owned();
         world.call(Call::Bury {
+            epoch: None,
             first,
             last,
             replay: 0,
@@ -318,6 +320,7 @@ fn what_is_redriven_and_not_answered_is_reported() {
     world.job(1);
     let reason = "test".to_owned();
     world.call(Call::Bury {
+        epoch: None,
         first: 1,
         last: 1,
         replay: 0,
@@ -353,6 +356,7 @@ fn what_is_quarantined_is_reported() {
     world.job(2);
     let reason = NOT_APPLIED.to_owned();
     world.call(Call::Quarantine {
+        epoch: None,
         seq: 2,
         replay: 0,
         reason,
@@ -376,6 +380,7 @@ fn what_is_quarantined_is_reported() {
     let effects = world.ledger.follow_up(world.now, 0);
     world.perform(effects);
     world.call(Call::Confirm {
+        epoch: None,
         first: 2,
         last: 2,
         replay: 1,
@@ -608,6 +613,7 @@ fn a_long_replay_reports_now_and_then() {
     for id in 1..=9_000 {
         world.job(id);
         world.call(Call::Quarantine {
+            epoch: None,
             seq: u64::from(id),
             replay: 0,
             reason: NOT_APPLIED.to_owned(),
@@ -662,6 +668,7 @@ fn a_confirmation_tells_when_its_oldest_event_was_received() {
     assert_eq!(world.confirm(4, 8), received(3));
     let reason = "test".to_owned();
     world.call(Call::Bury {
+        epoch: None,
         first: 9,
         last: 9,
         replay: 0,
@@ -671,6 +678,7 @@ fn a_confirmation_tells_when_its_oldest_event_was_received() {
     world.take("junk");
     world.job(99);
     let reply = world.call(Call::Confirm {
+        epoch: None,
         first: 10,
         last: 12,
         replay: 1,
@@ -705,6 +713,7 @@ fn the_state_tells_since_when_something_waits() {
     assert_eq!(oldest(&world), received(3));
     let reason = "test".to_owned();
     world.call(Call::Bury {
+        epoch: None,
         first: 4,
         last: 4,
         replay: 0,

@@ -58,6 +58,9 @@ pub enum Call {
         last: u64,
         /// The oldest replay among its events; 0 if one was never replayed.
         replay: u64,
+        /// The epoch of the pack: what an earlier one numbered isn't known under
+        /// these numbers any more. 0.1.0 doesn't tell it.
+        epoch: Option<u64>,
     },
     /// No consumer could apply this pack.
     Bury {
@@ -69,6 +72,8 @@ pub enum Call {
         replay: u64,
         /// Why.
         reason: String,
+        /// As for a confirmation.
+        epoch: Option<u64>,
     },
     /// No consumer can apply this event, whatever it is packed with.
     Quarantine {
@@ -78,6 +83,8 @@ pub enum Call {
         replay: u64,
         /// Why.
         reason: String,
+        /// As for a confirmation.
+        epoch: Option<u64>,
     },
     /// How are things?
     State,
@@ -111,6 +118,8 @@ pub enum Call {
     Data {
         /// Its number.
         seq: u64,
+        /// As for a confirmation.
+        epoch: Option<u64>,
     },
     /// Read kept bodies again.
     Replay(Request),
@@ -194,6 +203,17 @@ impl Call {
         }
     }
 
+    /// The epoch of the numbers that the call is about, where it states one.
+    fn epoch(&self) -> Option<u64> {
+        match self {
+            Self::Confirm { epoch, .. }
+            | Self::Bury { epoch, .. }
+            | Self::Quarantine { epoch, .. }
+            | Self::Data { epoch, .. } => *epoch,
+            _ => None,
+        }
+    }
+
     /// Gives the call the source's filter, where it has to do with it. A
     /// filter doesn't travel: the ledger's host has its own configuration.
     pub fn set_filter(&mut self, of: impl FnOnce(&str) -> Rc<Filter>) {
@@ -229,12 +249,17 @@ impl<S: Sql> Ledger<S> {
         if self.name().is_none() && call.is_of_api() {
             return Ok(Reply::Json(NOBODYS.to_owned()));
         }
+        // A ledger that began anew gives the same numbers to other events.
+        if call.epoch().is_some_and(|epoch| epoch != self.epoch) {
+            return Ok(Reply::Nothing);
+        }
         Ok(match call {
             Call::Intake(delivery) => Reply::Taken(self.intake(&delivery, now)?),
             Call::Confirm {
                 first,
                 last,
                 replay,
+                ..
             } => {
                 let received_at = self.confirm(first, last, replay, now)?;
                 json(received_at.map(|at| at.us().to_string()))
@@ -244,6 +269,7 @@ impl<S: Sql> Ledger<S> {
                 last,
                 replay,
                 reason,
+                ..
             } => {
                 self.bury(first, last, replay, &reason, now)?;
                 Reply::Done
@@ -252,6 +278,7 @@ impl<S: Sql> Ledger<S> {
                 seq,
                 replay,
                 reason,
+                ..
             } => {
                 self.quarantine(seq, replay, &reason, now)?;
                 Reply::Done
@@ -261,7 +288,7 @@ impl<S: Sql> Ledger<S> {
             Call::Quarantined { after, limit } => Reply::Json(self.quarantined(after, limit)?),
             Call::Dead { after, limit } => Reply::Json(self.dead(after, limit)?),
             Call::Event { seq } => json(self.event(seq)?),
-            Call::Data { seq } => json(self.data(seq)?),
+            Call::Data { seq, .. } => json(self.data(seq)?),
             Call::Replay(request) => {
                 let asked = self.ask_for_replay(&request, now)?;
                 json(asked.map(|progress| progress.to_json()))

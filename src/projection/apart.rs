@@ -172,7 +172,9 @@ impl Apart {
     fn apply(&mut self, part: Range<usize>, budget: &mut Budget, now: Timestamp) -> Option<Step> {
         if let Some(seq) = self.missing.pop() {
             self.doing = Doing::Asking(part, seq);
-            return Some(Step::Ask(Call::Data { seq }));
+            let pack = Pack::read(&self.message.text);
+            let epoch = pack.ok().and_then(|pack| pack.epoch);
+            return Some(Step::Ask(Call::Data { seq, epoch }));
         }
         let statements = match self.statements(&part, now) {
             Ok(statements) => statements,
@@ -219,6 +221,7 @@ impl Apart {
             first,
             last,
             replay: pack.replay(part),
+            epoch: pack.epoch,
         }))
     }
 
@@ -232,6 +235,7 @@ impl Apart {
             seq,
             replay: pack.replay(&part),
             reason: NOT_APPLIED.to_owned(),
+            epoch: pack.epoch,
         }))
     }
 

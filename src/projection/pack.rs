@@ -20,7 +20,7 @@ pub struct Pack<'a> {
     /// The integration.
     pub integration: String,
     /// Of all its events; `None` if 0.1.0 has sent them, which knew none.
-    epoch: Option<u64>,
+    pub epoch: Option<u64>,
     numbers: Vec<u64>,
     events: Vec<Event<'a>>,
 }

@@ -46,6 +46,7 @@ impl Together {
                 first,
                 last,
                 replay: pack.replay(&all),
+                epoch: pack.epoch,
             }
         });
         Ok(Read {

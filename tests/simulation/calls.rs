@@ -207,6 +207,15 @@ impl World {
     }
 
     fn note_settled(&mut self, ledger: usize, call: &Call, uncertain: bool) {
+        // What is about an earlier epoch settles nothing.
+        if let Call::Confirm { epoch, .. }
+        | Call::Bury { epoch, .. }
+        | Call::Quarantine { epoch, .. } = call
+            && let Ok(Some(state)) = self.hosts[ledger].core().and_then(|core| core.state())
+            && epoch.is_some_and(|epoch| epoch != state.epoch)
+        {
+            return;
+        }
         if let Call::Quarantine { seq, .. } = call {
             self.hosts[ledger].unheard_since_ms = None;
             self.say(|| format!("ledger {ledger}: quarantines {seq}, failed: {uncertain}"));
@@ -216,6 +225,7 @@ impl World {
                 first,
                 last,
                 replay,
+                ..
             } => (first, last, replay, true),
             Call::Bury {
                 first,

@@ -74,9 +74,11 @@ impl World {
                 first,
                 last,
                 replay,
+                epoch: pack.epoch,
             }
         } else {
             Call::Bury {
+                epoch: pack.epoch,
                 first,
                 last,
                 replay,
@@ -259,6 +261,7 @@ impl World {
                     first,
                     last,
                     replay,
+                    epoch: pack.epoch,
                 }
             }
             (
@@ -266,12 +269,14 @@ impl World {
                     seq,
                     replay,
                     reason,
+                    epoch,
                 },
                 Some(Bug::NeighbourQuarantined),
             ) => Call::Quarantine {
                 seq: seq.saturating_sub(1).max(1),
                 replay,
                 reason,
+                epoch,
             },
             (call, _) => call,
         }

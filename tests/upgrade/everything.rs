@@ -262,7 +262,13 @@ impl Everything<'_> {
             Fate::Applied => {
                 let missing = read.missing();
                 for seq in &missing {
-                    self.calls.push(Call::Data { seq: *seq }.encode());
+                    self.calls.push(
+                        Call::Data {
+                            seq: *seq,
+                            epoch: None,
+                        }
+                        .encode(),
+                    );
                 }
                 let data: Vec<_> = missing
                     .iter()
@@ -276,18 +282,21 @@ impl Everything<'_> {
                 }
                 self.meter.confirmation(self.dialect, 1_500);
                 Call::Confirm {
+                    epoch: None,
                     first,
                     last,
                     replay,
                 }
             }
             Fate::Dead => Call::Bury {
+                epoch: None,
                 first,
                 last,
                 replay,
                 reason: "the queue gave up".to_owned(),
             },
             Fate::NotApplied => Call::Quarantine {
+                epoch: None,
                 seq: first,
                 replay,
                 reason: NOT_APPLIED.to_owned(),

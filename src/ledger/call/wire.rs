@@ -20,9 +20,9 @@ impl Call {
     /// The call as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let call = |name| Writer::default().text("call", name);
-        let pack = |name, first: &u64, last: &u64, replay: &u64| {
+        let pack = |name, first: &u64, last: &u64, replay: &u64, epoch: &Option<u64>| {
             let call = call(name).number("first", *first).number("last", *last);
-            call.number("replay", *replay)
+            in_epoch(call.number("replay", *replay), epoch)
         };
         let page = |name, after: &u64, limit: &u64| {
             call(name).number("after", *after).number("limit", *limit)
@@ -33,27 +33,30 @@ impl Call {
                 first,
                 last,
                 replay,
-            } => pack("confirm", first, last, replay),
+                epoch,
+            } => pack("confirm", first, last, replay, epoch),
             Self::Bury {
                 first,
                 last,
                 replay,
                 reason,
-            } => pack("bury", first, last, replay).text("reason", reason),
+                epoch,
+            } => pack("bury", first, last, replay, epoch).text("reason", reason),
             Self::Quarantine {
                 seq,
                 replay,
                 reason,
-            } => call("quarantine")
-                .number("seq", *seq)
-                .number("replay", *replay)
-                .text("reason", reason),
+                epoch,
+            } => {
+                let call = call("quarantine").number("seq", *seq);
+                in_epoch(call.number("replay", *replay), epoch).text("reason", reason)
+            }
             Self::State => call("state"),
             Self::Events { after, limit } => page("events", after, limit),
             Self::Quarantined { after, limit } => page("quarantined", after, limit),
             Self::Dead { after, limit } => page("dead", after, limit),
             Self::Event { seq } => call("event").number("seq", *seq),
-            Self::Data { seq } => call("data").number("seq", *seq),
+            Self::Data { seq, epoch } => in_epoch(call("data").number("seq", *seq), epoch),
             Self::Replay(request) => call("replay")
                 .number("from", request.from)
                 .number("to", request.to)
@@ -101,17 +104,20 @@ impl Call {
                 first: number("first")?,
                 last: number("last")?,
                 replay: number("replay")?,
+                epoch: number("epoch"),
             },
             "bury" => Self::Bury {
                 first: number("first")?,
                 last: number("last")?,
                 replay: number("replay")?,
                 reason: text("reason")?,
+                epoch: number("epoch"),
             },
             "quarantine" => Self::Quarantine {
                 seq: number("seq")?,
                 replay: number("replay")?,
                 reason: text("reason")?,
+                epoch: number("epoch"),
             },
             "state" => Self::State,
             "events" => Self::Events {
@@ -131,6 +137,7 @@ impl Call {
             },
             "data" => Self::Data {
                 seq: number("seq")?,
+                epoch: number("epoch"),
             },
             "replay" => Self::Replay(Request {
                 from: number("from")?,
@@ -160,6 +167,13 @@ impl Call {
             },
             _ => return None,
         })
+    }
+}
+
+fn in_epoch(call: Writer, epoch: &Option<u64>) -> Writer {
+    match epoch {
+        Some(epoch) => call.number("epoch", *epoch),
+        None => call,
     }
 }
 

@@ -65,6 +65,7 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<(), S
         last,
         replay: pack.replay(&all),
         reason: REASON.to_owned(),
+        epoch: pack.epoch,
     };
     let ledger = ledgers::name(&pack.source, &pack.integration);
     ledgers::ask(env, &ledger, &call).await?;
