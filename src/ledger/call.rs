@@ -125,7 +125,7 @@ pub enum Call {
     Replay(Request),
     /// Write all records into D1 again.
     Rebuild,
-    /// Send dead packs again.
+    /// Send dead packs again, and what is in quarantine as not applied.
     Redrive {
         /// The first event of the range.
         from: u64,
@@ -298,8 +298,8 @@ impl<S: Sql> Ledger<S> {
                 json(asked.map(|rebuild| rebuild.to_json()))
             }
             Call::Redrive { from, to } => {
-                let (packs, events) = self.redrive(from, to, now)?;
-                Reply::Json(format!(r#"{{"packs":{packs},"events":{events}}}"#))
+                let redriven = self.redrive(from, to, now)?;
+                Reply::Json(redriven.to_json())
             }
             Call::Discard(request) => {
                 let asked = self.ask_for_discard(&request, now)?;

@@ -3,7 +3,6 @@
 //! They stay in the log below the watermark, which goes over them. What of them
 //! outlives its segment is kept in `events_0`.
 
-use super::again::Stretch;
 use super::segments::FORWARDED;
 use super::{Ledger, Ranges};
 use crate::sql::{Param, Sql, SqlError};
@@ -52,10 +51,10 @@ impl<S: Sql> Ledger<S> {
     /// or all of it by a repetition, or it is dead already.
     fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
         let mut unsettled = self.never_settled(first, last);
-        for (first, last) in self.again.waiting_within(first, last, replay) {
-            unsettled.insert(first, last);
+        for one in self.again.waiting_for(first, last, replay) {
+            unsettled.insert(one.first.max(first), one.last.min(last));
         }
-        for (first, last) in self.mark.dead.iter() {
+        for (first, last) in self.mark.dead.within(first, last) {
             unsettled.remove(first, last);
         }
         unsettled
@@ -92,7 +91,7 @@ impl<S: Sql> Ledger<S> {
     pub(super) fn revive(&self, (first, last): (u64, u64), dead: &Ranges) -> Result<(), SqlError> {
         self.sql.transaction(|| {
             self.end_dead((first, last))?;
-            self.forget_kept((first, last), self.again.waiting(), dead)
+            self.forget_kept((first, last), None, dead)
         })
     }
 
@@ -118,17 +117,22 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Forgets those events of `first..=last` that outlived their segment, have
-    /// arrived, and are neither among the `waiting` nor `dead`.
+    /// arrived, and neither wait nor are `dead`. What waits by a replay up to
+    /// `confirmed` has arrived just now.
     pub(super) fn forget_kept(
         &self,
         (first, last): (u64, u64),
-        waiting: &[Stretch],
+        confirmed: Option<u64>,
         dead: &Ranges,
     ) -> Result<(), SqlError> {
         let mut arrived = Ranges::default();
         arrived.insert(first, last);
-        let waiting = waiting.iter().map(|one| (one.first, one.last));
-        for (first, last) in waiting.chain(dead.iter()) {
+        for one in self.again.waiting((first, last)) {
+            if confirmed.is_none_or(|replay| one.replay > replay) {
+                arrived.remove(one.first, one.last);
+            }
+        }
+        for (first, last) in dead.within(first, last) {
             arrived.remove(first, last);
         }
         arrived.iter().try_for_each(|(first, last)| {
@@ -137,44 +141,5 @@ impl<S: Sql> Ledger<S> {
                 &[first.into(), last.into()],
             )
         })
-    }
-
-    /// Sends dead packs again, those with events of `from..=to`. Gives how
-    /// many packs and events they are.
-    pub fn redrive(&mut self, from: u64, to: u64, now: Timestamp) -> Result<(u64, u64), SqlError> {
-        if self.name.is_none() {
-            return Ok((0, 0));
-        }
-        let rows = self.sql.query(
-            "SELECT first_seq, last_seq FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1
-             ORDER BY first_seq",
-            &[from.into(), to.into()],
-        )?;
-        let mut packs = Vec::new();
-        let mut events = 0_u64;
-        for row in &rows {
-            let pack = Stretch {
-                first: row.number(0)?,
-                last: row.number(1)?,
-                replay: 0,
-                since: now,
-            };
-            events = events.saturating_add(self.count_again(&pack)?);
-            packs.push(pack);
-        }
-        self.sql.transaction(|| {
-            packs.iter().try_for_each(|pack| {
-                self.keep_again(pack)?;
-                let statement = "DELETE FROM dead WHERE first_seq = ?1";
-                self.sql.execute(statement, &[pack.first.into()])
-            })
-        })?;
-        // Nothing can fail from here on: the tables have it already.
-        for pack in &packs {
-            self.mark.dead.remove(pack.first, pack.last);
-            self.again.add(*pack);
-        }
-        self.mark.reported.is_outdated |= !packs.is_empty();
-        Ok((packs.len() as u64, events))
     }
 }

@@ -168,9 +168,7 @@ impl<S: Sql> Ledger<S> {
 
     /// What of `from..=to` lies in dead packs.
     fn dead_within(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> {
-        let dead = self.mark.dead.iter();
-        dead.map(move |(first, last)| (first.max(from), last.min(to)))
-            .filter(|(first, last)| first <= last)
+        self.mark.dead.within(from, to)
     }
 
     /// Takes one step of the oldest discard that has not ended. Gives the

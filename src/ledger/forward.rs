@@ -27,13 +27,13 @@ pub struct Batch {
 pub enum Reach {
     /// Everything in the log up to this number.
     Log(u64),
-    /// Of the events that go out again, the stretch from `first` to `last`.
+    /// Of the events that go out again, those from `first` to `last`.
     Again {
-        /// Its first event.
+        /// The first one sent.
         first: u64,
         /// The last one sent.
         last: u64,
-        /// The replay that wrote them; 0 if they were redriven.
+        /// The replay that wrote them; 0 if they were in dead packs.
         replay: u64,
     },
     /// The newest event alone, to see whether anybody answers.
@@ -220,7 +220,7 @@ impl<S: Sql> Ledger<S> {
         for (first, last) in self.mark.ahead.gaps(beyond, last) {
             unsettled.insert(first, last);
         }
-        for (first, last) in self.mark.dead.iter() {
+        for (first, last) in self.mark.dead.within(beyond, last) {
             unsettled.remove(first, last);
         }
         unsettled

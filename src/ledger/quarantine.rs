@@ -2,7 +2,8 @@
 //!
 //! The consumer finds the event that makes its pack fail, and reports it. It
 //! is quarantined like one that wasn't understood: listed with its reason,
-//! settled, and not sent again until it is replayed. Its body and data stay.
+//! settled, and not sent again until it is redriven or replayed. Its body and
+//! data stay.
 //!
 //! The ledger's record has it folded in and stays as it is. So the next event
 //! about the record carries its change too, under a newer version: if that

@@ -1,63 +1,58 @@
 //! Sets of sequence numbers, kept as ranges.
 
+use std::ops::Range;
+
 /// A set of numbers as disjoint ranges, first to last, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<(u64, u64)>);
 
 impl Ranges {
     /// Adds `first..=last`, merging what overlaps or touches.
-    pub fn insert(&mut self, mut first: u64, mut last: u64) {
+    pub fn insert(&mut self, first: u64, last: u64) {
         if first > last {
             return;
         }
-        while let Some((near_first, near_last)) = self
-            .before(last.saturating_add(1))
-            .filter(|(_, near_last)| near_last.saturating_add(1) >= first)
-        {
-            self.take_out(near_first);
-            first = first.min(near_first);
-            last = last.max(near_last);
-        }
-        self.put_in(first, last);
+        let near = self.place(first.saturating_sub(1), last.saturating_add(1));
+        let touched = self.0.get(near.clone()).unwrap_or_default();
+        let whole = (
+            touched.first().map_or(first, |(from, _)| first.min(*from)),
+            touched.last().map_or(last, |(_, to)| last.max(*to)),
+        );
+        let at = near.start;
+        self.0.drain(near);
+        self.0.insert(at, whole);
     }
 
-    /// How many ranges begin at `seq` or before.
-    fn count_through(&self, seq: u64) -> usize {
-        self.0.partition_point(|(first, _)| *first <= seq)
+    /// Where the ranges are that have any of `first..=last`.
+    fn place(&self, first: u64, last: u64) -> Range<usize> {
+        let start = self.0.partition_point(|(_, to)| *to < first);
+        let end = self.0.partition_point(|(from, _)| *from <= last);
+        start..if first > last { start } else { end }
     }
 
-    /// The last range that begins at `seq` or before.
-    fn before(&self, seq: u64) -> Option<(u64, u64)> {
-        let at = self.count_through(seq).checked_sub(1)?;
-        self.0.get(at).copied()
-    }
-
-    fn put_in(&mut self, first: u64, last: u64) {
-        self.0.insert(self.count_through(first), (first, last));
-    }
-
-    fn take_out(&mut self, first: u64) {
-        self.0.retain(|(begin, _)| *begin != first);
+    /// What of `first..=last` is in the set, in order.
+    pub fn within(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
+        let touched = self.0.get(self.place(first, last)).unwrap_or_default();
+        touched
+            .iter()
+            .map(move |(from, to)| (first.max(*from), last.min(*to)))
     }
 
     /// The last number of the range that holds `seq`.
     pub fn end_of(&self, seq: u64) -> Option<u64> {
-        let (_, last) = self.before(seq)?;
-        (last >= seq).then_some(last)
+        let (_, last) = self.0.get(self.place(seq, seq))?.first()?;
+        Some(*last)
     }
 
     /// True if any of `first..=last` is in the set.
     pub fn touches(&self, first: u64, last: u64) -> bool {
-        self.before(last).is_some_and(|(_, end)| end >= first)
+        !self.place(first, last).is_empty()
     }
 
     /// What of `first..=last` is not in the set, in order.
     pub fn gaps(&self, mut first: u64, last: u64) -> Vec<(u64, u64)> {
         let mut gaps = Vec::new();
-        for (from, to) in self.iter() {
-            if from > last {
-                break;
-            }
+        for (from, to) in self.within(first, last) {
             if from > first {
                 gaps.push((first, from.saturating_sub(1)));
             }
@@ -76,20 +71,20 @@ impl Ranges {
 
     /// Takes `first..=last` out; true if any of it was there.
     pub fn remove(&mut self, first: u64, last: u64) -> bool {
-        let touched: Vec<_> = self
-            .iter()
-            .filter(|(from, to)| *from <= last && first <= *to)
-            .collect();
-        for (from, to) in &touched {
-            self.take_out(*from);
-            if *from < first {
-                self.put_in(*from, first.saturating_sub(1));
-            }
-            if last < *to {
-                self.put_in(last.saturating_add(1), *to);
-            }
+        let place = self.place(first, last);
+        let touched = self.0.get(place.clone()).unwrap_or_default();
+        let (Some((from, _)), Some((_, to))) = (touched.first(), touched.last()) else {
+            return false;
+        };
+        let (from, to, at) = (*from, *to, place.start);
+        self.0.drain(place);
+        if to > last {
+            self.0.insert(at, (last.saturating_add(1), to));
         }
-        !touched.is_empty()
+        if from < first {
+            self.0.insert(at, (from, first.saturating_sub(1)));
+        }
+        true
     }
 
     /// The ranges, in order.

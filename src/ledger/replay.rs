@@ -6,24 +6,30 @@
 //! read that way at first. The alarm works a replay off in steps, which end
 //! within a record's events if there are many: no webhook waits for longer
 //! than one step.
+//!
+//! Replays are worked off one after the other, so that what has the greater
+//! number is the newer. Redrives out of quarantine stand in the same line.
 
 mod chain;
 mod event;
 mod record;
 mod refold;
+mod request;
 
 use std::collections::VecDeque;
 
 use refold::Refold;
+pub use request::{Progress, Request};
 
-use super::again::Stretch;
+use super::redrive::REDRIVE;
 use super::retention::Moved;
 use super::segments::FORWARDED;
+use super::stretches::Stretch;
 use super::{Ledger, Ranges, first};
 use crate::dialect::Dialect;
 use crate::filter::Filter;
-use crate::json::{self, Writer, texts_or_null};
-use crate::sql::{Param, Row, Sql, SqlError};
+use crate::json::{self, texts_or_null};
+use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
 /// A record's model and id.
@@ -74,53 +80,6 @@ impl Budget {
     }
 }
 
-/// What to replay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The first event.
-    pub from: u64,
-    /// The last event.
-    pub to: u64,
-    /// Only events about records of these models, and what isn't understood.
-    pub models: Option<Vec<String>>,
-    /// Only events of these names or kinds, and what isn't understood.
-    pub events: Option<Vec<String>>,
-}
-
-/// How a replay goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// Its number, 1 for the first one.
-    pub replay: u64,
-    /// The first event.
-    pub from: u64,
-    /// The last event.
-    pub to: u64,
-    /// Events to look at.
-    pub count: u64,
-    /// Events looked at.
-    pub done: u64,
-    /// When it was asked for.
-    pub asked_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-impl Progress {
-    /// As the API has it.
-    pub fn to_json(&self) -> String {
-        Writer::default()
-            .number("replay", self.replay)
-            .number("from", self.from)
-            .number("to", self.to)
-            .number("count", self.count)
-            .number("done", self.done)
-            .time("asked_at", self.asked_at)
-            .time_or_null("ended_at", self.ended_at)
-            .end()
-    }
-}
-
 /// How bodies are read today.
 pub struct Reader<'a> {
     /// The source's dialect.
@@ -130,24 +89,26 @@ pub struct Reader<'a> {
 }
 
 /// The replay at hand.
-struct Job {
-    number: u64,
+pub(super) struct Job {
+    pub number: u64,
     from: u64,
-    to: u64,
+    pub to: u64,
     models: Option<Vec<String>>,
     events: Option<Vec<String>>,
     /// Only events about records of this id.
     record_id: Option<String>,
-    next: u64,
+    pub next: u64,
+    /// It reads nothing again, but lifts quarantines.
+    is_redrive: bool,
 }
 
 /// A replay's step on its way.
-struct Step<'a> {
-    job: &'a Job,
+pub(super) struct Step<'a> {
+    pub job: &'a Job,
     reader: &'a Reader<'a>,
     /// What `job` asks for, as a filter.
     wanted: Filter,
-    now: Timestamp,
+    pub now: Timestamp,
     /// Events that were written anew.
     touched: Ranges,
     budget: Budget,
@@ -175,87 +136,10 @@ const WANTED: &str = "
          OR value LIKE '%*' AND (substr(name, 1, length(value) - 1) = rtrim(value, '*')
            OR substr(kind, 1, length(value) - 1) = rtrim(value, '*'))))";
 
-const PROGRESS: &str = "number, from_seq, to_seq, count, looked_at, asked_at, ended_at";
-
 impl<S: Sql> Ledger<S> {
     /// Makes each step of a replay do as much as `pace` says.
     pub fn set_pace(&mut self, pace: Pace) {
         self.pace = pace;
-    }
-
-    /// Takes in the request for a replay. The same request again, while the
-    /// replay goes on, is the same replay. `None` if there is no event `to`.
-    pub fn ask_for_replay(
-        &mut self,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<Option<Progress>, SqlError> {
-        if self.name.is_none() || request.to > self.mark.last_seq {
-            return Ok(None);
-        }
-        let (models, events) = (&request.models, &request.events);
-        let count = || self.count_wanted(request.from, request.to, models, events);
-        let asked = self.keep_request(request, None, count, now)?;
-        self.mark.has_replay = true;
-        Ok(asked)
-    }
-
-    /// The same for `count` events about the records with the id `record_id`
-    /// alone.
-    pub(super) fn ask_for_replay_of(
-        &mut self,
-        request: &Request,
-        record_id: &str,
-        count: u64,
-        now: Timestamp,
-    ) -> Result<(), SqlError> {
-        self.keep_request(request, Some(record_id), || Ok(count), now)?;
-        self.mark.has_replay = true;
-        Ok(())
-    }
-
-    fn keep_request(
-        &self,
-        request: &Request,
-        record_id: Option<&str>,
-        count: impl FnOnce() -> Result<u64, SqlError>,
-        now: Timestamp,
-    ) -> Result<Option<Progress>, SqlError> {
-        let filters = [&request.models, &request.events];
-        let filter = json::list(filters.into_iter().map(texts_or_null));
-        let (from, to) = (request.from.into(), request.to.into());
-        let asked = [from, to, filter.as_str().into(), record_id.into()];
-        let going_on = format!(
-            "SELECT {PROGRESS} FROM replays
-             WHERE ended_at IS NULL AND from_seq = ?1 AND to_seq = ?2 AND filter = ?3
-               AND record_id IS ?4"
-        );
-        if let Some(row) = self.sql.query(&going_on, &asked)?.first() {
-            return progress(row).map(Some);
-        }
-        let [from, to, filter, record_id] = asked;
-        let params = [
-            from,
-            to,
-            filter,
-            record_id,
-            count()?.into(),
-            now.us().into(),
-        ];
-        self.sql.execute(
-            "INSERT INTO replays (number, from_seq, to_seq, filter, record_id, count, next_seq,
-                                  looked_at, asked_at)
-             SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, ?5, ?1, 0, ?6 FROM replays",
-            &params,
-        )?;
-        self.last_replay()
-    }
-
-    /// The replay that was asked for last.
-    pub(super) fn last_replay(&self) -> Result<Option<Progress>, SqlError> {
-        let last = format!("SELECT {PROGRESS} FROM replays ORDER BY number DESC LIMIT 1");
-        let rows = self.sql.query(&last, &[])?;
-        rows.first().map(progress).transpose()
     }
 
     /// True if a replay was asked for and has not ended.
@@ -301,11 +185,7 @@ impl<S: Sql> Ledger<S> {
         for stretch in stretches {
             self.again.add(stretch);
         }
-        for seq in step.touched.numbers() {
-            if self.mark.dead.end_of(seq).is_some() {
-                self.redrive(seq, seq, now)?;
-            }
-        }
+        self.redrive_dead(&step.touched, now)?;
         self.mark.has_replay = self.job()?.is_some();
         if !self.mark.has_replay {
             return Ok(None);
@@ -317,6 +197,9 @@ impl<S: Sql> Ledger<S> {
     /// events that weren't looked at, as far as the step goes.
     fn take_step(&self, step: &mut Step) -> Result<Vec<Stretch>, SqlError> {
         let job = step.job;
+        if job.is_redrive {
+            return self.lift(step);
+        }
         step.refolds = self.kept_refolds(job.number)?.into();
         let had_refolds = !step.refolds.is_empty();
         self.fold_on(step)?;
@@ -357,11 +240,18 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let filter = json::items(row.text(3)?).unwrap_or_default();
+        let is_redrive = row.text(3)? == REDRIVE;
+        let filter = if is_redrive {
+            "[null,null]"
+        } else {
+            row.text(3)?
+        };
+        let filter = json::items(filter).unwrap_or_default();
         let [models, events] = filter.as_slice() else {
             return Err(SqlError("a replay's filter is broken".to_owned()));
         };
         Ok(Some(Job {
+            is_redrive,
             number: row.number(0)?,
             from: row.number(1)?,
             to: row.number(2)?,
@@ -450,7 +340,7 @@ impl<S: Sql> Ledger<S> {
         Ok(count)
     }
 
-    fn keep_progress(
+    pub(super) fn keep_progress(
         &self,
         step: &Step,
         through: u64,
@@ -494,21 +384,7 @@ impl<S: Sql> Ledger<S> {
                 since,
             });
         }
-        stretches
-            .iter()
-            .try_for_each(|stretch| self.keep_again(stretch))?;
+        self.keep_again(&stretches)?;
         Ok(stretches)
     }
-}
-
-fn progress(row: &Row) -> Result<Progress, SqlError> {
-    Ok(Progress {
-        replay: row.number(0)?,
-        from: row.number(1)?,
-        to: row.number(2)?,
-        count: row.number(3)?,
-        done: row.number(4)?,
-        asked_at: Timestamp::from_us(row.integer(5)?),
-        ended_at: row.maybe_integer(6)?.map(Timestamp::from_us),
-    })
 }

@@ -96,7 +96,7 @@ CREATE TABLE replays (
   number INTEGER PRIMARY KEY,
   from_seq INTEGER NOT NULL,
   to_seq INTEGER NOT NULL,
-  filter TEXT NOT NULL,           -- models and events, JSON
+  filter TEXT NOT NULL,           -- models and events, JSON; or "redrive": see redrive.rs
   count INTEGER NOT NULL,         -- events to look at
   next_seq INTEGER NOT NULL,      -- the first one that wasn't looked at
   looked_at INTEGER NOT NULL,     -- how many were

@@ -115,7 +115,9 @@ impl Object {
         }
         // The first step is taken at once, the others by the alarm: no webhook
         // is to wait for one.
-        let begins_replay = calls.iter().any(|call| matches!(call, Call::Replay(_)));
+        let begins_replay = calls
+            .iter()
+            .any(|call| matches!(call, Call::Replay(_) | Call::Redrive { .. }));
         let rebuilds = calls
             .iter()
             .any(|call| matches!(call, Call::Rebuild | Call::Sweep { .. }));

@@ -28,6 +28,8 @@ pub struct Database {
     pub most_read: Cell<usize>,
     /// Questions, in order.
     pub statements: RefCell<Vec<String>>,
+    /// How many statements there were, questions included.
+    pub count: Cell<u64>,
 }
 
 impl Default for Database {
@@ -39,12 +41,14 @@ impl Default for Database {
             explained: Cell::new(false),
             most_read: Cell::new(0),
             statements: RefCell::default(),
+            count: Cell::new(0),
         }
     }
 }
 
 impl Database {
     fn fail_if_due(&self) -> Result<(), SqlError> {
+        self.count.set(self.count.get() + 1);
         match self.fails_in.get() {
             Some(0) => {
                 self.fails_in.set(None);

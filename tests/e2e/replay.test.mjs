@@ -146,7 +146,7 @@ describe("a D1 that does nothing for a while", () => {
     assert.equal((await worker.confirmed("propexo", "int_1", 4)).unconfirmed, 0);
     assert.equal(state.quarantined, 0);
     assert.deepEqual(await statuses(worker, "int_1"), Array(4).fill("confirmed"));
-    assert.deepEqual((await tell(worker, "int_1", "redrive")).json, { packs: 0, events: 0 });
+    assert.deepEqual((await tell(worker, "int_1", "redrive")).json, { packs: 0, events: 0, not_applied: 0 });
   });
 
   test("commands that are refused", async () => {

@@ -105,7 +105,7 @@ impl World {
         let asked = calls.clone();
         let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
         let retention = self.retention(ledger);
-        let begins_replay = matches!(calls[..], [Call::Replay(_)]);
+        let begins_replay = matches!(calls[..], [Call::Replay(_) | Call::Redrive { .. }]);
         let sweeps = matches!(calls[..], [Call::Sweep { .. }]);
         let rebuilds = sweeps || matches!(calls[..], [Call::Rebuild]);
         let ended = self.stretch(ledger, |core, now, random| {
