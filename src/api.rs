@@ -5,6 +5,7 @@
 
 pub mod fresh;
 pub mod lists;
+pub mod redrive;
 
 use std::borrow::Cow;
 
@@ -144,7 +145,7 @@ impl Route {
         }
         let allow = match parts.as_slice() {
             ["webhooks", ..]
-            | ["v1", "sources", _, "test"]
+            | ["v1", "sources", _, "test" | "redrive"]
             | [
                 "v1",
                 "integrations",
@@ -177,6 +178,8 @@ impl Route {
             ["v1", "sources", source, "test"] => Ok(Self::Test {
                 source: (*source).to_owned(),
             }),
+            ["v1", "sources", source, "redrive"] => page(query, text_cursor)
+                .map(|page| Self::Command(Command::RedriveSource((*source).to_owned(), page))),
             ["v1", "integrations", rest @ ..] => parse_query(rest, query).map(Self::Api),
             _ => Err(Problem::NotFound),
         };
@@ -202,14 +205,14 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
         [] => Query::Integrations(page(query, integration_cursor)?),
         [source, integration] => Query::Integration(of(source, integration)),
         [source, integration, "records", model] => {
-            let page = page(query, |after| Ok(after.to_owned()))?;
+            let page = page(query, text_cursor)?;
             Query::Records(of(source, integration), model_name(model), page)
         }
         [source, integration, "records", model, id] => {
             Query::Record(of(source, integration), model_name(model), (*id).to_owned())
         }
         [source, integration, "unlinked"] => {
-            let page = page(query, |after| Ok(after.to_owned()))?;
+            let page = page(query, text_cursor)?;
             Query::Unlinked(of(source, integration), page)
         }
         [source, integration, "events"] => {
@@ -247,6 +250,11 @@ fn number(name: &'static str, text: &str) -> Result<u64, Problem> {
 fn whole(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
+}
+
+/// The cursor of lists in the order of names.
+fn text_cursor(after: &str) -> Result<String, Problem> {
+    Ok(after.to_owned())
 }
 
 /// The cursor of lists in the order of numbers.

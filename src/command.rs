@@ -1,6 +1,6 @@
 //! What the API can be told to do.
 
-use crate::api::{NUMBER_MAX, Of};
+use crate::api::{NUMBER_MAX, Of, Page};
 use crate::filter;
 use crate::form::{Form, required};
 use crate::json::Object;
@@ -13,13 +13,16 @@ pub const BODY_BYTES_MAX: usize = 64 * 1_024;
 /// Events of one replay.
 pub const REPLAY_EVENTS_MAX: u64 = 1_000_000;
 
-/// A command to an integration.
+/// A command to an integration, or to all of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// `POST …/replay`: read kept bodies again.
     Replay(Of),
-    /// `POST …/redrive`: send dead packs again.
+    /// `POST …/redrive`: send dead packs again, and what could not be applied.
     Redrive(Of),
+    /// `POST /v1/sources/{source}/redrive`: the same for a page of the source's
+    /// integrations, whose cursor is the last one's name.
+    RedriveSource(String, Page<String>),
     /// `POST …/rebuild`: write all records into D1 again.
     Rebuild(Of),
     /// `POST …/discard`: let bodies of quarantined or dead events go.
@@ -58,8 +61,8 @@ pub fn replay_request(body: &[u8]) -> Result<Request, Problem> {
     })
 }
 
-/// Reads the body of a redrive: `{"from":1,"to":500}`, the dead packs with
-/// events in this range, or nothing for all of them.
+/// Reads the body of a redrive: `{"from":1,"to":500}`, what has events in this
+/// range, or nothing for all.
 pub fn redrive_range(body: &[u8]) -> Result<(u64, u64), Problem> {
     if body.is_empty() {
         return Ok((1, NUMBER_MAX));
@@ -69,6 +72,14 @@ pub fn redrive_range(body: &[u8]) -> Result<(u64, u64), Problem> {
     let to = form.number("to").map_err(refuse)?.unwrap_or(NUMBER_MAX);
     check_range(from, to)?;
     Ok((from, to))
+}
+
+/// Checks the body of a command that has no fields: an empty object, or nothing.
+pub fn no_fields(body: &[u8]) -> Result<(), Problem> {
+    match body {
+        [] => Ok(()),
+        body => form(body, &[]).map(drop),
+    }
 }
 
 /// Reads the body of a discard: `{"status":"quarantined","from":1,"to":500}`, or

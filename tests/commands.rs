@@ -1,7 +1,7 @@
 //! What the API can be told to do, and what it refuses.
 
 use leasewire::api::{Of, Route};
-use leasewire::command::{Command, discard_request, redrive_range, replay_request};
+use leasewire::command::{Command, discard_request, no_fields, redrive_range, replay_request};
 use leasewire::ledger::discard::{self, Held};
 use leasewire::ledger::replay::Request;
 use leasewire::problem::Problem;
@@ -112,6 +112,11 @@ fn requests_that_are_refused() {
         let why = detail(redrive_range(body.as_bytes()).unwrap_err());
         assert!(why.contains(names), "{body}: {why}");
     }
+    for body in [r#"{"from":1}"#, "null", "{"] {
+        assert_eq!(no_fields(body.as_bytes()).unwrap_err().status(), 400);
+    }
+    assert_eq!(no_fields(b""), Ok(()));
+    assert_eq!(no_fields(b"{}"), Ok(()));
     assert_eq!(redrive_range(b""), Ok((1, 9_007_199_254_740_991)));
     assert_eq!(
         redrive_range(br#"{"from":2}"#),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use leasewire::api::redrive::INTEGRATIONS_MAX;
 use leasewire::api::{LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX, Query, Route};
 use leasewire::command::Command;
 use leasewire::delivery::BODY_BYTES_MAX;
@@ -36,7 +37,7 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
 const OF: &str = "/v1/integrations/{source}/{integration}";
 
 /// Every path but the ones below [`OF`], with its method.
-const PATHS: [(&str, &str); 7] = [
+const PATHS: [(&str, &str); 8] = [
     ("post", "/webhooks/{source}"),
     ("get", "/healthz"),
     ("get", "/openapi.json"),
@@ -44,6 +45,7 @@ const PATHS: [(&str, &str); 7] = [
     ("post", "/v1/sources/{source}/test"),
     ("get", "/v1/integrations"),
     ("get", "/metrics"),
+    ("post", "/v1/sources/{source}/redrive"),
 ];
 
 /// What stands behind [`OF`], with its method.
@@ -92,6 +94,7 @@ fn place(route: &Route) -> String {
         Route::Command(Command::Replay(_)) => behind(8),
         Route::Command(Command::Redrive(_)) => behind(9),
         Route::Command(Command::Rebuild(_)) => behind(11),
+        Route::Command(Command::RedriveSource(..)) => PATHS[7].1.to_owned(),
         Route::Api(Query::Notices(..)) => behind(10),
         Route::Command(Command::Discard(_)) => behind(12),
     }
@@ -144,6 +147,8 @@ fn numbers_are_ours() {
             assert_eq!(number(&format!("{schema}/maximum")), Some(NUMBER_MAX));
         }
     }
+    let asked = "/components/schemas/RedrivenSource/properties/integrations/maxItems";
+    assert_eq!(number(asked), Some(INTEGRATIONS_MAX));
     let bytes = "/components/schemas/Entry/properties/bytes/maximum";
     assert_eq!(number(bytes), Some(BODY_BYTES_MAX as u64));
     let pages = at(&description, "/components/schemas").as_object().unwrap();

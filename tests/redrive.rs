@@ -4,10 +4,13 @@
 mod common;
 
 use common::{Database, at, delivery, job};
+use leasewire::api::Page;
+use leasewire::api::redrive::{Asked, select};
 use leasewire::dialect;
 use leasewire::filter::Filter;
 use leasewire::ledger::replay::{self, Reader};
 use leasewire::ledger::{Ledger, NOT_APPLIED, Pack, Redriven, Retention};
+use leasewire::problem::Problem;
 use leasewire::projection;
 use leasewire::time::Timestamp;
 
@@ -456,4 +459,69 @@ fn what_outlived_its_segment_comes_back_and_goes() {
         assert_eq!(counts(&ledger), (598, 0, 0));
         assert_eq!(database.events("seq").len(), 598, "after {steps} steps");
     }
+}
+
+/// Which of a source's integrations are asked, and in which order.
+#[test]
+fn those_in_trouble_are_asked() {
+    let d1 = Database::default();
+    d1.migrate();
+    let insert = |source: &str, integration: &str, dead: u64, quarantined: u64| {
+        let insert = format!(
+            "INSERT INTO integrations (source, integration, last_seq, dead, quarantined)
+             VALUES ('{source}', '{integration}', 9, {dead}, {quarantined})"
+        );
+        d1.connection.execute_batch(&insert).unwrap();
+    };
+    insert("other", "a", 1, 1);
+    insert("propexo", "well", 0, 0);
+    insert("propexo", "c/1", 0, 2);
+    insert("propexo", "a", 1, 0);
+    insert("propexo", "b", 1, 1);
+    let read = |after: Option<&str>, limit: u64| {
+        let page = Page {
+            after: after.map(str::to_owned),
+            limit,
+        };
+        let rows = d1.select(&select("propexo", &page));
+        Asked::read(&rows, &page).unwrap()
+    };
+    let mut asked = read(None, 2);
+    assert_eq!(asked.next(), Some("a"));
+    asked.answered(&Ok(not_applied(3).to_json()));
+    assert_eq!(asked.next(), Some("b"));
+    asked.answered(&Err(Problem::LedgerUnavailable));
+    assert_eq!(asked.next(), None);
+    let problem = Problem::LedgerUnavailable.to_json();
+    assert_eq!(
+        asked.to_json(),
+        format!(
+            r#"{{"integrations":[{{"integration":"a","redriven":{{"packs":0,"events":0,"not_applied":3}}}},{{"integration":"b","problem":{problem}}}],"next":"b"}}"#
+        )
+    );
+    let mut asked = read(Some("b"), 2);
+    assert_eq!(asked.next(), Some("c/1"));
+    // There was no time to ask.
+    assert_eq!(asked.count(), 0);
+    asked.answered(&Ok("{}".to_owned()));
+    assert_eq!(asked.next(), None);
+    assert!(asked.to_json().ends_with(r#""next":null}"#));
+    assert_eq!(
+        read(Some("c/1"), 2).to_json(),
+        r#"{"integrations":[],"next":null}"#
+    );
+    // However many are asked for.
+    for n in 0..120 {
+        insert("propexo", &format!("d{n:03}"), 1, 0);
+    }
+    let mut asked = read(None, 500);
+    while asked.next().is_some() {
+        asked.answered(&Ok("{}".to_owned()));
+    }
+    assert_eq!(asked.count(), 100);
+    assert!(
+        asked.to_json().ends_with(r#""next":"d096"}"#),
+        "{}",
+        asked.to_json()
+    );
 }

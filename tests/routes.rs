@@ -1,6 +1,7 @@
 //! The paths there are, what they mean, and the pages they answer with.
 use leasewire::api::fresh::{etag, is_known};
 use leasewire::api::{self, Of, Page, Query, Route};
+use leasewire::command::Command;
 use leasewire::event::{is_usable_id, model_name};
 use leasewire::problem::Problem;
 use leasewire::record::segment;
@@ -73,6 +74,20 @@ fn test_of(source: &str) -> Route {
     }
 }
 
+fn redrive_of(source: &str, after: Option<&str>, limit: u64) -> Route {
+    let page = page(after.map(str::to_owned), limit);
+    Route::Command(Command::RedriveSource(source.to_owned(), page))
+}
+
+#[test]
+fn a_redrive_of_a_source_goes_on_behind_an_integration() {
+    let post = |query| Route::parse("POST", "/v1/sources/propexo/redrive", query);
+    assert_eq!(post(""), Ok(redrive_of("propexo", None, 100)));
+    let query = "?after=a%2Fb%20c&limit=3";
+    assert_eq!(post(query), Ok(redrive_of("propexo", Some("a/b c"), 3)));
+    assert_eq!(post("?limit=0"), Err(LIMIT));
+}
+
 #[test]
 fn paths_and_their_methods() {
     let table = [
@@ -103,6 +118,11 @@ fn paths_and_their_methods() {
         ("GET", "/v1/sources", Route::Api(Query::Sources)),
         ("POST", "/v1/sources/propexo/test", test_of("propexo")),
         ("POST", "/v1/sources/no%20such/test", test_of("no such")),
+        (
+            "POST",
+            "/v1/sources/redrive/redrive",
+            redrive_of("redrive", None, 100),
+        ),
         (
             "GET",
             "/v1/integrations/s/i/quarantine",
@@ -201,6 +221,8 @@ fn paths_that_there_are_not() {
         "/v1/sources/test",
         "/v1/sources/propexo/tests",
         "/v1/sources/propexo/test/1",
+        "/v1/sources/propexo/redrive/1",
+        "/v1/sources/propexo/replay",
         "/v1/integrations/propexo/test/test",
         "/v1/integrations/s/i/quarantine/1",
         "/v1/integrations/s/i/dead/1",

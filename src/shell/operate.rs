@@ -1,12 +1,14 @@
-//! Commands to integrations: replay, redrive, rebuild and discard.
+//! Commands to integrations, replay, redrive, rebuild and discard, and to sources.
 
 use wasm_bindgen::JsValue;
 use worker::web_sys::Request;
 
-use super::log::Line;
-use super::{edge, read};
+use super::log::{Level, Line};
+use super::{edge, environment, now, read};
+use crate::api::redrive::{self, ASKING_MS_MAX, Asked};
+use crate::api::{NUMBER_MAX, Of, Page};
 use crate::command::{
-    BODY_BYTES_MAX, Command, discard_request, redrive_range, replay_request, unknown_end,
+    BODY_BYTES_MAX, Command, discard_request, no_fields, redrive_range, replay_request, unknown_end,
 };
 use crate::ledger::Call;
 use crate::problem::Problem;
@@ -27,6 +29,10 @@ pub async fn obey(
             let (from, to) = redrive_range(&body)?;
             (of, Call::Redrive { from, to }, Problem::Unknown("pack"))
         }
+        Command::RedriveSource(source, page) => {
+            no_fields(&body)?;
+            return redrive_source(env, &source, &page, line).await;
+        }
         Command::Discard(of) => {
             let call = Call::Discard(discard_request(&body)?);
             (of, call, Problem::Unknown("integration"))
@@ -36,4 +42,48 @@ pub async fn obey(
     let answer = read::ledger(env, &of, &call, missing, line).await?;
     line.status = Some(202);
     Ok(answer)
+}
+
+/// Has the integrations of a source redriven that are in trouble, one after the
+/// other. One that fails stops none of the others.
+async fn redrive_source(
+    env: &JsValue,
+    source: &str,
+    page: &Page<String>,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    if !environment::is_configured(env, source) {
+        return Err(Problem::UnknownSource);
+    }
+    line.source = Some(source.to_owned());
+    let rows = read::select(env, &redrive::select(source, page), line).await?;
+    let mut asked = Asked::read(&rows, page).ok_or(Problem::DatabaseUnavailable)?;
+    let mut failed = 0_usize;
+    let until = now().plus_ms(ASKING_MS_MAX);
+    while let Some(integration) = asked.next().filter(|_| now() < until) {
+        let of = Of {
+            source: source.to_owned(),
+            integration: integration.to_owned(),
+        };
+        let all = Call::Redrive {
+            from: 1,
+            to: NUMBER_MAX,
+        };
+        let mut told = Line::new(Level::Warn, "ledger can't be redriven");
+        let unknown = Problem::Unknown("integration");
+        let answer = read::ledger(env, &of, &all, unknown, &mut told).await;
+        if answer.is_err() {
+            failed = failed.saturating_add(1);
+            told.write();
+        }
+        asked.answered(&answer);
+    }
+    if failed > 0 {
+        line.level = Level::Warn;
+    }
+    line.outcome = Some("asked");
+    line.ledgers = Some(asked.count());
+    line.failed = Some(failed);
+    line.status = Some(202);
+    Ok(asked.to_json())
 }

@@ -149,7 +149,8 @@ async fn check_known(env: &JsValue, of: &Of, line: &mut Line) -> Result<(), Prob
     Ok(())
 }
 
-async fn select(env: &JsValue, query: &Statement, line: &mut Line) -> Result<String, Problem> {
+/// The rows of `query` as JSON.
+pub async fn select(env: &JsValue, query: &Statement, line: &mut Line) -> Result<String, Problem> {
     database::select(env, query).await.map_err(|why| {
         line.reason = Some(why);
         Problem::DatabaseUnavailable

@@ -115,7 +115,7 @@ describe("answers are as described", () => {
   });
 
   test("to questions by the page", async () => {
-    const lists = description.operations.filter(({ parameters }) => parameters?.some(({ $ref }) => $ref.endsWith("/limit")));
+    const lists = description.operations.filter(({ parameters }) => parameters?.some(({ $ref }) => $ref?.endsWith("/limit")));
     assert.ok(lists.length >= 6);
     const of = { "/unlinked": "linked/int_1", "/dead": "propexo/int_dead", "/notices": "meterbase/conn_1" };
     for (const { path } of lists) {
@@ -142,6 +142,13 @@ describe("answers are as described", () => {
     await ask(202, "POST", "/v1/integrations/propexo/int_dead/redrive", { body: '{"from":2}' });
     await ask(202, "POST", "/v1/integrations/propexo/int_dead/redrive");
     await ask(202, "POST", `${integration}/rebuild`);
+    const source = "/v1/sources/propexo/redrive";
+    await ask(202, "POST", `${source}?limit=1&after=int_1`, { body: "{}" });
+    await ask(202, "POST", source);
+    await ask(400, "POST", `${source}?limit=0`);
+    await ask(400, "POST", source, { body: '{"from":1}' });
+    await ask(404, "POST", "/v1/sources/nobody/redrive");
+    await ask(413, "POST", source, { body: Buffer.alloc(COMMAND_BYTES_MAX + 1, " ") });
     const bad = ["{}", "[]", "{", '{"from":0,"to":1}', '{"from":2,"to":1}', '{"from":1,"to":1,"x":1}'];
     for (const body of bad.slice(1)) {
       for (const command of ["replay", "redrive"]) await ask(400, "POST", `${integration}/${command}`, { body });
@@ -247,6 +254,7 @@ describe("answers are as described", () => {
       await ask(202, "POST", `/v1/integrations/propexo/int_1/${command}`, { body: '{"from":1,"to":1}' });
       await ask(404, "POST", `/v1/integrations/propexo/nobody/${command}`, { body: '{"from":1,"to":1}' });
     }
+    await ask(503, "POST", "/v1/sources/propexo/redrive");
     for (const list of ["", "/events", "/events/1", "/unlinked", "/quarantine", "/dead"]) {
       await ask(404, "GET", `/v1/integrations/propexo/nobody${list}`);
     }
