@@ -55,15 +55,7 @@ fn replay(world: &World, ledger: usize) -> Result<Reference, String> {
     let mut reference = Reference::default();
     for intake in &world.hosts[ledger].taken {
         let fact = &world.facts[intake.fact];
-        let expected = reference.take(
-            intake.fact,
-            fact,
-            world.models,
-            intake.window_s,
-            intake.kept_from,
-            intake.status,
-            intake.at,
-        );
+        let expected = reference.take(intake, fact, world.models);
         if (intake.status, intake.seq) != expected {
             return Err(format!(
                 "fact {} became {} {}, not {expected:?}",

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leasewire::time::Timestamp;
 
 use crate::fact::{Change, Content, Fact, Fields, Lasting};
+use crate::host::Intake;
 use crate::occupancy::Unit;
 use crate::ties::{Said, in_order};
 
@@ -75,26 +76,22 @@ pub struct State {
 }
 
 impl Reference {
-    /// Takes the fact numbered `index` among all, which arrives `now`: the
-    /// answer's status and number.
+    /// Takes `fact` as its ledger took it in as `intake` says: the answer's status and number.
     ///
     /// An event is never received before the one before it, whatever the clock
     /// says; the dedupe window is counted back from the clock. History is whole
     /// from the event `kept_from` on. Of a record with more than 256 events, the
-    /// ledger, which `answered`, may have forgotten one beyond the window.
+    /// ledger may have forgotten one beyond the window.
     pub fn take(
         &mut self,
-        index: usize,
+        intake: &Intake,
         fact: &Fact,
         models: Option<&[&str]>,
-        window_s: u64,
-        kept_from: u64,
-        answered: &str,
-        now: Timestamp,
     ) -> (&'static str, u64) {
-        let kept_from = match self.is_long(fact) && answered != "duplicate" {
+        let (window_s, now) = (intake.window_s, intake.at);
+        let kept_from = match self.is_long(fact) && intake.status != "duplicate" {
             true => u64::MAX,
-            false => kept_from,
+            false => intake.kept_from,
         };
         let last = self.log.last();
         let received_at = last.map_or(now, |last| last.received_at.max(now));
@@ -154,7 +151,7 @@ impl Reference {
             self.synced_us = Some((first.min(at), last.max(at)));
         }
         self.log.push(Logged {
-            fact: index,
+            fact: intake.fact,
             received_at,
             record,
             quarantined,

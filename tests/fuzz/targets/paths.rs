@@ -43,6 +43,18 @@ pub fn check(input: &[u8]) {
         Ok(Route::Command(Command::Redrive(of))) => check_command(&method, &of, "redrive"),
         Ok(Route::Command(Command::Rebuild(of))) => check_command(&method, &of, "rebuild"),
         Ok(Route::Command(Command::Discard(of))) => check_command(&method, &of, "discard"),
+        Ok(Route::Command(Command::RedriveSource(source, page))) => {
+            assert_eq!(method, "POST");
+            let path = format!("/v1/sources/{}/redrive", segment(&source));
+            assert!(api::is_api(&path), "no token for {path}");
+            let query = write_page(&page, String::clone);
+            let again = Command::RedriveSource(source, page);
+            assert_eq!(
+                Route::parse("POST", &path, &query),
+                Ok(Route::Command(again)),
+                "{path}?{query}"
+            );
+        }
         Ok(Route::Api(asked)) => {
             assert!(reads(&method));
             // What asks for a token looks at the path alone. The URL of a
