@@ -208,7 +208,7 @@ impl World {
     fn plan(&mut self) {
         // An empty ledger has some 100 KB.
         let sizes = [200_000, 300_000, 500_000];
-        let is_small = self.random.chance(60);
+        let is_small = self.random.chance(30);
         self.ledger_bytes_max = is_small.then(|| self.random.pick(&sizes));
         // Now and then one integration says much at once.
         let is_busy = is_small || self.random.chance(30);
