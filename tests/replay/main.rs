@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod gone;
 mod steps;
 mod unplaced;
 mod world;

@@ -17,7 +17,7 @@ use crate::ledger::fold::{Incoming, Known, fold};
 use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
 use crate::ledger::recent::Recent;
 use crate::ledger::ties::Like;
-use crate::ledger::{Ledger, beyond_us, key};
+use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, key};
 use crate::occupancy::{self, Noticed, Turn};
 use crate::record::RecordData;
 use crate::signature::DedupeKey;
@@ -57,7 +57,7 @@ impl<S: Sql> Ledger<S> {
         let memory = self.recall_named(refold.names())?;
         let mut folding = match refold.folding.take() {
             Some(folding) => folding.within(memory.as_ref()),
-            None => match self.begin_folding(memory.as_ref(), added)? {
+            None => match self.begin_folding(refold.names(), memory.as_ref(), added)? {
                 Some(folding) => folding,
                 None => return Ok(true),
             },
@@ -104,9 +104,11 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Begins with a record; `None` if nothing can be folded: an event is to be
-    /// added that is older than one whose body is gone.
+    /// added that is older than one whose body was discarded, or than one that
+    /// is gone and has been folded onto it.
     fn begin_folding(
         &self,
+        names: Names,
         memory: Option<&Memory>,
         added: Option<u64>,
     ) -> Result<Option<Folding>, SqlError> {
@@ -115,7 +117,7 @@ impl<S: Sql> Ledger<S> {
         let first = chain.seqs.first().copied();
         if let (Some(gone), Some(added)) = (chain.gone, added)
             && added < gone
-            && self.one("1", gone)?.is_some()
+            && (self.one("1", gone)?.is_some() || self.is_folded_in(added, names)?)
         {
             return Ok(None);
         }
@@ -139,6 +141,19 @@ impl<S: Sql> Ledger<S> {
                 ..Noticed::default()
             },
         }))
+    }
+
+    /// True if the event `seq` is one of the record `names` already.
+    fn is_folded_in(&self, seq: u64, names: Names) -> Result<bool, SqlError> {
+        let columns = format!(
+            "coalesce(quarantine, '{NOT_APPLIED}') = '{NOT_APPLIED}' AND ignored IS NULL,
+             model, record_id"
+        );
+        let Some(row) = self.one(&columns, seq)? else {
+            return Ok(false);
+        };
+        let of = row.maybe_text(1)?.zip(row.maybe_text(2)?);
+        Ok(row.flag(0)? && of == Some(names))
     }
 
     /// What events that are gone have left of a record, before that is taken out
