@@ -254,12 +254,13 @@ impl World {
             self.faults.crash = self.faults.crash.min(30);
         }
         // Beyond, old history goes, and a replay can't fold what it held.
-        let operates = self.ledger_bytes_max.is_none() && self.random.chance(400);
+        let keeps_all = span_ms <= DAY && self.ledger_bytes_max.is_none();
+        let operates = keeps_all && self.random.chance(400);
         if operates {
             // An event that is ahead of the clock isn't any more when replayed.
             self.faults.jumps = 0;
             for _ in 0..self.random.between(1, 6) {
-                let at_ms = self.random.below(heal_ms);
+                let at_ms = self.random.below(heal_ms.min(2 * DAY));
                 self.clock.after(at_ms, Step::Operate);
             }
         }
