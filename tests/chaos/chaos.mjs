@@ -124,6 +124,7 @@ function summary({ kills, load, gateway, evidence: { facts, ledgers, records } }
     "retries, also while it was down": load.retries,
     "broken off in mid-body": load.broken,
     "requests without an answer": facts.reduce((sum, fact) => sum + fact.abandoned, 0),
+    "calls that D1 refused": gateway.log.filter((line) => TROUBLES.some((text) => line.includes(text))).length,
     "answers other than 200": facts.reduce((sum, fact) => sum + fact.refusals.length, 0),
     "duplicates recognised": answers.filter(isDuplicate).length,
     "kept although the answer was lost": unheard.length,

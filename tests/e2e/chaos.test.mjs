@@ -11,16 +11,17 @@ const SEED = 1;
 const KILLS = 3;
 const RATE = 60;
 
-let evidence;
+let evidence, summary;
 
 before(async () => {
   const run = await chaos({ seed: SEED, kills: KILLS, rate: RATE, asks: true });
-  evidence = run.evidence;
+  ({ evidence, summary } = run);
   assert.deepEqual(run.violations, [], `the state is kept in ${run.folder}`);
 });
 
 test(`${KILLS} kills under load lose nothing, double nothing and mix nothing up`, (t) => {
   assert.deepEqual(check(evidence), []);
+  assert.ok(summary["calls that D1 refused"] > 0, "D1 was in trouble");
   const { facts } = evidence;
   t.diagnostic(`${facts.length} deliveries to ${Object.keys(evidence.ledgers).length} ledgers`);
   for (const kind of ["change", "notice", "junk", "ping"]) {
