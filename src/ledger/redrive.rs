@@ -149,11 +149,11 @@ impl<S: Sql> Ledger<S> {
         }
         let mut stretches = Vec::new();
         for (first, last) in lifted.iter() {
-            self.lift_all((first, last), job.number)?;
+            self.lift_all((first, last), job.written_as)?;
             stretches.push(Stretch {
                 first,
                 last,
-                replay: job.number,
+                replay: job.written_as,
                 since: step.now,
             });
         }

@@ -16,7 +16,7 @@ mod record;
 mod refold;
 mod request;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use refold::Refold;
 pub use request::{Progress, Request};
@@ -91,6 +91,11 @@ pub struct Reader<'a> {
 /// The replay at hand.
 pub(super) struct Job {
     pub number: u64,
+    /// The least number under which it has written, or will: greater than all
+    /// of the replays before it.
+    written_from: u64,
+    /// The number under which its last step wrote.
+    pub written_as: u64,
     from: u64,
     pub to: u64,
     models: Option<Vec<String>>,
@@ -109,14 +114,35 @@ pub(super) struct Step<'a> {
     /// What `job` asks for, as a filter.
     wanted: Filter,
     pub now: Timestamp,
-    /// Events that were written anew.
-    touched: Ranges,
+    /// The number under which events are written.
+    written_as: u64,
+    /// Events that were written anew, by the number under which they were.
+    touched: BTreeMap<u64, Ranges>,
     budget: Budget,
     /// Records that are to be folded again, in order.
     refolds: VecDeque<Refold>,
 }
 
 impl Step<'_> {
+    /// Notes that the event `seq`, so far written under `replay`, is written
+    /// anew. Returns under which number. What an earlier step of this replay has
+    /// written may be on its way: from then on another number is used, so that
+    /// its confirmation isn't taken for that of the new one.
+    fn touch(&mut self, seq: u64, replay: u64) -> u64 {
+        let is_touched = self.touched.values().any(|all| all.touches(seq, seq));
+        if replay >= self.job.written_from && !is_touched {
+            self.written_as = self.job.written_as.saturating_add(1);
+        }
+        for touched in self.touched.values_mut() {
+            touched.remove(seq, seq);
+        }
+        self.touched
+            .entry(self.written_as)
+            .or_default()
+            .insert(seq, seq);
+        self.written_as
+    }
+
     /// The next event may be looked at.
     fn is_free(&self) -> bool {
         self.refolds.is_empty() && self.budget.is_left()
@@ -167,7 +193,8 @@ impl<S: Sql> Ledger<S> {
             reader,
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
-            touched: Ranges::default(),
+            written_as: job.written_as,
+            touched: BTreeMap::new(),
             budget: Budget(self.pace),
             refolds: VecDeque::new(),
         };
@@ -185,7 +212,9 @@ impl<S: Sql> Ledger<S> {
         for stretch in stretches {
             self.again.add(stretch);
         }
-        self.redrive_dead(&step.touched, now)?;
+        for touched in step.touched.values() {
+            self.redrive_dead(touched, now)?;
+        }
         self.mark.has_replay = self.job()?.is_some();
         if !self.mark.has_replay {
             return Ok(None);
@@ -233,8 +262,10 @@ impl<S: Sql> Ledger<S> {
 
     fn job(&self) -> Result<Option<Job>, SqlError> {
         let rows = self.sql.query(
-            "SELECT number, from_seq, to_seq, filter, next_seq, record_id FROM replays
-             WHERE ended_at IS NULL ORDER BY number LIMIT 1",
+            "SELECT number, from_seq, to_seq, filter, next_seq, record_id, written_as,
+                    (SELECT max(coalesce(b.written_as, b.number)) FROM replays AS b
+                     WHERE b.number < a.number)
+             FROM replays AS a WHERE ended_at IS NULL ORDER BY number LIMIT 1",
             &[],
         )?;
         let Some(row) = rows.first() else {
@@ -250,9 +281,14 @@ impl<S: Sql> Ledger<S> {
         let [models, events] = filter.as_slice() else {
             return Err(SqlError("a replay's filter is broken".to_owned()));
         };
+        let number = row.number(0)?;
+        let before = row.maybe_number(7)?.unwrap_or(0);
+        let written_from = number.max(before.saturating_add(1));
         Ok(Some(Job {
             is_redrive,
-            number: row.number(0)?,
+            number,
+            written_from,
+            written_as: row.maybe_number(6)?.unwrap_or(written_from),
             from: row.number(1)?,
             to: row.number(2)?,
             models: json::texts(models),
@@ -294,7 +330,7 @@ impl<S: Sql> Ledger<S> {
         let mut wanted = Vec::new();
         for (segment, from, to) in self.segments.within(job.next, last) {
             let statement = format!(
-                "SELECT seq, coalesce(replay, 0) = ?6 FROM {}
+                "SELECT seq, coalesce(replay, 0) >= ?6 FROM {}
                  WHERE seq BETWEEN ?1 AND ?2 AND {WANTED} ORDER BY seq",
                 segment.table()
             );
@@ -304,7 +340,7 @@ impl<S: Sql> Ledger<S> {
                 models.as_str().into(),
                 events.as_str().into(),
                 job.record_id.as_deref().into(),
-                job.number.into(),
+                job.written_from.into(),
             ];
             for row in self.sql.query(&statement, &params)? {
                 wanted.push((row.number(0)?, row.flag(1)?));
@@ -348,42 +384,46 @@ impl<S: Sql> Ledger<S> {
         has_ended: bool,
     ) -> Result<(), SqlError> {
         self.sql.execute(
-            "UPDATE replays SET next_seq = ?2, looked_at = looked_at + ?3, ended_at = ?4
+            "UPDATE replays SET next_seq = ?2, looked_at = looked_at + ?3, ended_at = ?4,
+                                written_as = ?5
              WHERE number = ?1",
             &[
                 step.job.number.into(),
                 through.saturating_add(1).into(),
                 looked_at.into(),
                 has_ended.then_some(step.now.us()).into(),
+                step.written_as.into(),
             ],
         )
     }
 
-    /// Notes what was written anew: all within the step is one stretch, anything
-    /// else one of its own. Also what wasn't sent yet, for it may be on its way
-    /// as it was before.
+    /// Notes what was written anew: all within the step is one stretch of each
+    /// number, anything else one of its own. Also what wasn't sent yet, for it
+    /// may be on its way as it was before.
     fn keep_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
-        let (replay, since) = (step.job.number, step.now);
-        let single = |seq: u64| Stretch {
-            first: seq,
-            last: seq,
+        let job = step.job;
+        let stretch = |first, last, replay| Stretch {
+            first,
+            last,
             replay,
-            since,
+            since: step.now,
         };
-        // What a later step will pass is that one's.
-        let touched = step.touched.numbers();
-        let outside = touched.filter(|seq| *seq < step.job.next || *seq > step.job.to);
-        let mut stretches: Vec<_> = outside.map(single).collect();
-        let written = format!("{FORWARDED} AND replay = {replay}");
-        let within = self.scan("seq", &written, (step.job.next, last), self.pace.events_max)?;
-        if let (Some(start), Some(end)) = (within.first(), within.last()) {
-            stretches.push(Stretch {
-                first: start.number(0)?,
-                last: end.number(0)?,
-                replay,
-                since,
-            });
+        let mut stretches = Vec::new();
+        for (replay, touched) in &step.touched {
+            // What a later step will pass is that one's.
+            let outside = touched.numbers();
+            let outside = outside.filter(|seq| *seq < job.next || *seq > job.to);
+            stretches.extend(outside.map(|seq| stretch(seq, seq, *replay)));
         }
+        let written = format!("{FORWARDED} AND replay >= {}", job.written_from);
+        let range = (job.next, last);
+        let mut within: BTreeMap<u64, Stretch> = BTreeMap::new();
+        for row in self.scan("seq, replay", &written, range, self.pace.events_max)? {
+            let (seq, replay) = (row.number(0)?, row.number(1)?);
+            let whole = within.entry(replay);
+            whole.or_insert(stretch(seq, seq, replay)).last = seq;
+        }
+        stretches.extend(within.into_values());
         self.keep_again(&stretches)?;
         Ok(stretches)
     }

@@ -102,7 +102,8 @@ CREATE TABLE replays (
   looked_at INTEGER NOT NULL,     -- how many were
   asked_at INTEGER NOT NULL,
   ended_at INTEGER,
-  record_id TEXT                  -- if it is about records of this id alone
+  record_id TEXT,                 -- if it is about records of this id alone
+  written_as INTEGER              -- the number under which its last step wrote: see replay.rs
 );
 
 -- Records that the replay at hand has to fold again: what the steps so far

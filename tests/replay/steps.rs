@@ -17,11 +17,19 @@ const NO_END: Pace = Pace {
     bytes_max: u64::MAX,
 };
 
+/// When the queue delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    AtTheEnd,
+    AtOnce,
+    /// What is sent between two steps arrives between the next two.
+    Late,
+}
+
 /// What happens between two steps.
 struct Between<'a> {
     pace: Pace,
-    /// The queue delivers.
-    forwards: bool,
+    queue: Queue,
     /// The n-th statement of every other step fails.
     fails: Option<u32>,
     /// These arrive, one a step.
@@ -51,6 +59,7 @@ fn replayed<'a>(
         dialect: dialect::named(dialect).unwrap(),
         filter: &open,
     };
+    let mut on_the_way = Vec::new();
     for step in 0.. {
         if !world.ledger.has_replay() {
             break;
@@ -68,10 +77,17 @@ fn replayed<'a>(
         if let Some(body) = arrive.next() {
             world.take(body, &open);
         }
-        if between.forwards {
+        on_the_way
+            .drain(..)
+            .for_each(|pack: String| world.apply(&pack));
+        while between.queue == Queue::Late && world.ledger.may_send() {
+            on_the_way.extend(world.send());
+        }
+        if between.queue == Queue::AtOnce {
             world.forward();
         }
     }
+    on_the_way.iter().for_each(|pack| world.apply(pack));
     for body in arrive {
         world.take(body, &open);
     }
@@ -84,7 +100,7 @@ fn replayed<'a>(
 fn same(dialect: &'static str, bodies: &[String], between: &Between, parts: &[&str]) {
     let large = Between {
         pace: NO_END,
-        forwards: false,
+        queue: Queue::AtTheEnd,
         fails: None,
         ..*between
     };
@@ -108,6 +124,14 @@ fn pace() -> impl Strategy<Value = Pace> {
     })
 }
 
+fn queue() -> impl Strategy<Value = Queue> {
+    prop_oneof![
+        Just(Queue::AtTheEnd),
+        Just(Queue::AtOnce),
+        Just(Queue::Late)
+    ]
+}
+
 /// Changes that can't be taken for repetitions.
 fn arriving(count: u8) -> Vec<String> {
     (0..count).map(|n| diff(n % 4, 7, n, n + 1)).collect()
@@ -120,28 +144,28 @@ proptest! {
 
     #[test]
     fn small_steps_end_as_a_large_one(
-        bodies in vec(propexo(), 1..40), pace in pace(), forwards: bool,
+        bodies in vec(propexo(), 1..40), pace in pace(), queue in queue(),
         fails in prop_oneof![Just(None), (0..40_u32).prop_map(Some)],
     ) {
-        let between = Between { pace, forwards, fails, arrive: &[] };
+        let between = Between { pace, queue, fails, arrive: &[] };
         same("propexo", &bodies, &between, &ALL);
     }
 
     #[test]
     fn small_steps_over_whole_objects_end_as_a_large_one(
-        bodies in vec(real_estate(), 1..40), pace in pace(), forwards: bool,
+        bodies in vec(real_estate(), 1..40), pace in pace(), queue in queue(),
     ) {
-        let between = Between { pace, forwards, fails: None, arrive: &[] };
+        let between = Between { pace, queue, fails: None, arrive: &[] };
         same("real-estate", &bodies, &between, &ALL);
     }
 
     /// What comes in while a record is half folded is folded in, too.
     #[test]
     fn what_arrives_between_steps_is_folded_in(
-        bodies in vec(propexo(), 1..40), pace in pace(), forwards: bool, count in 1..8_u8,
+        bodies in vec(propexo(), 1..40), pace in pace(), queue in queue(), count in 1..8_u8,
     ) {
         let arrive = arriving(count);
-        let between = Between { pace, forwards, fails: None, arrive: &arrive };
+        let between = Between { pace, queue, fails: None, arrive: &arrive };
         same("propexo", &bodies, &between, &["records", "d1"]);
     }
 
@@ -154,7 +178,7 @@ proptest! {
             .into_iter()
             .map(|(event, record, minute)| whole(event, record, minute))
             .collect();
-        let between = Between { pace, forwards: true, fails: None, arrive: &arrive };
+        let between = Between { pace, queue: Queue::AtOnce, fails: None, arrive: &arrive };
         same("real-estate", &bodies, &between, &["records", "d1"]);
     }
 }
@@ -200,9 +224,15 @@ fn no_step_folds_a_record_with_many_events_at_once() {
 }
 
 /// One replay brings in two events of a record, in two steps: what the second
-/// makes of it wins.
+/// makes of it wins, also where what the first had made is confirmed after it.
 #[test]
 fn a_record_that_is_folded_twice_ends_whole() {
+    for queue in [Queue::AtOnce, Queue::Late] {
+        folds_twice(queue);
+    }
+}
+
+fn folds_twice(queue: Queue) {
     let (database, d1) = (Database::default(), Database::default());
     let mut bodies = vec![diff(2, 0, 0, 1)];
     bodies.extend((0..5).map(|n| diff(1, 0, n, n + 1)));
@@ -215,7 +245,7 @@ fn a_record_that_is_folded_twice_ends_whole() {
             events_max: 1,
             bytes_max: u64::MAX,
         },
-        forwards: true,
+        queue,
         fails: None,
         arrive: &[],
     };

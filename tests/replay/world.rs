@@ -45,26 +45,36 @@ impl<'a> World<'a> {
         (taken.outcome.label(), taken.seq)
     }
 
-    /// The queue and its consumer; gives the events that were sent.
+    /// The queue and its consumer; returns the events that were sent.
     pub fn forward(&mut self) -> Vec<String> {
         let mut events = Vec::new();
         while self.ledger.may_send() {
-            let batch = self.ledger.next_batch().unwrap();
-            self.ledger.sent(batch.through, self.now);
-            for pack in batch.packs {
-                let read = Projection::read(&pack.text).unwrap();
-                for statement in read.statements(self.now, self.now) {
-                    self.d1.run(&statement);
-                }
-                let parsed: Vec<serde_json::Value> = serde_json::from_str(&pack.text).unwrap();
+            for pack in self.send() {
+                self.apply(&pack);
+                let parsed: Vec<serde_json::Value> = serde_json::from_str(&pack).unwrap();
                 events.extend(parsed.iter().map(ToString::to_string));
-                self.ledger
-                    .confirm(read.first, read.last, read.replay, self.now)
-                    .unwrap();
             }
         }
         assert!(!self.ledger.has_unsettled());
         events
+    }
+
+    /// Hands a batch to the queue; returns its packs.
+    pub fn send(&mut self) -> Vec<String> {
+        let batch = self.ledger.next_batch().unwrap();
+        self.ledger.sent(batch.through, self.now);
+        batch.packs.into_iter().map(|pack| pack.text).collect()
+    }
+
+    /// A consumer applies a pack and confirms it.
+    pub fn apply(&mut self, pack: &str) {
+        let read = Projection::read(pack).unwrap();
+        for statement in read.statements(self.now, self.now) {
+            self.d1.run(&statement);
+        }
+        self.ledger
+            .confirm(read.first, read.last, read.replay, self.now)
+            .unwrap();
     }
 
     pub fn ask(&mut self, request: &Request) -> Progress {

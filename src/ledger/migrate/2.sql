@@ -9,6 +9,7 @@ ALTER TABLE segments ADD COLUMN began_bytes INTEGER;
 ALTER TABLE records ADD COLUMN occurred_ns INTEGER;
 ALTER TABLE records ADD COLUMN drifted TEXT;
 ALTER TABLE replays ADD COLUMN record_id TEXT;
+ALTER TABLE replays ADD COLUMN written_as INTEGER;
 CREATE TABLE rebuilds (
   number INTEGER PRIMARY KEY,
   after_model TEXT NOT NULL,

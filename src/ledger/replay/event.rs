@@ -60,7 +60,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         };
         // A record that was folded again has taken it along.
-        if row.number(4)? == step.job.number {
+        if row.number(4)? >= step.job.written_from {
             return Ok(());
         }
         let names = row.maybe_text(1)?.zip(row.maybe_text(2)?);
@@ -166,8 +166,10 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         };
         let table = segment.table();
-        let statement = format!("SELECT length(body) FROM {table} WHERE seq = ?1");
-        let body_bytes = first(self.sql.query(&statement, &[seq.into()])?)?.number(0)?;
+        let statement =
+            format!("SELECT length(body), coalesce(replay, 0) FROM {table} WHERE seq = ?1");
+        let was = first(self.sql.query(&statement, &[seq.into()])?)?;
+        let body_bytes = was.number(0)?;
         let data_bytes = anew.data.map_or(0, str::len) as u64;
         let large = anew
             .data
@@ -180,6 +182,7 @@ impl<S: Sql> Ledger<S> {
              WHERE seq = ?1"
         );
         let (model, record_id) = anew.subject.unzip();
+        let replay = step.touch(seq, was.number(1)?);
         self.sql.execute(
             &statement,
             &[
@@ -193,12 +196,10 @@ impl<S: Sql> Ledger<S> {
                 anew.ignored.map(Ignored::label).into(),
                 anew.data.filter(|_| large.is_none()).into(),
                 anew.prev_seq.into(),
-                step.job.number.into(),
+                replay.into(),
                 beyond_us(anew.occurred_at).into(),
             ],
-        )?;
-        step.touched.insert(seq, seq);
-        Ok(())
+        )
     }
 
     fn keep_large(&self, seq: u64, data: Option<&str>) -> Result<(), SqlError> {
