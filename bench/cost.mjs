@@ -3,7 +3,7 @@
 //   --seconds n         how long each kind of busy event is sent
 //   --days n            how far the clock goes on after each round of the part `history`
 //   --no-build          counts build/ as it is
-//   --markdown          prints the last results as the README has them, and counts nothing
+//   --markdown          prints the last results as docs/cost.md has them, and counts nothing
 //   --bindings JSON     over those of wrangler.toml
 //
 // The part `history` is not counted unless asked for: the clock goes on by a month after each round, so

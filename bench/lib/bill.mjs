@@ -1,4 +1,4 @@
-// The bill: what a million webhooks cost, on the terminal and for the README.
+// The bill: what a million webhooks cost, on the terminal and for docs/cost.md.
 
 import { BESIDE, goalOf, isMet, ITEMS, PRICES } from "./cost.mjs";
 import { grid } from "./report.mjs";
@@ -95,7 +95,7 @@ const PLACES = {
   silent: "silent integration, a month",
 };
 
-/** The parts of a price as the README sums them up. */
+/** The parts of a price as docs/cost.md sums them up. */
 const SUMS = {
   requests: ["Worker requests", "ledger calls", "ledger alarms gone off"],
   "CPU and time": ["CPU, at the most", "ledger awake"],
