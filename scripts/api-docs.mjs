@@ -14,14 +14,14 @@ const COMMON_ANSWERS = ["BadToken", "MethodNotAllowed"];
 const FILE = inRoot("docs", "api.md");
 
 /** The description as the repository has it. */
-export const description = () => JSON.parse(readFileSync(inRoot("src", "shell", "openapi.json"), "utf8"));
+export const description = () => JSON.parse(readFileSync(inRoot("src", "api", "openapi.json"), "utf8"));
 
 /** docs/api.md as it should be. */
 export function apiPage(api = description()) {
   const parts = [
     `# The API
 
-<!-- Made by scripts/api-docs.mjs from src/shell/openapi.json: \`npm run api-docs\`. Don't edit it here. -->
+<!-- Made by scripts/api-docs.mjs from src/api/openapi.json: \`npm run api-docs\`. Don't edit it here. -->
 
 ${api.info.description}
 

@@ -21,10 +21,10 @@
 //! The way of a webhook is the way through the modules:
 //!
 //! ```text
-//! provider ──► edge ──────────────► ledger ──────────────► queue ──► consumer ──► D1
-//!              source, signature    dialect, event          record    projection
-//!              delivery, group      ledger (intake, fold,     ▲          │
-//!                                   forward, history)         └ confirm ─┘
+//! provider ──► edge ───────► ledger ─────────────► queue ──► consumer ──► D1
+//!              signature     dialect (what it says)          projection
+//!                            intake, record (fold)               │
+//!                            log, outbox ◄──────── confirm ──────┘
 //! ```
 //!
 //! Everything here is plain Rust that decides and knows no platform; time is
@@ -45,30 +45,28 @@
     clippy::arithmetic_side_effects
 )]
 
-pub mod api;
-pub mod command;
-pub mod delivery;
-pub mod dialect;
-mod encoding;
-pub mod event;
-pub mod filter;
-mod form;
-pub mod group;
-pub mod health;
-pub mod json;
-pub mod ledger;
-pub mod metrics;
-pub mod occupancy;
-pub mod problem;
-pub mod projection;
-pub mod record;
-pub mod sample;
-pub mod secret;
+// The way of a webhook.
+pub mod edge;
 pub mod signature;
-pub mod source;
+
+pub mod dialect;
+pub mod record;
+
+pub mod ledger;
+pub mod projection;
+
+// Who asks, and who looks after it.
+pub mod api;
+pub mod ops;
+
+// What all of them stand on.
+mod encoding;
+pub mod integration;
+pub mod json;
+pub mod problem;
 pub mod sql;
-pub mod sweep;
 pub mod time;
 
+// What moves the bytes.
 #[cfg(target_arch = "wasm32")]
 mod shell;

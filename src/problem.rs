@@ -136,7 +136,7 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::BadSignature => {
-                "The request is not signed with a secret of this source, or too long ago.".into()
+                "The request is not signed with a secret of this source, or its signature is too old.".into()
             }
             Self::UnknownSource => "No source of this name is configured.".into(),
             Self::TooLarge(max) => format!("A body has at most {max} bytes."),
@@ -157,10 +157,10 @@ impl Problem {
             }
             Self::BadParameter(name, must_be) => format!("`{name}` must be {must_be}."),
             Self::BadBody(why) => why.clone(),
-            Self::UnknownField(name, there_are) => {
+            Self::UnknownField(name, expected) => {
                 const NAME_CHARS_MAX: usize = 64;
                 let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-                format!("`{name}` is unknown; there are {there_are}.")
+                format!("`{name}` is unknown; expected {expected}.")
             }
             Self::BadToken => {
                 "Send the API's token in the header `authorization: Bearer <token>`.".into()

@@ -163,7 +163,7 @@ pub trait Sql {
     /// parameters.
     fn execute(&self, sql: &str, params: &[Param]) -> Result<(), SqlError>;
 
-    /// Runs one statement and gives its rows.
+    /// Runs one statement and returns its rows.
     fn query(&self, sql: &str, params: &[Param]) -> Result<Vec<Row>, SqlError>;
 
     /// Bytes in use.
@@ -172,4 +172,13 @@ pub trait Sql {
     /// Runs `work` as one transaction: all of it is kept, or, if it returns
     /// an error, none.
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError>;
+}
+
+/// A statement for D1, with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// SQL.
+    pub sql: &'static str,
+    /// What `?1`, `?2`, … stand for.
+    pub params: Vec<Value>,
 }

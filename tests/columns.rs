@@ -5,7 +5,7 @@ mod common;
 
 use common::{Database, at, delivery};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::{Reader, Request};
 

@@ -1,14 +1,15 @@
 //! What the API can be told to do, and what it refuses.
 
-use leasewire::api::{Of, Route};
-use leasewire::command::{Command, discard_request, no_fields, redrive_range, replay_request};
+use leasewire::api::Route;
+use leasewire::api::command::{Command, discard_request, no_fields, redrive_range, replay_request};
+use leasewire::integration::IntegrationId;
 use leasewire::ledger::discard::{self, Held};
 use leasewire::ledger::replay::Request;
 use leasewire::problem::Problem;
 
 #[test]
 fn paths_of_commands() {
-    let of = || Of {
+    let of = || IntegrationId {
         source: "propexo".to_owned(),
         integration: "int/1".to_owned(),
     };

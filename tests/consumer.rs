@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use common::{Database, at, delivery};
 use leasewire::ledger::{Call, Ledger};
 use leasewire::projection::{
-    Apart, Budget, Fault, Message, NOBODYS_ATTEMPTS, QUERIES_MAX, Statement, Step,
-    TOGETHER_QUERIES_MAX, Together, Verdict,
+    Apart, Budget, Fault, Message, NOBODYS_ATTEMPTS, QUERIES_MAX, Step, TOGETHER_QUERIES_MAX,
+    Together, Verdict,
 };
+use leasewire::sql::Statement;
 
 /// Queries that the platform allows to one invocation.
 const PLATFORM_QUERIES_MAX: usize = 1_000;

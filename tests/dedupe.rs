@@ -4,7 +4,7 @@ mod common;
 
 use common::{Database, at, delivery, job};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::Reader;
 use leasewire::ledger::{Ledger, Outcome, RECENT_MAX};
 use leasewire::time::Timestamp;

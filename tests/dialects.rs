@@ -8,8 +8,8 @@ use std::path::Path;
 
 use common::{Database, admit, at, source};
 use data_encoding::BASE64;
-use leasewire::delivery::Admitted;
 use leasewire::dialect::{self, DIALECTS, Identity};
+use leasewire::edge::delivery::Admitted;
 use leasewire::json::{Object, Value, same};
 use leasewire::ledger::{Ledger, Outcome};
 use leasewire::signature::{DedupeKey, Presented};
@@ -57,13 +57,13 @@ fn check(dialect: &str, text: &str) -> Result<(), String> {
     let wanted = expect.text("integration");
     equal(
         "integration",
-        delivery.integration.as_str(),
+        delivery.of.integration.as_str(),
         wanted.as_deref().unwrap_or(&source.default_integration),
     )?;
     let reading = dialect::read(source.dialect, &body, now);
     let (tag, repeats) = match &reading.identity {
         Identity::Body | Identity::JobBody => ("body", false),
-        Identity::RepeatableBody | Identity::NoticeBody => ("body", true),
+        Identity::RepeatableBody | Identity::ControlBody => ("body", true),
         Identity::EventId(_) => ("id", false),
         Identity::SyncId(_) => ("sync", false),
     };

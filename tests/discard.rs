@@ -4,7 +4,7 @@ mod common;
 
 use common::{Database, at, delivery, job};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::discard::{Held, Progress, Request};
 use leasewire::ledger::replay::{self, Reader};
 use leasewire::ledger::{Ledger, Retention};

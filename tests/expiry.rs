@@ -5,9 +5,9 @@ mod common;
 use std::rc::Rc;
 
 use common::{Database, at, delivery, job};
-use leasewire::delivery::Delivery;
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
+use leasewire::edge::delivery::Delivery;
 use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Ledger, Retention, State};
 use leasewire::sql::Sql;

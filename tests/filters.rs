@@ -5,10 +5,10 @@ mod common;
 use std::rc::Rc;
 
 use common::{Database, at, delivery};
-use leasewire::delivery::Delivery;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
+use leasewire::edge::delivery::Delivery;
+use leasewire::edge::source::Sources;
 use leasewire::ledger::{Ledger, Outcome};
-use leasewire::source::Sources;
 
 /// The filter of a source with these settings.
 fn filter(settings: &str) -> Result<Rc<Filter>, String> {

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Database, at, delivery};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Ledger, Outcome, Retention};
 use leasewire::projection::Projection;

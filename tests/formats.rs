@@ -10,14 +10,14 @@ use std::path::Path;
 use std::rc::Rc;
 
 use common::{Database, at, delivery};
+use leasewire::edge::secret;
 use leasewire::json;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{
     Announcement, CALL_FORMAT, Call, Ledger, Numbers, Reply, Report, State, check_format, discard,
 };
-use leasewire::metrics::Meter;
+use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
-use leasewire::secret;
 
 /// One of everything, as it came in, a second apart.
 const DELIVERIES: [(&str, &str); 12] = [
@@ -71,7 +71,7 @@ fn filled(database: &Database) -> Ledger<&Database> {
     for (second, (dialect, body)) in (0..).zip(DELIVERIES) {
         let mut delivery = delivery(dialect, "int 1", body);
         // All of them into one ledger, to have one of each golden file.
-        delivery.source = "propexo".to_owned();
+        delivery.of.source = "propexo".to_owned();
         ledger.intake(&delivery, start.plus_s(second)).unwrap();
     }
     ledger

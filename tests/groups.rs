@@ -1,6 +1,6 @@
 //! Who goes to a ledger with whom.
 
-use leasewire::group::{BYTES_MAX, CALLS_MAX, Groups, LOST_S, UNDER_WAY_MAX};
+use leasewire::edge::group::{BYTES_MAX, CALLS_MAX, Groups, LOST_S, UNDER_WAY_MAX};
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Database;
-use leasewire::health::{D1_VERSION, Database as Found, select_tables, select_version};
+use leasewire::ops::health::{D1_VERSION, Database as Found, select_tables, select_version};
 use leasewire::problem::Problem;
 
 fn found(d1: &Database) -> Found {

@@ -3,9 +3,10 @@
 mod common;
 
 use common::Database;
-use leasewire::api::{Of, Page, Query, Route, lists};
+use leasewire::api::{Page, Query, Route, lists};
+use leasewire::integration::IntegrationId;
 use leasewire::problem::Problem;
-use leasewire::projection::Statement;
+use leasewire::sql::Statement;
 use leasewire::sql::Value;
 use proptest::prelude::*;
 
@@ -17,8 +18,8 @@ fn page<T>(after: Option<T>, limit: u64) -> Page<T> {
     Page { after, limit }
 }
 
-fn of() -> Of {
-    Of {
+fn of() -> IntegrationId {
+    IntegrationId {
         source: "propexo".to_owned(),
         integration: "int_1".to_owned(),
     }
@@ -213,7 +214,9 @@ fn rows_that_are_none() {
 
 /// Any name there can be.
 fn name() -> impl Strategy<Value = String> {
-    any::<String>().prop_filter("is usable", |name| leasewire::event::is_usable_id(name))
+    any::<String>().prop_filter("is usable", |name| {
+        leasewire::dialect::event::is_usable_id(name)
+    })
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Database, at};
-use leasewire::metrics::{BOUNDS_S, CONTENT_TYPE, Meter, OUTCOMES, page, select};
+use leasewire::ops::metrics::{BOUNDS_S, CONTENT_TYPE, Meter, OUTCOMES, page, select};
 use leasewire::time::Timestamp;
 
 const NOW: &str = "2026-02-01T00:00:00Z";

@@ -3,19 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use leasewire::api::command::Command;
 use leasewire::api::redrive::INTEGRATIONS_MAX;
 use leasewire::api::{LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX, Query, Route};
-use leasewire::command::Command;
-use leasewire::delivery::BODY_BYTES_MAX;
 use leasewire::dialect::DIALECTS;
-use leasewire::event::{Kind, Unclear};
-use leasewire::filter::Ignored;
+use leasewire::dialect::event::{Kind, Unclear};
+use leasewire::dialect::filter::Ignored;
+use leasewire::edge::delivery::BODY_BYTES_MAX;
 use leasewire::ledger::NOT_APPLIED;
-use leasewire::occupancy::Occupancy;
+use leasewire::record::occupancy::Occupancy;
 use serde_json::Value;
 
 fn description() -> Value {
-    serde_json::from_str(include_str!("../src/shell/openapi.json")).unwrap()
+    serde_json::from_str(include_str!("../src/api/openapi.json")).unwrap()
 }
 
 fn at<'a>(description: &'a Value, pointer: &str) -> &'a Value {

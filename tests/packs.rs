@@ -6,7 +6,7 @@ mod common;
 use std::rc::Rc;
 
 use common::{Database, at, delivery};
-use leasewire::event::model_name;
+use leasewire::dialect::event::model_name;
 use leasewire::json::Object;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Call, Ledger, Outcome, Reply};

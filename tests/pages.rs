@@ -3,10 +3,11 @@
 mod common;
 
 use common::{Database, at, delivery};
-use leasewire::api::{LIMIT_MAX, Of, PAGE_BYTES_MAX, Page, lists};
-use leasewire::filter::Filter;
+use leasewire::api::{LIMIT_MAX, PAGE_BYTES_MAX, Page, lists};
+use leasewire::dialect::filter::Filter;
+use leasewire::integration::IntegrationId;
 use leasewire::ledger::Ledger;
-use leasewire::projection::Statement;
+use leasewire::sql::Statement;
 use leasewire::sql::Value;
 use serde_json::Value as Json;
 
@@ -31,8 +32,8 @@ fn walk(name: &str, mut page: impl FnMut(&Json) -> String) -> Vec<Vec<Json>> {
     }
 }
 
-fn of() -> Of {
-    Of {
+fn of() -> IntegrationId {
+    IntegrationId {
         source: "real-estate".to_owned(),
         integration: "default".to_owned(),
     }
@@ -177,7 +178,7 @@ fn names_alone_fill_no_page() {
     let limit = LIMIT_MAX;
     let rows = d1.select(&lists::select_integrations(&Page { after: None, limit }));
     assert!(lists::integrations_page(&rows, limit).unwrap().len() as u64 <= PAGE_BYTES_MAX);
-    let of = Of {
+    let of = IntegrationId {
         source: "s".to_owned(),
         integration: odd(0),
     };

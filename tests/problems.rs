@@ -21,7 +21,7 @@ fn table() -> Vec<Row> {
             401,
             "bad_signature",
             Some(("www-authenticate", "Signature")),
-            r#"{"type":"urn:leasewire:problem:bad-signature","title":"Bad signature","status":401,"detail":"The request is not signed with a secret of this source, or too long ago."}"#,
+            r#"{"type":"urn:leasewire:problem:bad-signature","title":"Bad signature","status":401,"detail":"The request is not signed with a secret of this source, or its signature is too old."}"#,
         ),
         (
             Problem::UnknownSource,
@@ -115,11 +115,11 @@ fn table() -> Vec<Row> {
             r#"{"type":"urn:leasewire:problem:source-not-ready","title":"Source not ready","status":503,"detail":"source `a`: the secret A is missing."}"#,
         ),
         (
-            Problem::UnknownField("events".to_owned(), "`event` and `payload`"),
+            Problem::UnknownField("events".to_owned(), "`event` or `payload`"),
             400,
             "bad_parameter",
             None,
-            r#"{"type":"urn:leasewire:problem:bad-parameter","title":"Bad parameter","status":400,"detail":"`events` is unknown; there are `event` and `payload`."}"#,
+            r#"{"type":"urn:leasewire:problem:bad-parameter","title":"Bad parameter","status":400,"detail":"`events` is unknown; expected `event` or `payload`."}"#,
         ),
         (
             Problem::BadBody("The body must be a JSON object.".to_owned()),
@@ -189,7 +189,7 @@ fn refusals() {
 
 #[test]
 fn the_description_has_them_all() {
-    let description = include_str!("../src/shell/openapi.json");
+    let description = include_str!("../src/api/openapi.json");
     let description: serde_json::Value = serde_json::from_str(description).unwrap();
     let types = &description["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
     let types: BTreeSet<&str> = types

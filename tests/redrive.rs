@@ -7,7 +7,7 @@ use common::{Database, at, delivery, job};
 use leasewire::api::Page;
 use leasewire::api::redrive::{Asked, select};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{self, Reader};
 use leasewire::ledger::{Ledger, NOT_APPLIED, Pack, Redriven, Retention};
 use leasewire::problem::Problem;

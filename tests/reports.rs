@@ -5,7 +5,7 @@ mod common;
 
 use common::{Database, at, delivery, job};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{Pace, Reader, Request};
 use leasewire::ledger::{
     Announcement, Call, Effects, Ledger, NOT_APPLIED, Numbers, Reply, received_at,

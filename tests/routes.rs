@@ -1,10 +1,12 @@
 //! The paths there are, what they mean, and the pages they answer with.
+use leasewire::api::command::Command;
 use leasewire::api::fresh::{etag, is_known};
-use leasewire::api::{self, Of, Page, Query, Route};
-use leasewire::command::Command;
-use leasewire::event::{is_usable_id, model_name};
+use leasewire::api::{self, Page, Query, Route};
+use leasewire::dialect::event::{is_usable_id, model_name};
+use leasewire::edge::source;
+use leasewire::integration::IntegrationId;
+use leasewire::integration::encode_segment;
 use leasewire::problem::Problem;
-use leasewire::record::segment;
 use proptest::prelude::*;
 
 const LIMIT: Problem = Problem::BadParameter("limit", "a whole number from 1 to 500");
@@ -21,8 +23,8 @@ fn get(path: &str, query: &str) -> Result<Route, Problem> {
     Route::parse("GET", path, query)
 }
 
-fn of(source: &str, integration: &str) -> Of {
-    Of {
+fn of(source: &str, integration: &str) -> IntegrationId {
+    IntegrationId {
         source: source.to_owned(),
         integration: integration.to_owned(),
     }
@@ -627,7 +629,7 @@ proptest! {
         let of = of(&source, &id);
         let is_source = (1..=64).contains(&source.len())
             && source.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'));
-        prop_assert_eq!(of.is_usable(), is_source && is_usable_id(&id));
+        prop_assert_eq!(source::is_usable(&of), is_source && is_usable_id(&id));
     }
 
     /// Every name finds its way through a path.
@@ -635,7 +637,7 @@ proptest! {
     fn names_survive_a_path(source in name(), integration in name(), model in name(), id in name()) {
         let path = format!(
             "/v1/integrations/{}/{}/records/{}/{}",
-            segment(&source), segment(&integration), segment(&model), segment(&id)
+            encode_segment(&source), encode_segment(&integration), encode_segment(&model), encode_segment(&id)
         );
         let expected = Query::Record(of(&source, &integration), model_name(&model), id);
         let expected = Route::Api(expected);

@@ -5,12 +5,12 @@
 mod common;
 
 use common::{Database, at, source};
-use leasewire::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
+use leasewire::dialect::event::TEST_INTEGRATION;
+use leasewire::dialect::sample::{Wanted, report};
 use leasewire::dialect::{self, DIALECTS};
-use leasewire::event::TEST_INTEGRATION;
+use leasewire::edge::delivery::{Admitted, BODY_BYTES_MAX, Delivery, admit};
 use leasewire::ledger::{Ledger, Outcome, Taken};
 use leasewire::problem::Problem;
-use leasewire::sample::{Wanted, report};
 use leasewire::signature::{Presented, sign};
 use leasewire::time::Timestamp;
 
@@ -124,7 +124,7 @@ fn every_event_of_every_dialect() {
             let asked = format!(r#"{{"event":{name}{payload}}}"#);
             let body = sample(dialect, &asked, &format!("u{number}")).unwrap();
             let delivery = delivery(dialect, &body);
-            assert_eq!(delivery.integration, TEST_INTEGRATION, "{body}");
+            assert_eq!(delivery.of.integration, TEST_INTEGRATION, "{body}");
             let taken = take(&mut ledger, &delivery);
             assert_eq!(
                 (taken.outcome, taken.seq),
@@ -154,10 +154,10 @@ fn an_event_is_no_test_elsewhere() {
     let database = Database::default();
     let mut ledger = Ledger::open(&database).unwrap();
     let mut delivery = delivery("propexo", &sample("propexo", "{}", "u").unwrap());
-    delivery.integration = "int_1".to_owned();
+    delivery.of.integration = "int_1".to_owned();
     take(&mut ledger, &delivery);
     assert!(!ledger.events(0, 500).unwrap().contains("test\""));
-    assert_eq!(delivery.into_test().integration, TEST_INTEGRATION);
+    assert_eq!(delivery.into_test().of.integration, TEST_INTEGRATION);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_ping_is_a_ping() {
 
 #[test]
 fn what_cannot_be_asked_for() {
-    let unknown = |name: &str| Problem::UnknownField(name.to_owned(), "`event` and `payload`");
+    let unknown = |name: &str| Problem::UnknownField(name.to_owned(), "`event` or `payload`");
     let long = |bytes| format!(r#"{{"event":"{}"}}"#, "x".repeat(bytes));
     let table = [
         ("", BODY),

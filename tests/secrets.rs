@@ -4,12 +4,12 @@
 mod common;
 
 use common::{Database, at, source};
-use leasewire::filter::Filter;
-use leasewire::secret::{
+use leasewire::dialect::filter::Filter;
+use leasewire::edge::secret::{
     Binding, Listed, NOTE_INTERVAL_S, Noted, missing, note, note_shared, page, select_uses, values,
 };
+use leasewire::edge::source::{Source, Sources};
 use leasewire::signature::fingerprint;
-use leasewire::source::{Source, Sources};
 use leasewire::time::Timestamp;
 
 const NOW: &str = "2026-03-25T15:00:00.000000000Z";

@@ -1,6 +1,6 @@
 //! The configuration of sources: the one that is shipped, what stands in for
 //! what is left out, and every refusal word for word.
-use leasewire::source::{Source, Sources};
+use leasewire::edge::source::{Source, Sources};
 
 /// Reads one source called `a`.
 fn read(settings: &str) -> Result<Source, String> {
@@ -185,19 +185,19 @@ fn refusals_of_dialect_and_secret() {
     let table = [
         (
             r#"{"dialect":"stripe","secret":"S"}"#,
-            "unknown dialect; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; expected one of propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"","secret":"S"}"#,
-            "unknown dialect; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; expected one of propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"Propexo","secret":"S"}"#,
-            "unknown dialect; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; expected one of propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"real_estate","secret":"S"}"#,
-            "unknown dialect; there are propexo, propify, meterbase, real-estate",
+            "unknown dialect; expected one of propexo, propify, meterbase, real-estate",
         ),
         (
             r#"{"dialect":"propexo","secret":""}"#,
@@ -274,11 +274,11 @@ fn refusals_of_keys_and_types() {
         (r#"{"secret":"S"}"#, "missing field `dialect`"),
         (
             r#"{"dialect":"propexo","secrets":"S"}"#,
-            "unknown field `secrets`; there are KNOWN",
+            "unknown field `secrets`; expected one of KNOWN",
         ),
         (
             r#"{"dialect":"propexo","secret":"S","Secret":"S"}"#,
-            "unknown field `Secret`; there are KNOWN",
+            "unknown field `Secret`; expected one of KNOWN",
         ),
         (
             r#"{"dialect":"propexo","secret":["S"]}"#,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use common::{Database, at, delivery};
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Call, Effects, Ledger, Reply, Retention, was_woken};
-use leasewire::sweep::{LEDGERS_MAX, Listed, Round, listed, select_round};
+use leasewire::ops::sweep::{LEDGERS_MAX, Listed, Round, listed, select_round};
 use leasewire::time::Timestamp;
 
 const NOW: &str = "2026-02-01T00:00:00Z";
@@ -225,8 +225,8 @@ fn a_round_asks_everyone_once_and_then_nobody_for_a_day() {
             runs += u64::from(!piece.is_empty());
             written += rows;
             for one in piece {
-                assert_eq!((one.source.as_str(), one.last_seq), ("propexo", 7));
-                *asked.entry(one.integration).or_insert(0) += 1;
+                assert_eq!((one.of.source.as_str(), one.last_seq), ("propexo", 7));
+                *asked.entry(one.of.integration).or_insert(0) += 1;
             }
         }
         assert_eq!(asked.len(), count);
@@ -255,7 +255,7 @@ fn a_long_round_ends_before_the_next_begins() {
     let (last, _) = run(&d1, at(NOW).plus_s(97 * 900));
     assert_eq!(last.len(), 1);
     let (first, _) = run(&d1, at(NOW).plus_s(98 * 900));
-    assert_eq!(first[0].integration, "int_0000");
+    assert_eq!(first[0].of.integration, "int_0000");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn who_comes_behind_the_last_one_is_asked_in_the_same_round() {
     add(&d1, "zzz");
     let (piece, _) = run(&d1, at(NOW).plus_s(900));
     assert_eq!(piece.len(), 1);
-    assert_eq!(piece[0].integration, "zzz");
+    assert_eq!(piece[0].of.integration, "zzz");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The small things everything else is made of: time and names.
 
-use leasewire::event::{ID_BYTES_MAX, Kind, Subject, Unclear, is_usable_id, model_name};
+use leasewire::dialect::event::{ID_BYTES_MAX, Kind, Subject, Unclear, is_usable_id, model_name};
 use leasewire::json;
 use leasewire::time::Timestamp;
 use proptest::prelude::*;

@@ -16,7 +16,7 @@ function problem(status, label, title, detail, headers = {}) {
 const all = [
   problem(
     401, "bad_signature", "Bad signature",
-    "The request is not signed with a secret of this source, or too long ago.", { "www-authenticate": "Signature" },
+    "The request is not signed with a secret of this source, or its signature is too old.", { "www-authenticate": "Signature" },
   ),
   problem(404, "unknown_source", "Unknown source", "No source of this name is configured."),
   problem(404, "not_found", "Not found", "There is nothing at this path."),

@@ -52,7 +52,9 @@ impl Secret {
 /// A binding may hold several secrets, one a line. All of them are valid, so
 /// one will do.
 fn first(value: &str) -> Option<String> {
-    leasewire::secret::values(value).next().map(str::to_owned)
+    leasewire::edge::secret::values(value)
+        .next()
+        .map(str::to_owned)
 }
 
 /// The value of `name` in a file of `NAME=value` lines, which may be quoted,

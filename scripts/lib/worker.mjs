@@ -11,7 +11,7 @@ import { content, fingerprint } from "./fingerprint.mjs";
 import { modernNode } from "./node.mjs";
 import { cargoTarget, inRoot, installed } from "./paths.mjs";
 
-const description = inRoot("src", "shell", "openapi.json");
+const description = inRoot("src", "api", "openapi.json");
 const compiled = join(cargoTarget, "wasm32-unknown-unknown", "release", "leasewire.wasm");
 
 // What rustc's output and bindgen's catching of exceptions use. Not all features that wasm-opt

@@ -7,11 +7,11 @@
 //! Integrations and notices are made of names alone, of 1 KiB each at the most:
 //! 500 of them have less than 4 MiB even if each byte of a name takes an escape.
 
-use super::{Of, PAGE_BYTES_MAX, Page};
+use super::{PAGE_BYTES_MAX, Page};
+use crate::integration::{IntegrationId, encode_segment};
 use crate::json::{self, Writer};
 use crate::problem::Problem;
-use crate::projection::Statement;
-use crate::record::segment;
+use crate::sql::Statement;
 use crate::sql::Value;
 
 /// A record as the API gives it. SQLite leaves its fields as they are.
@@ -42,7 +42,7 @@ pub fn select_integrations(page: &Page<(String, String)>) -> Statement {
 }
 
 /// The D1 statement that finds an integration.
-pub fn select_integration(of: &Of) -> Statement {
+pub fn select_integration(of: &IntegrationId) -> Statement {
     Statement {
         sql: "SELECT source FROM integrations WHERE source = ?1 AND integration = ?2",
         params: vec![
@@ -55,7 +55,7 @@ pub fn select_integration(of: &Of) -> Statement {
 /// The D1 statement for a page of records, no more than fit on it; the last
 /// column tells whether there are more. Sizes are looked at first: the items
 /// are made of those alone that are given.
-pub fn select_records(of: &Of, model: &str, page: &Page<String>) -> Statement {
+pub fn select_records(of: &IntegrationId, model: &str, page: &Page<String>) -> Statement {
     // Flags, times and the names of the fields have about 300 bytes; an escape
     // makes two bytes of one.
     let names = [&of.source, &of.integration, model].map(str::len);
@@ -98,7 +98,7 @@ pub fn select_records(of: &Of, model: &str, page: &Page<String>) -> Statement {
 }
 
 /// The D1 statement for one record.
-pub fn select_record(of: &Of, model: &str, record_id: &str) -> Statement {
+pub fn select_record(of: &IntegrationId, model: &str, record_id: &str) -> Statement {
     Statement {
         sql: concat!(
             "SELECT ",
@@ -116,7 +116,7 @@ pub fn select_record(of: &Of, model: &str, record_id: &str) -> Statement {
 }
 
 /// The D1 statement for a page of notices, one more than asked for.
-pub fn select_notices(of: &Of, page: &Page<(u64, String)>) -> Statement {
+pub fn select_notices(of: &IntegrationId, page: &Page<(u64, String)>) -> Statement {
     let (seq, kind) = page.after.clone().unwrap_or_default();
     Statement {
         sql: "SELECT json_object('source', source, 'integration', integration, 'seq', seq,
@@ -148,7 +148,7 @@ fn number(number: u64) -> Value {
 pub fn integrations_page(rows: &str, limit: u64) -> Option<String> {
     let cut = Cut::Beyond(limit);
     page("integrations", rows, cut, |[source, integration]| {
-        format!("{}/{}", segment(source), segment(integration))
+        format!("{}/{}", encode_segment(source), encode_segment(integration))
     })
 }
 

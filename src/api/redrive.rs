@@ -4,7 +4,7 @@
 use super::Page;
 use crate::json::{self, Writer};
 use crate::problem::Problem;
-use crate::projection::Statement;
+use crate::sql::Statement;
 use crate::sql::Value;
 
 /// Integrations that one request asks, at the most: as many as a run of the

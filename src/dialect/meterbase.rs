@@ -10,10 +10,10 @@
 use std::borrow::Cow;
 
 use super::{Dialect, Identity, Meaning, Reading};
-use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
+use super::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
 use crate::json::{self, Object, Unreadable};
 use crate::problem::Problem;
-use crate::sample::Wanted;
+use super::sample::Wanted;
 use crate::signature::Scheme;
 use crate::time::Timestamp;
 
@@ -128,7 +128,7 @@ fn event<'a>(
             true => Kind::SyncCompleted,
             false => Kind::Other,
         };
-        (kind, Content::Notice(body.clone()))
+        (kind, Content::Control(body.clone()))
     };
     Ok(Event {
         kind,

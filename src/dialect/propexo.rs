@@ -18,10 +18,10 @@ use std::borrow::Cow;
 use super::{
     Dialect, Identity, Meaning, Reading, diff_or_payload, either, sample_change, undated,
 };
-use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
+use super::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
 use crate::json::{self, Object, Stated, Unreadable};
 use crate::problem::Problem;
-use crate::sample::Wanted;
+use super::sample::Wanted;
 use crate::signature::Scheme;
 
 /// The dialect `propexo`.
@@ -256,7 +256,7 @@ impl<'r, 'a> Envelope<'r, 'a> {
             name,
             occurred_at: None,
             property: None,
-            content: Content::Notice(data.clone()),
+            content: Content::Control(data.clone()),
         })
     }
 }

@@ -3,10 +3,10 @@
 //! sample in its webhook guide. It signs the raw body and no time.
 
 use super::{Dialect, Identity, Meaning, Reading, diff_or_payload, sample_change};
-use crate::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
+use super::event::{Change, Content, Event, Kind, Subject, TEST_INTEGRATION, Unclear};
 use crate::json::{self, Object, Stated, Unreadable};
 use crate::problem::Problem;
-use crate::sample::Wanted;
+use super::sample::Wanted;
 use crate::signature::Scheme;
 
 /// The dialect `propify`.

@@ -38,7 +38,7 @@ pub fn pick_each<'a, const N: usize>(
     all
 }
 
-/// Reads a value, and gives whether it is an object.
+/// Reads a value, and returns whether it is an object.
 struct Fields<'n, 'a> {
     names: &'n [&'n str],
     values: &'n mut [Option<&'a Value>],

@@ -1,26 +1,30 @@
 //! What a ledger tells of itself: its state, and every delivery it has kept.
 
-use super::discard;
-use super::forward::{kind, time};
+use super::log::discard;
+use super::log::segments::{FORWARDED, QUARANTINED};
+use super::outbox::forward::{kind, time};
 use super::replay::Progress;
-use super::segments::{FORWARDED, QUARANTINED};
 use super::{Ledger, Rebuild, first, maybe_time};
-use crate::api::PAGE_BYTES_MAX;
+use crate::dialect::event::TEST_INTEGRATION;
+use crate::dialect::filter::Filter;
 use crate::encoding;
-use crate::event::TEST_INTEGRATION;
-use crate::filter::Filter;
+use crate::integration::IntegrationId;
 use crate::json::Writer;
-use crate::record::CloudEvent;
+use crate::record::cloudevent::CloudEvent;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
+
+/// Bytes of a page's entries at the most, but for a single larger one: 4 MiB.
+/// A record may have 2 MB and an event's name 1 MiB, so that 500 of them would
+/// be up to 1 GB; D1 gives 50 MB, and an isolate has 128 MB for all it does,
+/// where a page is there four times on its way. 500 usual records have 1 MB.
+pub const PAGE_BYTES_MAX: u64 = 4 << 20;
 
 /// A ledger's own state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// The source.
-    pub source: String,
-    /// The integration.
-    pub integration: String,
+    /// Whose ledger it is.
+    pub of: IntegrationId,
     /// The epoch of its numbers: milliseconds when it began, or had to be told
     /// anew; 0 if 0.1.0 made it.
     pub epoch: u64,
@@ -60,8 +64,8 @@ impl State {
     /// one.
     pub fn to_json(&self) -> String {
         let mut json = Writer::default()
-            .text("source", &self.source)
-            .text("integration", &self.integration)
+            .text("source", &self.of.source)
+            .text("integration", &self.of.integration)
             .number("epoch", self.epoch)
             .number("last_seq", self.last_seq)
             .number("confirmed_seq", self.confirmed_seq)
@@ -129,8 +133,7 @@ impl<S: Sql> Ledger<S> {
         let unsent = self.forwarded_within(mark.sent_seq.saturating_add(1), mark.last_seq)?;
         let at = |us: Option<i64>| us.map(Timestamp::from_us);
         Ok(Some(State {
-            source: name.source,
-            integration: name.integration,
+            of: name,
             epoch: self.epoch,
             last_seq: mark.last_seq,
             confirmed_seq: mark.confirmed_seq,
@@ -287,7 +290,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         };
         let event = CloudEvent {
-            origin: &name.origin(),
+            origin: &name.path(),
             seq,
             kind: kind(row, 2)?,
             subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),

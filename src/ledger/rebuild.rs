@@ -8,8 +8,8 @@
 //! nothing is lost if a step fails, or its answer does, and a record may be
 //! written twice.
 
-use super::epoch::epoch_at;
-use super::recent::Recent;
+use super::intake::dedupe::Recent;
+use super::log::epoch::epoch_at;
 use super::{Ledger, State, maybe_time};
 use crate::json::Writer;
 
@@ -222,7 +222,7 @@ impl<S: Sql> Ledger<S> {
         Ok(Some(part))
     }
 
-    /// Notes that D1 has `part`. Gives when to take the next step, if there is
+    /// Notes that D1 has `part`. Returns when to take the next step, if there is
     /// one: until then the alarm is to be set.
     pub fn rebuilt(&mut self, part: &Part, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
         // What D1 got in an epoch that is over, it has to get again.
@@ -237,7 +237,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Notes that D1 didn't take `part`, and whether it takes other things. The
     /// step is taken again: half of it, down to a single record, which is left
-    /// out if it alone is refused again and again. Gives when; if nothing, with
+    /// out if it alone is refused again and again. Returns when; if nothing, with
     /// the next alarm.
     pub fn refused(
         &mut self,

@@ -7,7 +7,7 @@
 //! followed by another, of a later time, until the list is known to have what
 //! is. The list refuses what is older than what it has.
 
-use super::effects::PATIENCE_S;
+use super::alarm::PATIENCE_S;
 use super::{Ledger, State};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;

@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
-use super::{Budget, Fault, Halves, Pack, Statement, Task, Unreadable, Verdict};
+use super::{Bisect, Budget, Fault, Pack, Task, Unreadable, Verdict};
 use crate::ledger::{Call, NOT_APPLIED};
+use crate::sql::Statement;
 use crate::time::Timestamp;
 
 /// Why a message isn't done with that found nothing left in the budget.
@@ -39,7 +40,7 @@ pub enum Step {
 #[derive(Debug, Clone)]
 pub struct Apart {
     message: Message,
-    halves: Halves,
+    bisect: Bisect,
     doing: Doing,
     /// Numbers of the events whose data the ledger must yet be asked for.
     missing: Vec<u64>,
@@ -70,7 +71,7 @@ impl Apart {
     pub fn new(message: Message) -> Self {
         let events = Pack::read(&message.text).map_or(0, |pack| pack.all().len());
         Self {
-            halves: Halves::new(events, message.attempt),
+            bisect: Bisect::new(events, message.attempt),
             message,
             doing: Doing::Nothing,
             missing: Vec::new(),
@@ -109,7 +110,7 @@ impl Apart {
             Doing::Applied(part) => return self.confirm(&part),
             _ => {}
         }
-        Some(match self.halves.task() {
+        Some(match self.bisect.task() {
             Task::Apply(part) => return self.begin(part, budget, now),
             Task::Probe(part) => self.probe(&part, budget, now),
             Task::Wait(ms) => Step::Wait(ms),
@@ -129,11 +130,11 @@ impl Apart {
         let doing = std::mem::replace(&mut self.doing, Doing::Nothing);
         match (outcome, doing) {
             (Ok(()), Doing::Applying(part)) => self.doing = Doing::Applied(part),
-            (Ok(()), _) => self.halves.worked(),
+            (Ok(()), _) => self.bisect.worked(),
             (Err(why), Doing::Applying(part)) => self.failed(&part, Fault::of(&why), why),
             (Err(why), _) => {
                 self.why = why;
-                self.halves.failed(Fault::Nobodys);
+                self.bisect.failed(Fault::Nobodys);
             }
         }
     }
@@ -145,7 +146,7 @@ impl Apart {
                 self.data.push((seq, data.unwrap_or_default()));
                 self.doing = Doing::Given(part);
             }
-            (Ok(_), Doing::Confirming) => self.halves.worked(),
+            (Ok(_), Doing::Confirming) => self.bisect.worked(),
             (Ok(_), _) => {}
             // A ledger that is away is no reason to leave other packs alone.
             (Err(why), _) => {
@@ -256,6 +257,6 @@ impl Apart {
             self.reasons.push((part.start, why.clone()));
         }
         self.why = why;
-        self.halves.failed(fault);
+        self.bisect.failed(fault);
     }
 }

@@ -5,9 +5,10 @@
 //! hold, which replace those of older generations. An event of an older
 //! generation than its record has nothing to add.
 
-use super::{Data, Projection, Statement, Unreadable, integer, maybe_integer, text};
+use super::{Data, Projection, Unreadable, integer, maybe_integer, text};
 use crate::json;
-use crate::occupancy::Noticed;
+use crate::record::occupancy::Noticed;
+use crate::sql::Statement;
 use crate::sql::Value;
 
 /// `?3` is a JSON array of `[seq, kind, model, record_id, at, generation,
@@ -133,17 +134,17 @@ impl Notices {
     }
 
     /// What is to be done once the records are written.
-    pub fn statements(&self, of: &Projection) -> Vec<Statement> {
-        let mut statements: Vec<_> = self.whole.iter().map(|whole| older(of, whole)).collect();
+    pub fn statements(&self, pack: &Projection) -> Vec<Statement> {
+        let mut statements: Vec<_> = self.whole.iter().map(|whole| older(pack, whole)).collect();
         if !self.rows.is_empty() {
-            statements.push(insert(of, &self.rows));
+            statements.push(insert(pack, &self.rows));
         }
         statements
     }
 }
 
 /// A notice that comes and goes.
-pub(super) fn probe(of: &Projection) -> [Statement; 2] {
+pub(super) fn probe(pack: &Projection) -> [Statement; 2] {
     let row = Row {
         seq: 0,
         kind: String::new(),
@@ -155,35 +156,35 @@ pub(super) fn probe(of: &Projection) -> [Statement; 2] {
     };
     let delete = Statement {
         sql: DELETE_PROBE,
-        params: vec![text(&of.source), text(&of.integration)],
+        params: vec![text(&pack.of.source), text(&pack.of.integration)],
     };
-    [insert(of, &[row]), delete]
+    [insert(pack, &[row]), delete]
 }
 
-fn insert(of: &Projection, rows: &[Row]) -> Statement {
+fn insert(pack: &Projection, rows: &[Row]) -> Statement {
     Statement {
         sql: INSERT,
         params: vec![
-            text(&of.source),
-            text(&of.integration),
+            text(&pack.of.source),
+            text(&pack.of.integration),
             Value::Text(json::list(rows.iter().map(Row::to_json))),
-            maybe_integer(of.epoch),
+            maybe_integer(pack.epoch),
         ],
     }
 }
 
-fn older(of: &Projection, whole: &Whole) -> Statement {
+fn older(pack: &Projection, whole: &Whole) -> Statement {
     Statement {
         sql: DELETE_OLDER,
         params: vec![
-            text(&of.source),
-            text(&of.integration),
+            text(&pack.of.source),
+            text(&pack.of.integration),
             integer(whole.from),
             integer(whole.to),
             text(&whole.model),
             text(&whole.record_id),
             integer(whole.generation),
-            maybe_integer(of.epoch),
+            maybe_integer(pack.epoch),
         ],
     }
 }

@@ -7,18 +7,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use percent_encoding::percent_decode_str;
-
-use super::{Notices, Projection, Statement, Unreadable, generation};
+use super::{Notices, Projection, Unreadable, generation};
+use crate::integration::IntegrationId;
 use crate::json::{self, Map, Object, Picked, Value};
+use crate::sql::Statement;
 use crate::time::Timestamp;
 
 /// Events of one integration, in order: a JSON array of CloudEvents.
 pub struct Pack<'a> {
-    /// The source.
-    pub source: String,
-    /// The integration.
-    pub integration: String,
+    /// Whose they are.
+    pub of: IntegrationId,
     /// Of all its events; `None` if 0.1.0 has sent them, which knew none.
     pub epoch: Option<u64>,
     numbers: Vec<u64>,
@@ -82,7 +80,7 @@ impl<'a> Pack<'a> {
         let Some(head) = events.first() else {
             return Err(Unreadable("an empty pack".to_owned()));
         };
-        let (source, integration) = origin(&head.source)
+        let of = IntegrationId::from_path(&head.source)
             .ok_or_else(|| Unreadable("a source that names no integration".to_owned()))?;
         if events.iter().any(|event| event.source != head.source) {
             return Err(Unreadable("events of two integrations".to_owned()));
@@ -96,8 +94,7 @@ impl<'a> Pack<'a> {
             return Err(Unreadable("events out of order".to_owned()));
         }
         Ok(Self {
-            source,
-            integration,
+            of,
             epoch,
             numbers,
             events,
@@ -156,8 +153,7 @@ impl<'a> Pack<'a> {
         let nothing = || Unreadable("a part without events".to_owned());
         let (first, last) = self.range(part).ok_or_else(nothing)?;
         Ok(Projection {
-            source: self.source.clone(),
-            integration: self.integration.clone(),
+            of: self.of.clone(),
             first,
             last,
             replay: self.replay(part),
@@ -194,16 +190,6 @@ fn add<'a>(projection: &mut Projection<'a>, seq: u64, event: &Event<'a>) -> Resu
         }
     }
     Ok(())
-}
-
-/// Source and integration in a CloudEvent's `source`: `/propexo/int_1`.
-fn origin(path: &str) -> Option<(String, String)> {
-    let (source, integration) = path.strip_prefix('/')?.split_once('/')?;
-    let decode = |part| percent_decode_str(part).decode_utf8().ok();
-    Some((
-        decode(source)?.into_owned(),
-        decode(integration)?.into_owned(),
-    ))
 }
 
 /// The number of an event: its id is `17`, or `17-2` if replay 2 has written it.

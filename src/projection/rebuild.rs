@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Key, Projection, Row, Statement, announcement, epoch, if_newer};
+use super::{Key, Projection, Row, announcement, epoch, if_newer};
 use crate::json::Map;
 use crate::ledger::{Announcement, Part, Rebuilt};
+use crate::sql::Statement;
 use crate::time::Timestamp;
 
 /// Of records whose last event is gone: where D1 has the same state, it knows
@@ -22,8 +23,7 @@ pub fn rebuilt(part: &Part, now: Timestamp) -> Vec<Statement> {
         report: None,
     };
     let of = Projection {
-        source: state.source.clone(),
-        integration: state.integration.clone(),
+        of: state.of.clone(),
         first: 1,
         last: state.last_seq,
         replay: 0,

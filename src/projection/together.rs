@@ -5,8 +5,10 @@
 //! event or two, share the way. A pack that brings an event without its data
 //! goes by itself: what it stands for may be megabytes.
 
-use super::{Budget, Message, Pack, Statement, TOGETHER_QUERIES_MAX, Unreadable};
+use super::{Budget, Message, Pack, TOGETHER_QUERIES_MAX, Unreadable};
+use crate::integration::IntegrationId;
 use crate::ledger::Call;
+use crate::sql::Statement;
 use crate::time::Timestamp;
 
 /// What applies all packs that need nothing but D1.
@@ -17,10 +19,8 @@ pub struct Together {
 
 /// A message that is a pack.
 pub struct Read {
-    /// The source.
-    pub source: String,
-    /// The integration.
-    pub integration: String,
+    /// Whose they are.
+    pub of: IntegrationId,
     /// The pack's last event.
     pub last: u64,
     /// What its ledger is to be told once all packs are applied together; none
@@ -50,8 +50,7 @@ impl Together {
             }
         });
         Ok(Read {
-            source: pack.source,
-            integration: pack.integration,
+            of: pack.of,
             last,
             confirm,
         })

@@ -8,7 +8,7 @@
 //! die is a message over which the consumer itself died each time.
 
 use super::Fault;
-use super::halves::GUILTY_ATTEMPT;
+use super::bisect::GUILTY_ATTEMPT;
 
 /// Attempts at a message that fails by nobody's fault: with the pauses between
 /// them, they outlast half a minute.

@@ -5,7 +5,7 @@ use worker::js_sys::{Array, Uint8Array};
 
 use super::log::{Level, Line};
 use super::{error_text, glue, property, tasks};
-use crate::projection::Statement;
+use crate::sql::Statement;
 use crate::sql::Value;
 
 /// Runs `statements` as one transaction.
@@ -17,7 +17,7 @@ pub async fn run(env: &JsValue, statements: &[Statement]) -> Result<(), String> 
     ended.map(drop).map_err(|error| error_text(&error))
 }
 
-/// Begins the transaction, and gives the promise of its end.
+/// Begins the transaction, and returns the promise of its end.
 pub fn start(env: &JsValue, statements: &[Statement]) -> Result<JsValue, JsValue> {
     let statements: Array = statements.iter().map(to_js).collect();
     glue::batch(&property(env, "DB"), statements)

@@ -9,10 +9,10 @@ use worker::js_sys::JSON;
 use super::log::{Level, Line};
 use super::property;
 use crate::dialect::Dialect;
-use crate::filter::Filter;
+use crate::dialect::filter::Filter;
+use crate::edge::secret::{self, Binding, Listed, Noted};
+use crate::edge::source::{Source, Sources};
 use crate::ledger::Retention;
-use crate::secret::{self, Binding, Listed, Noted};
-use crate::source::{Source, Sources};
 use crate::time::Timestamp;
 
 /// A source that can be used.

@@ -1,7 +1,6 @@
 // Calls to the platform that would take many crossings between wasm and
 // JavaScript, each made in one, with plain values.
 
-import { settled } from "leasewire";
 import openapi from "openapi";
 
 const EMPTY = new ArrayBuffer(0);
@@ -11,19 +10,6 @@ const BODY_MS = 30_000;
 
 /** How long D1 may take. Nothing here waits for ever: a hung call would hold up what comes behind. */
 const DATABASE_MS = 10_000;
-
-let promises = 0;
-
-/** Tells the task that waits for `promise` how it settled; gives the promise's number. */
-export function whenSettled(promise) {
-  promises += 1;
-  const number = promises >>> 0;
-  promise.then(
-    (value) => settled(number, true, value),
-    (error) => settled(number, false, error),
-  );
-  return number;
-}
 
 /**
  * The body of `request`; null if it has more than `max` bytes, undefined if it
@@ -104,15 +90,8 @@ export function newRequest(path, headers, body) {
   return new Request(`http://localhost${path}`, { method: "POST", headers, body });
 }
 
-/** Keeps the Worker up behind its answer, until what is returned is called. */
-export function keepUp(ctx) {
-  let done;
-  ctx.waitUntil(new Promise((resolve) => (done = resolve)));
-  return done;
-}
-
 /**
- * Hands `calls` of `format` to the ledger `name` and gives its answers, with their format in front if it
+ * Hands `calls` of `format` to the ledger `name` and returns its answers, with their format in front if it
  * states one. Throws if there are none within `ms`.
  */
 export async function callLedger(namespace, name, calls, format, ms) {

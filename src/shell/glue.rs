@@ -1,16 +1,13 @@
 //! The platform's calls, as `glue.js` has them.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Array, Function};
+use worker::js_sys::Array;
 use worker::web_sys::{Request, Response};
 
 use super::tasks::wait;
 
 #[wasm_bindgen(module = "/src/shell/glue.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = whenSettled, catch)]
-    pub fn when_settled(promise: &JsValue) -> Result<u32, JsValue>;
-
     #[wasm_bindgen(js_name = readBody, catch)]
     fn body_promise(request: &Request, max: u32) -> Result<JsValue, JsValue>;
 
@@ -37,9 +34,6 @@ extern "C" {
 
     #[wasm_bindgen(js_name = newRequest)]
     fn new_post(path: &str, headers: Array, body: &str) -> Request;
-
-    #[wasm_bindgen(js_name = keepUp, catch)]
-    pub fn keep_up(ctx: &JsValue) -> Result<Function, JsValue>;
 
     #[wasm_bindgen(js_name = callLedger, catch)]
     fn ledger_promise(

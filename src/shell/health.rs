@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 
 use super::log::Line;
 use super::{database, now};
-use crate::health::{BELIEVED_S, Database, select_tables, select_version};
+use crate::ops::health::{BELIEVED_S, Database, select_tables, select_version};
 use crate::problem::Problem;
 use crate::time::Timestamp;
 

@@ -3,7 +3,8 @@
 
 use worker::web_sys::console;
 
-use crate::delivery::Label;
+use crate::edge::delivery::Label;
+use crate::integration::IntegrationId;
 use crate::json::Writer;
 use crate::problem::Problem;
 use crate::time::Timestamp;
@@ -60,6 +61,12 @@ impl Level {
 }
 
 impl Line {
+    /// Says which integration it is about.
+    pub fn of(&mut self, of: &IntegrationId) {
+        self.source = Some(of.source.clone());
+        self.integration = Some(of.integration.clone());
+    }
+
     /// A line that says `message`.
     pub fn new(level: Level, message: &str) -> Self {
         Self {

@@ -2,14 +2,14 @@
 
 use wasm_bindgen::JsValue;
 
-use super::edge::{self, Incoming, Origin};
 use super::environment::{self, NotReady};
 use super::log::Line;
+use super::webhook::{self, Incoming, Origin};
 use super::{database, glue, now, random};
+use crate::dialect::sample::{Wanted, report};
+use crate::edge::secret;
+use crate::integration::encode_segment;
 use crate::problem::Problem;
-use crate::record::segment;
-use crate::sample::{Wanted, report};
-use crate::secret;
 use crate::signature::sign;
 
 /// Answers `GET /v1/sources`.
@@ -24,7 +24,7 @@ pub async fn list(env: &JsValue, line: &mut Line) -> Result<String, Problem> {
 }
 
 /// Answers `POST /v1/sources/{source}/test`, whose body is `asked`: makes a
-/// webhook as the source's provider would, and lets it in by the front door.
+/// webhook as the source's provider would, and takes it in as one.
 pub async fn test(
     env: &JsValue,
     ctx: &JsValue,
@@ -48,7 +48,7 @@ pub async fn test(
         body.as_bytes(),
         now,
     ));
-    let path = format!("/webhooks/{}", segment(name));
+    let path = format!("/webhooks/{}", encode_segment(name));
     let request = glue::new_request(&path, &headers, &body);
     let call = Incoming {
         method: request.method(),
@@ -57,9 +57,7 @@ pub async fn test(
         origin: Origin::Test,
         at: now,
     };
-    // Boxed, since the front door leads here, too.
-    let answer = Box::pin(edge::handle(&call, env, ctx)).await;
-    let answer = answer.map(|answer| answer.body);
+    let answer = webhook::take_test(&call, env, ctx, name, &path).await;
     let signature = dialect.scheme().header;
     Ok(report(&path, &headers, signature, &body, &answer))
 }

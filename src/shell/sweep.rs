@@ -7,9 +7,10 @@
 use wasm_bindgen::JsValue;
 
 use super::log::{Level, Line};
-use super::{database, ledgers, now};
+use super::{database, ledger_client, now};
+use crate::integration::IntegrationId;
 use crate::ledger::{Call, was_woken};
-use crate::sweep::{Listed, Round, listed, select_round};
+use crate::ops::sweep::{Listed, Round, listed, select_round};
 
 /// Takes one run, if a round is due.
 pub async fn run(env: &JsValue) {
@@ -44,21 +45,20 @@ async fn piece(env: &JsValue) -> Result<Option<Vec<Listed>>, String> {
 
 async fn look(env: &JsValue, piece: &[Listed], line: &mut Line) {
     let (mut woken, mut failed) = (0_usize, 0_usize);
-    for of in piece {
-        let name = ledgers::name(&of.source, &of.integration);
+    for one in piece {
         let call = Call::Sweep {
-            listed_seq: of.last_seq,
-            listed_epoch: Some(of.epoch),
+            listed_seq: one.last_seq,
+            listed_epoch: Some(one.epoch),
         };
-        match ledgers::ask(env, &name, &call).await {
+        match ledger_client::ask(env, &one.of, &call).await {
             Ok(Some(answer)) if was_woken(&answer) => {
                 woken = woken.saturating_add(1);
-                tell(of, "ledger had lost its alarm", None);
+                tell(&one.of, "ledger had lost its alarm", None);
             }
             Ok(_) => {}
             Err(why) => {
                 failed = failed.saturating_add(1);
-                tell(of, "ledger can't be swept", Some(why));
+                tell(&one.of, "ledger can't be swept", Some(why));
             }
         }
     }
@@ -70,10 +70,9 @@ async fn look(env: &JsValue, piece: &[Listed], line: &mut Line) {
     line.failed = Some(failed);
 }
 
-fn tell(of: &Listed, message: &str, reason: Option<String>) {
+fn tell(of: &IntegrationId, message: &str, reason: Option<String>) {
     let mut line = Line::new(Level::Warn, message);
-    line.source = Some(of.source.clone());
-    line.integration = Some(of.integration.clone());
+    line.of(of);
     line.reason = reason;
     line.write();
 }

@@ -13,8 +13,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use wasm_bindgen::prelude::*;
+use worker::js_sys::Function;
 
-use super::{give, glue};
+use super::give;
+
+#[wasm_bindgen(module = "/src/shell/tasks.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = whenSettled, catch)]
+    fn when_settled(promise: &JsValue) -> Result<u32, JsValue>;
+
+    #[wasm_bindgen(js_name = keepUp, catch)]
+    fn keep_up(ctx: &JsValue) -> Result<Function, JsValue>;
+}
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -95,7 +105,7 @@ pub fn kept_up<T, W>(ctx: &JsValue, work: W) -> impl Future<Output = T> + use<T,
 where
     W: Future<Output = T>,
 {
-    let done = glue::keep_up(ctx);
+    let done = keep_up(ctx);
     async move {
         let outcome = work.await;
         if let Ok(done) = done {
@@ -109,7 +119,7 @@ where
 pub async fn wait(promise: &JsValue) -> Settled {
     // Numbered by the JavaScript, which outlives this instance of the wasm: a
     // promise that an earlier one waited for is not mistaken for another.
-    let number = glue::when_settled(promise)?;
+    let number = when_settled(promise)?;
     future::poll_fn(|_| {
         TASKS.with_borrow_mut(|tasks| {
             if let Some((_, settled)) = tasks.settled.take_if(|(of, _)| *of == number) {

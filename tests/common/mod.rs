@@ -4,11 +4,12 @@
 
 use std::cell::{Cell, RefCell};
 
-use leasewire::delivery::{Admitted, Delivery};
 use leasewire::dialect;
-use leasewire::projection::Statement;
+use leasewire::edge::delivery::{Admitted, Delivery};
+use leasewire::edge::source::{Source, Sources};
+use leasewire::integration::IntegrationId;
 use leasewire::signature::Presented;
-use leasewire::source::{Source, Sources};
+use leasewire::sql::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
 use leasewire::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -270,8 +271,7 @@ pub fn delivery(dialect: &str, integration: &str, body: &str) -> Delivery {
     let reader = dialect::named(dialect).unwrap();
     let reading = dialect::read(reader, body.as_bytes(), at("2100-01-01T00:00:00Z"));
     Delivery {
-        source: dialect.to_owned(),
-        integration: integration.to_owned(),
+        of: IntegrationId::new(dialect, integration),
         dialect: reader,
         key: reading.identity.key(body.as_bytes()),
         dedupe_window_s: source(dialect).dedupe_window_s,
@@ -288,7 +288,7 @@ pub fn admit(
     body: Vec<u8>,
     now: Timestamp,
 ) -> Result<Admitted, leasewire::signature::Unauthorized> {
-    leasewire::delivery::admit(source, &[secret], presented, body, now)
+    leasewire::edge::delivery::admit(source, &[secret], presented, body, now)
 }
 
 pub fn at(text: &str) -> Timestamp {

@@ -60,7 +60,7 @@ async function post(status, source, body, options) {
 
 test("it is served to all, as it is written", async () => {
   const answer = await ask(200, "GET", "/openapi.json", { token: null });
-  assert.ok(answer.text === written, "it isn't what src/shell/openapi.json has: `npm run build`");
+  assert.ok(answer.text === written, "it isn't what src/api/openapi.json has: `npm run build`");
   assert.equal(answer.headers["content-type"], "application/json");
 });
 

@@ -188,7 +188,7 @@ test("the list tells of every source, usable or not", async () => {
     ],
   });
   assert.deepEqual(Object.keys(wrong), ["name", "usable", "problem"]);
-  assert.match(wrong.problem, /unknown dialect; there are/);
+  assert.match(wrong.problem, /unknown dialect; expected one of/);
 });
 
 test("a phrase is a secret, and no word of it is one", async () => {

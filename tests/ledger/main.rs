@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use common::{Database, at, delivery, job};
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply, Retention, State};
 use leasewire::sql::SqlError;

@@ -1,6 +1,6 @@
 //! Replays where events of a record are gone with old history.
 
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::{NOT_APPLIED, Retention};
 
 use crate::all;

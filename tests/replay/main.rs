@@ -9,7 +9,7 @@ mod unplaced;
 mod world;
 
 use common::{Database, job};
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Ledger, NOT_APPLIED};
 use leasewire::projection::Projection;

@@ -2,7 +2,7 @@
 //! between, and none of them is long.
 
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::{Pace, Reader};
 use proptest::collection::vec;

@@ -1,7 +1,7 @@
 //! Updates that came before it was known to which property their record
 //! belongs.
 
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
 
 use crate::common::Database;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use leasewire::delivery::Delivery;
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
+use leasewire::edge::delivery::Delivery;
 use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::{Progress, Reader, Request};
 use leasewire::projection::Projection;

@@ -253,7 +253,7 @@ impl World {
             let intake = Intake {
                 fact,
                 at: self.clock.receiver(),
-                window_s: self.sources[delivery.source.as_str()].dedupe_window_s,
+                window_s: self.sources[delivery.of.source.as_str()].dedupe_window_s,
                 kept_from: self.hosts[ledger].core().map_or(1, |core| core.kept_from()),
                 status,
                 seq,

@@ -285,13 +285,13 @@ impl World {
     /// An event is found guilty because of `why`.
     fn blame(&mut self, message: &Message, seq: u64, why: String) {
         let pack = Pack::read(&message.text).unwrap();
-        let ledger = self.ledger((pack.source, pack.integration));
+        let ledger = self.ledger((pack.of.source, pack.of.integration));
         self.blamed.insert((ledger, seq), why);
     }
 
     fn ask_of(&mut self, message: Message, call: Call, asked: impl FnOnce(Message) -> Asked) {
         let pack = Pack::read(&message.text).unwrap();
-        let ledger = self.ledger((pack.source, pack.integration));
+        let ledger = self.ledger((pack.of.source, pack.of.integration));
         self.ask(ledger, call, asked(message));
     }
 }

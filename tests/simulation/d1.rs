@@ -1,7 +1,7 @@
 //! Batches of D1, which fail before they have their effect, or after, or are
 //! not answered; and those with a poisoned event, which always fail.
 
-use leasewire::projection::Statement;
+use leasewire::sql::Statement;
 use leasewire::sql::Value;
 
 use crate::bugs::Bug;

@@ -1,7 +1,7 @@
 //! Deliveries at the edge: in line, and to their ledger in groups.
 
-use leasewire::delivery::Delivery;
-use leasewire::group::{LOST_S, Waiting};
+use leasewire::edge::delivery::Delivery;
+use leasewire::edge::group::{LOST_S, Waiting};
 use leasewire::ledger::Call;
 use leasewire::time::Timestamp;
 

@@ -50,7 +50,7 @@ pub enum Content {
         change: Change,
     },
     /// About no record; a synchronisation that ended, or not.
-    Notice {
+    Control {
         synced: bool,
     },
     /// Authentic and not understood.

@@ -1,6 +1,6 @@
 //! When units turned from vacant to occupied, or back, computed the slow way.
 
-use leasewire::occupancy::POINTS_MAX;
+use leasewire::record::occupancy::POINTS_MAX;
 
 use crate::fact::{Change, Fact, Fields};
 use crate::reference::State;

@@ -1,10 +1,10 @@
 //! The operator: asks for replays and redrives, at any time and whatever else
 //! goes wrong. As neither code nor filter changes, they change no record.
 
+use leasewire::edge::source::Source;
 use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Call, Effects, Ledger, Part};
 use leasewire::projection::rebuilt;
-use leasewire::source::Source;
 use leasewire::time::Timestamp;
 
 use crate::bugs::Bug;

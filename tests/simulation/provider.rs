@@ -352,7 +352,7 @@ impl Provider {
             self.integration, self.made
         );
         let identity = Identity::of("sync", id.as_bytes());
-        self.fact(body, identity, Some(now), Content::Notice { synced: true })
+        self.fact(body, identity, Some(now), Content::Control { synced: true })
     }
 
     fn ping(&self, now: Timestamp) -> Fact {
@@ -397,7 +397,7 @@ impl Provider {
             },
             ..Identity::body(&body)
         };
-        self.fact(body, identity, None, Content::Notice { synced })
+        self.fact(body, identity, None, Content::Control { synced })
     }
 
     /// Authentic, and in no documented envelope. It may say whose it is.

@@ -15,7 +15,7 @@ const RECENT_MAX: usize = 256;
 /// How far ahead of the receiver's clock an event may have happened.
 const FUTURE_S: u64 = 300;
 /// How long a notice with nothing of its own is a repetition.
-const NOTICE_WINDOW_S: u64 = 600;
+const CONTROL_WINDOW_S: u64 = 600;
 
 /// Room for what is forwarded of an event, which is at least the whole record
 /// after it.
@@ -104,7 +104,7 @@ impl Reference {
             _ => None,
         };
         let since = match fact.identity.lasting {
-            Lasting::Soon => now.minus_s(window_s.min(NOTICE_WINDOW_S)),
+            Lasting::Soon => now.minus_s(window_s.min(CONTROL_WINDOW_S)),
             _ => now.minus_s(window_s),
         };
         if let Some(earlier) = self.repeated(fact, record.as_ref(), since, kept_from) {
@@ -145,7 +145,7 @@ impl Reference {
                 }
             }
         }
-        if matches!(fact.content, Content::Notice { synced: true }) && !quarantined {
+        if matches!(fact.content, Content::Control { synced: true }) && !quarantined {
             let at = fact.occurred_us.unwrap_or(received_at.us());
             let (first, last) = self.synced_us.unwrap_or((at, at));
             self.synced_us = Some((first.min(at), last.max(at)));

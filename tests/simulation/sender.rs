@@ -3,7 +3,7 @@
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
-use leasewire::delivery::{Admitted, BODY_BYTES_MAX, admit};
+use leasewire::edge::delivery::{Admitted, BODY_BYTES_MAX, admit};
 use leasewire::ledger::Taken;
 use leasewire::signature::Presented;
 use leasewire::time::Timestamp;
@@ -120,10 +120,10 @@ impl World {
                     Some(Bug::EveryRequestIsNew) => {
                         delivery.key.0[..8].copy_from_slice(&self.random.next().to_be_bytes());
                     }
-                    Some(Bug::OneLedgerForAll) => delivery.integration = "default".to_owned(),
+                    Some(Bug::OneLedgerForAll) => delivery.of.integration = "default".to_owned(),
                     _ => {}
                 }
-                let name = (delivery.source.clone(), delivery.integration.clone());
+                let name = (delivery.of.source.clone(), delivery.of.integration.clone());
                 let ledger = self.ledger(name);
                 self.stand_in_line(ledger, delivery, dispatch);
             }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use leasewire::projection::Statement;
+use leasewire::sql::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
 use leasewire::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use leasewire::group::Groups;
+use leasewire::edge::group::Groups;
+use leasewire::edge::source::{Source, Sources};
 use leasewire::ledger::{Announcement, Batch as Packs, Part};
-use leasewire::projection::Statement;
-use leasewire::source::{Source, Sources};
+use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
 
 use crate::bugs::Bug;

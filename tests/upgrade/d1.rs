@@ -1,7 +1,7 @@
 //! D1 of 0.1.0, brought up by the scripts in `upgrade`.
 
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::Reader;
 use leasewire::projection::{Projection, announcement};

@@ -3,14 +3,14 @@
 
 use std::rc::Rc;
 
-use leasewire::delivery::Delivery;
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
+use leasewire::edge::delivery::Delivery;
+use leasewire::edge::secret;
 use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Announcement, Call, Ledger, NOT_APPLIED, Pack, Retention};
-use leasewire::metrics::Meter;
+use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
-use leasewire::secret;
 use leasewire::time::Timestamp;
 
 use crate::common::{Database, at, delivery, job};
@@ -356,8 +356,8 @@ impl Everything<'_> {
         }
         self.d1
             .run(&secret::note(self.dialect, "a secret", self.now));
-        let round = leasewire::sweep::Round::due("[]", self.now).unwrap();
-        let listed = leasewire::sweep::listed(&self.d1.select(&round.select())).unwrap();
+        let round = leasewire::ops::sweep::Round::due("[]", self.now).unwrap();
+        let listed = leasewire::ops::sweep::listed(&self.d1.select(&round.select())).unwrap();
         self.d1.run(&round.note(&listed));
     }
 

@@ -1,7 +1,7 @@
 //! Ledgers that an older version has made, opened by this one.
 
 use leasewire::dialect;
-use leasewire::filter::Filter;
+use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::Reader;
 use leasewire::ledger::{Call, Ledger, Retention, SCHEMA_VERSION};
 use leasewire::projection::Projection;

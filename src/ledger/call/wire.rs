@@ -6,9 +6,10 @@ use std::rc::Rc;
 use memchr::memchr;
 
 use super::Call;
-use crate::delivery::Delivery;
+use crate::edge::delivery::Delivery;
+use crate::integration::IntegrationId;
 use crate::json::{self, Object, Writer};
-use crate::ledger::discard::{self, Held};
+use crate::ledger::log::discard::{self, Held};
 use crate::ledger::replay::Request;
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
@@ -180,7 +181,7 @@ fn in_epoch(call: Writer, epoch: &Option<u64>) -> Writer {
 /// A delivery: a line of words, among them the lengths of the two names that
 /// come behind it, and then the raw body.
 fn encode_delivery(delivery: &Delivery) -> Vec<u8> {
-    let (source, integration) = (&delivery.source, &delivery.integration);
+    let (source, integration) = (&delivery.of.source, &delivery.of.integration);
     let words = [
         INTAKE,
         delivery.dialect.name(),
@@ -219,8 +220,7 @@ fn decode_delivery(mut bytes: Vec<u8>) -> Option<Delivery> {
     let (source, integration) = (name()?, name()?);
     let body_at = bytes.len().saturating_sub(rest.len());
     Some(Delivery {
-        source,
-        integration,
+        of: IntegrationId::new(source, integration),
         dialect,
         key,
         dedupe_window_s,

@@ -2,13 +2,14 @@
 
 use super::refold::Refold;
 use super::{Names, Step};
+use crate::dialect::event::{Content, Event, Kind, Subject, Unclear};
+use crate::dialect::filter::{self, Ignored};
 use crate::dialect::{self, Meaning};
-use crate::event::{Content, Event, Kind, Subject, Unclear};
-use crate::filter::{self, Ignored};
 use crate::json::Object;
-use crate::ledger::intake::{ROW_BYTES_MAX, is_end_of_sync};
+use crate::ledger::intake::is_end_of_sync;
+use crate::ledger::log::ROW_BYTES_MAX;
 use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, first};
-use crate::record::notice_data;
+use crate::record::cloudevent::control_data;
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -84,9 +85,9 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         }
         match &event.content {
-            Content::Notice(fields) => {
+            Content::Control(fields) => {
                 self.fold_without(step, seq, &was, None)?;
-                self.take_notice_again(step, seq, event, fields)
+                self.take_control_again(step, seq, event, fields)
             }
             Content::Record(subject, _) => {
                 self.fold_without(step, seq, &was, Some(subject.names()))?;
@@ -133,14 +134,14 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    fn take_notice_again(
+    fn take_control_again(
         &self,
         step: &mut Step,
         seq: u64,
         event: &Event,
         fields: &Object,
     ) -> Result<(), SqlError> {
-        let data = notice_data(event.name.as_deref(), fields);
+        let data = control_data(event.name.as_deref(), fields);
         let mut anew = Anew::of(event);
         match step.reader.filter.ignores(event, || None) {
             Some(ignored) => anew.ignored = Some(ignored),

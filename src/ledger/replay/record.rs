@@ -9,17 +9,18 @@
 use super::event::Anew;
 use super::refold::{Folding, Refold, Version};
 use super::{Names, Step};
+use crate::dialect::event::{Change, Content, Event, Kind, Unclear};
+use crate::dialect::filter::{self, Ignored};
 use crate::dialect::{self, Meaning};
-use crate::event::{Change, Content, Event, Kind, Unclear};
-use crate::filter::{self, Ignored};
 use crate::json::Object;
-use crate::ledger::fold::{Incoming, Known, fold};
-use crate::ledger::intake::{Memory, ROW_BYTES_MAX};
-use crate::ledger::recent::Recent;
-use crate::ledger::ties::Like;
+use crate::ledger::intake::Memory;
+use crate::ledger::intake::dedupe::Recent;
+use crate::ledger::intake::tied::Like;
+use crate::ledger::log::ROW_BYTES_MAX;
 use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, key};
-use crate::occupancy::{self, Noticed, Turn};
-use crate::record::RecordData;
+use crate::record::cloudevent::RecordData;
+use crate::record::fold::{Incoming, Known, fold};
+use crate::record::occupancy::{self, Noticed, Turn};
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -497,7 +498,7 @@ fn data(event: &Event, (model, record_id): Names, record: &Known, told: &Told) -
 }
 
 /// Whether an event is ambiguous, and its generation, from column `at` as
-/// [`WRITTEN`] gives it.
+/// [`WRITTEN`] has it.
 fn written(row: &Row, at: usize) -> Result<(bool, u64), SqlError> {
     let parts = row.text(at)?.split_once(' ');
     let read = parts.and_then(|(flag, number)| Some((flag == "1", number.parse().ok()?)));

@@ -5,11 +5,11 @@
 //! from there, so that no step takes long, and a crash costs one step at most.
 
 use super::Names;
-use crate::ledger::drift::Drift;
-use crate::ledger::fold::Known;
-use crate::ledger::intake::ROW_BYTES_MAX;
+use crate::ledger::log::ROW_BYTES_MAX;
 use crate::ledger::{Ledger, beyond_us, maybe_time};
-use crate::occupancy::{Noticed, Timeline};
+use crate::record::drift::Drift;
+use crate::record::fold::Known;
+use crate::record::occupancy::{Noticed, Timeline};
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;

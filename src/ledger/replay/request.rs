@@ -1,6 +1,7 @@
 //! What is asked of a replay, how it gets in line, and how it goes.
 
-use super::REDRIVE;
+use super::lift::REDRIVE;
+use crate::dialect::event::Unclear;
 use crate::json::{self, Writer, texts_or_null};
 use crate::ledger::Ledger;
 use crate::sql::{Row, Sql, SqlError};
@@ -115,6 +116,23 @@ impl<S: Sql> Ledger<S> {
             now,
         )?;
         self.last_replay()
+    }
+
+    /// The event `seq` came again, and is understood. If it wasn't because it
+    /// was ahead of our clock, it is read again by a replay of its own.
+    pub(in crate::ledger) fn catch_up(&mut self, seq: u64, now: Timestamp) -> Result<(), SqlError> {
+        let ahead = Unclear::FutureTime.label();
+        let row = self.one(&format!("quarantine IS '{ahead}'"), seq)?;
+        if row.is_some_and(|row| row.flag(0) == Ok(true)) {
+            let request = Request {
+                from: seq,
+                to: seq,
+                models: None,
+                events: None,
+            };
+            self.ask_for_replay(&request, now)?;
+        }
+        Ok(())
     }
 
     /// Puts a job into the queue of replays, under the next number.

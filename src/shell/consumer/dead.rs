@@ -10,7 +10,7 @@ use super::End;
 use crate::ledger::Call;
 use crate::projection::Pack;
 use crate::shell::log::{Level, Line};
-use crate::shell::{error_text, ledgers, now, tasks};
+use crate::shell::{error_text, ledger_client, now, tasks};
 
 /// What a pack's death is put down to. The queue doesn't pass on the cause;
 /// the log has it.
@@ -57,8 +57,7 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<(), S
     };
     let all = pack.all();
     let (first, last) = pack.range(&all).unwrap_or_default();
-    line.source = Some(pack.source.clone());
-    line.integration = Some(pack.integration.clone());
+    line.of(&pack.of);
     line.seq = Some(last);
     let call = Call::Bury {
         first,
@@ -67,8 +66,7 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<(), S
         reason: REASON.to_owned(),
         epoch: pack.epoch,
     };
-    let ledger = ledgers::name(&pack.source, &pack.integration);
-    ledgers::ask(env, &ledger, &call).await?;
+    ledger_client::ask(env, &pack.of, &call).await?;
     line.outcome = Some("dead");
     Ok(())
 }

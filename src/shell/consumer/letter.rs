@@ -4,10 +4,11 @@ use wasm_bindgen::JsValue;
 use worker::js_sys::{Date, Object, Reflect};
 use worker::worker_sys::Message;
 
+use crate::integration::IntegrationId;
 use crate::ledger::{Call, received_at};
 use crate::projection::{Apart, Budget, Fault, Message as Pack, Step, Together, Verdict};
 use crate::shell::log::{Level, Line};
-use crate::shell::{database, error_text, glue, ledgers, now, numbers, property};
+use crate::shell::{database, error_text, glue, ledger_client, metrics, now, property};
 use crate::time::Timestamp;
 
 /// What the consumer works with.
@@ -22,8 +23,8 @@ pub struct Letter {
     pack: Pack,
     started: Timestamp,
     line: Line,
-    /// Its source and integration.
-    of: (String, String),
+    /// Whose it is.
+    of: IntegrationId,
     confirm: Option<Call>,
 }
 
@@ -44,7 +45,7 @@ impl Letter {
             pack,
             started,
             line,
-            of: (String::new(), String::new()),
+            of: IntegrationId::default(),
             confirm: None,
         }
     }
@@ -54,10 +55,9 @@ impl Letter {
     pub fn read(&mut self, together: &mut Together) -> Option<bool> {
         match together.add(&self.pack, self.started) {
             Ok(read) => {
-                self.line.source = Some(read.source.clone());
-                self.line.integration = Some(read.integration.clone());
+                self.line.of(&read.of);
                 self.line.seq = Some(read.last);
-                self.of = (read.source, read.integration);
+                self.of = read.of;
                 self.confirm = read.confirm;
                 Some(self.confirm.is_some())
             }
@@ -115,14 +115,18 @@ impl Letter {
         self.settle(&verdict);
     }
 
-    async fn ask(&self, call: &Call, hand: &Hand) -> ledgers::Answer {
-        let (source, integration) = &self.of;
-        let answer = ledgers::ask(&hand.env, &ledgers::name(source, integration), call).await?;
+    async fn ask(&self, call: &Call, hand: &Hand) -> ledger_client::Answer {
+        let answer = ledger_client::ask(&hand.env, &self.of, call).await?;
         if let Call::Confirm { .. } = call
             && let Some(received_at) = answer.as_deref().and_then(received_at)
         {
             let ms = now().ms().saturating_sub(received_at.ms());
-            numbers::confirmation(&hand.env, &hand.ctx, source, u64::try_from(ms).unwrap_or(0));
+            metrics::confirmation(
+                &hand.env,
+                &hand.ctx,
+                &self.of.source,
+                u64::try_from(ms).unwrap_or(0),
+            );
         }
         Ok(answer)
     }

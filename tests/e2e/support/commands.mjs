@@ -104,7 +104,7 @@ function cargoTest(command) {
 /** The path of a request to a gateway that is deployed is one that the API has. */
 function deployed(command) {
   const path = command.match(/https:\/\/[^/]+(\/\S*)/)[1];
-  const paths = Object.keys(JSON.parse(text("src", "shell", "openapi.json")).paths);
+  const paths = Object.keys(JSON.parse(text("src", "api", "openapi.json")).paths);
   const fits = (template) => new RegExp(`^${template.replace(/\{\w+\}/g, "[^/]+")}$`).test(path);
   assert.ok(paths.some(fits), `the API has no ${path}`);
 }

@@ -13,8 +13,8 @@ pub fn check(input: &[u8]) {
     if let (Call::Intake(sent), Call::Intake(read)) = (&call, &again) {
         assert!(input.ends_with(&sent.body));
         assert_eq!(
-            (&sent.source, &sent.integration),
-            (&read.source, &read.integration)
+            (&sent.of.source, &sent.of.integration),
+            (&read.of.source, &read.of.integration)
         );
         assert_eq!((&sent.body, sent.key), (&read.body, read.key));
         assert_eq!(sent.dialect.name(), read.dialect.name());

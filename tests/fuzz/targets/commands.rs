@@ -1,6 +1,6 @@
 //! What the API can be told to do: the input is the body of a command.
 
-use leasewire::command::{REPLAY_EVENTS_MAX, redrive_range, replay_request};
+use leasewire::api::command::{REPLAY_EVENTS_MAX, redrive_range, replay_request};
 
 /// Largest number that every reader of JSON gets right.
 const NUMBER_MAX: u64 = (1 << 53) - 1;

@@ -1,8 +1,8 @@
 //! Every dialect on arbitrary bytes: the input is a body.
 
-use leasewire::delivery::{Admitted, admit};
+use leasewire::dialect::event::{Change, Content, ID_BYTES_MAX, Subject, Unclear, model_name};
 use leasewire::dialect::{self, DIALECTS, Dialect, Meaning, Reading};
-use leasewire::event::{Change, Content, ID_BYTES_MAX, Subject, Unclear, model_name};
+use leasewire::edge::delivery::{Admitted, admit};
 use leasewire::json::{self, Object};
 use leasewire::signature::{FUTURE_S, Presented};
 use leasewire::time::Timestamp;
@@ -43,7 +43,7 @@ fn check_reading(reading: &Reading, body: &[u8], now: Timestamp) {
         assert_eq!(Timestamp::parse(&text), Some(time), "a time changes");
     }
     match &event.content {
-        Content::Notice(fields) => check_values(fields, body),
+        Content::Control(fields) => check_values(fields, body),
         Content::Record(Subject { model, record_id }, change) => {
             assert!(is_name(record_id), "record {record_id:?}");
             // A normal form may be longer than a name may be.
@@ -137,7 +137,7 @@ fn check_admission(dialect: &dyn Dialect, reading: &Reading, body: &[u8], now: T
             assert_eq!(delivery.body, body, "the body changes");
             assert_eq!(delivery.key, reading.identity.key(body));
             let integration = reading.integration.as_deref();
-            assert_eq!(delivery.integration, integration.unwrap_or("default"));
+            assert_eq!(delivery.of.integration, integration.unwrap_or("default"));
         }
         Err(why) => assert!(reading.signed_at.is_some(), "refused: {}", why.label()),
     }

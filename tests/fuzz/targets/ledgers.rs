@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use std::collections::BTreeMap;
 
-use leasewire::delivery::Delivery;
 use leasewire::dialect::{self, Dialect};
+use leasewire::edge::delivery::Delivery;
+use leasewire::integration::IntegrationId;
 use leasewire::json::{Object, Value};
 use leasewire::ledger::{Ledger, Outcome, Pack};
 use leasewire::projection::Projection;
@@ -56,8 +57,7 @@ fn take(
 ) -> Option<u64> {
     let reading = dialect::read(dialect, body, now);
     let delivery = Delivery {
-        source: "s/é".to_owned(),
-        integration: "i 1".to_owned(),
+        of: IntegrationId::new("s/é", "i 1"),
         dialect,
         key: reading.identity.key(body),
         dedupe_window_s: 172_800,
@@ -114,7 +114,7 @@ fn check_packs(ledger: &Ledger<&Database>, packs: &[Pack], accepted: &[u64]) {
     for pack in packs {
         let mut read = Projection::read(&pack.text).unwrap();
         assert_eq!((read.first, read.last), (pack.first, pack.last));
-        assert_eq!((&*read.source, &*read.integration), ("s/é", "i 1"));
+        assert_eq!((&*read.of.source, &*read.of.integration), ("s/é", "i 1"));
         let data = |seq| (seq, ledger.data(seq).unwrap().unwrap());
         let missing: Vec<_> = read.missing().into_iter().map(data).collect();
         for (seq, data) in &missing {

@@ -1,10 +1,11 @@
 //! The API's paths and queries: the input has lines, a method, a path and a
 //! query, as a URL has them.
 
-use leasewire::api::{self, LIMIT_MAX, Of, Page, Query, Route, lists};
-use leasewire::command::Command;
-use leasewire::projection::Statement;
-use leasewire::record::segment;
+use leasewire::api::command::Command;
+use leasewire::api::{self, LIMIT_MAX, Page, Query, Route, lists};
+use leasewire::integration::IntegrationId;
+use leasewire::integration::encode_segment;
+use leasewire::sql::Statement;
 
 use super::lines;
 
@@ -25,7 +26,11 @@ pub fn check(input: &[u8]) {
             let _: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
         }
         Ok(Route::Webhook { source }) => {
-            let again = Route::parse("POST", &format!("/webhooks/{}", segment(&source)), "");
+            let again = Route::parse(
+                "POST",
+                &format!("/webhooks/{}", encode_segment(&source)),
+                "",
+            );
             assert_eq!(again, Ok(Route::Webhook { source }));
             assert_eq!(method, "POST");
         }
@@ -36,7 +41,7 @@ pub fn check(input: &[u8]) {
         }
         Ok(Route::Test { source }) => {
             assert_eq!(method, "POST");
-            let path = format!("/v1/sources/{}/test", segment(&source));
+            let path = format!("/v1/sources/{}/test", encode_segment(&source));
             assert_eq!(Route::parse("POST", &path, ""), Ok(Route::Test { source }));
         }
         Ok(Route::Command(Command::Replay(of))) => check_command(&method, &of, "replay"),
@@ -45,7 +50,7 @@ pub fn check(input: &[u8]) {
         Ok(Route::Command(Command::Discard(of))) => check_command(&method, &of, "discard"),
         Ok(Route::Command(Command::RedriveSource(source, page))) => {
             assert_eq!(method, "POST");
-            let path = format!("/v1/sources/{}/redrive", segment(&source));
+            let path = format!("/v1/sources/{}/redrive", encode_segment(&source));
             assert!(api::is_api(&path), "no token for {path}");
             let query = write_page(&page, String::clone);
             let again = Command::RedriveSource(source, page);
@@ -78,7 +83,7 @@ fn reads(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }
 
-fn check_command(method: &str, of: &Of, name: &str) {
+fn check_command(method: &str, of: &IntegrationId, name: &str) {
     assert_eq!(method, "POST");
     let path = format!("{}/{name}", base(of));
     assert!(api::is_api(&path), "no token for {path}");
@@ -121,8 +126,8 @@ fn check_statement(statement: &Statement) {
 }
 
 /// The path of an integration.
-fn base(of: &Of) -> String {
-    let (source, integration) = (segment(&of.source), segment(&of.integration));
+fn base(of: &IntegrationId) -> String {
+    let (source, integration) = (encode_segment(&of.source), encode_segment(&of.integration));
     format!("/v1/integrations/{source}/{integration}")
 }
 
@@ -133,17 +138,22 @@ fn write(query: &Query) -> (String, String) {
         Query::Sources => ("/v1/sources".to_owned(), none()),
         Query::Integrations(page) => {
             let cursor = |(source, integration): &(String, String)| {
-                format!("{}/{}", segment(source), segment(integration))
+                format!("{}/{}", encode_segment(source), encode_segment(integration))
             };
             ("/v1/integrations".to_owned(), write_page(page, cursor))
         }
         Query::Integration(of) => (base(of), none()),
         Query::Records(of, model, page) => {
-            let path = format!("{}/records/{}", base(of), segment(model));
+            let path = format!("{}/records/{}", base(of), encode_segment(model));
             (path, write_page(page, String::clone))
         }
         Query::Record(of, model, id) => {
-            let path = format!("{}/records/{}/{}", base(of), segment(model), segment(id));
+            let path = format!(
+                "{}/records/{}/{}",
+                base(of),
+                encode_segment(model),
+                encode_segment(id)
+            );
             (path, none())
         }
         Query::Events(of, page) => (

@@ -1,0 +1,222 @@
+//! What is to be done after a decision: effects, as values.
+//!
+//! The alarm is the safety net. It is armed whenever something waits and no
+//! alarm is known to be set, at most once a minute, and finds what was sent and
+//! not confirmed. An idle ledger has none, and costs nothing.
+
+use super::log::migrate::is_refusal;
+use super::{Announcement, Ledger};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// How long after intake the alarm looks whether all was confirmed, in
+/// seconds. Once a minute at the most, so that its row is shared.
+pub(super) const WAKE_S: u64 = 60;
+/// How long after an event that came alone. The object forgets what was
+/// confirmed when it has been idle for ten seconds, and would send it again.
+const WAKE_SPARSE_S: u64 = 7;
+/// How long an event may wait for its confirmation before it is sent again.
+pub(super) const PATIENCE_S: u64 = 45;
+/// Longest pause between two attempts: about so long after an outage, however
+/// long that was, all is on its way again.
+const PAUSE_S_MAX: u64 = 900;
+
+/// What the host is to do, in this order. None of it is awaited by an answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Set the alarm.
+    pub wake_at: Option<Timestamp>,
+    /// Write this into the list of integrations, and tell the ledger with
+    /// [`Ledger::announced`] when that is done.
+    pub announce: Option<Announcement>,
+    /// Send what [`Ledger::next_batch`] returns, until nothing is unsent.
+    pub forward: bool,
+}
+
+/// What is known of a ledger's alarm.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// The ledger was opened, and nobody has looked.
+    #[default]
+    Unknown,
+    /// It is set.
+    Set,
+    /// There is none.
+    None,
+}
+
+impl<S: Sql> Ledger<S> {
+    /// True until the host has looked whether an alarm is set, and said so
+    /// with [`Ledger::found_alarm`].
+    pub fn asks_for_alarm(&self) -> bool {
+        self.mark.alarm == Alarm::Unknown
+    }
+
+    /// Notes whether an alarm is set.
+    pub fn found_alarm(&mut self, is_set: bool) {
+        if self.mark.alarm == Alarm::Unknown {
+            self.mark.alarm = if is_set { Alarm::Set } else { Alarm::None };
+        }
+    }
+
+    /// Makes the ledger ask for its alarm once more: what was set may be lost.
+    pub fn forget_alarm(&mut self) {
+        self.mark.alarm = Alarm::Unknown;
+    }
+
+    /// Notes that the list of integrations has the ledger up to `listed_seq` of
+    /// the epoch `listed_epoch`. If the ledger never had that, it was set back
+    /// to an older point: a new epoch begins, so that what comes wins over what
+    /// D1 has.
+    /// True if something waits that no alarm watches over; the follow-up arms
+    /// one.
+    pub(super) fn sweep(
+        &mut self,
+        listed_seq: u64,
+        listed_epoch: Option<u64>,
+        now: Timestamp,
+    ) -> Result<bool, SqlError> {
+        if let Some(listed_epoch) = listed_epoch
+            && self.name.is_some()
+            && self.was_set_back(listed_seq, listed_epoch)
+        {
+            self.begin_again(listed_epoch, now)?;
+        }
+        if listed_epoch.is_none_or(|listed| listed == self.epoch) {
+            let announced_seq = listed_seq.min(self.mark.last_seq);
+            self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
+        }
+        self.check_report(now)?;
+        Ok(self.waits() && self.mark.alarm != Alarm::Set)
+    }
+
+    /// What is to be done after a call. `random` spreads the wake-up, so that
+    /// ledgers which failed together don't all try again together. It can't
+    /// fail: what was taken in must be watched over, whatever else is wrong.
+    pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Effects {
+        self.mark.awake_since.get_or_insert(now);
+        let arms = self.waits() && self.mark.alarm != Alarm::Set;
+        let wake_at = arms.then(|| {
+            if self.mark.is_sparse {
+                self.arm_at(now.plus_s(WAKE_SPARSE_S))
+            } else {
+                self.arm(now, random)
+            }
+        });
+        // Where the list may not know the ledger, at once; the alarm repeats
+        // it. Where it does, the consumer brings it up to date.
+        let announce = if self.mark.asked_to_announce || self.mark.announced_seq > 0 {
+            None
+        } else {
+            let state = self.state().ok().flatten();
+            state.map(|state| Announcement {
+                state,
+                report: None,
+            })
+        };
+        self.mark.asked_to_announce |= announce.is_some();
+        Effects {
+            wake_at,
+            announce,
+            forward: self.may_send(),
+        }
+    }
+
+    /// The alarm went off: keeps the watermark, and finds what was sent and
+    /// not confirmed. First it moves the watermark, because a confirmation that
+    /// failed half-way has left it behind: what is known to be settled is not
+    /// sent again, and nobody else would move it.
+    pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
+        self.mark.alarm = Alarm::None;
+        self.mark.awake_since.get_or_insert(now);
+        if !self.is_patient(now) {
+            self.forget_empty()?;
+        }
+        self.settle(now)?;
+        self.keep_mark()?;
+        // Before anything counts as unsent again.
+        let announce = self.news(now)?;
+        if self.has_unsettled() && !self.is_patient(now) {
+            self.mark.attempts = self.mark.attempts.saturating_add(1);
+            self.sql.execute(
+                "UPDATE ledger SET attempts = ?1",
+                &[u64::from(self.mark.attempts).into()],
+            )?;
+            self.take_for_lost();
+            self.mark.waiting_since = Some(now);
+        }
+        Ok(Effects {
+            wake_at: self.waits().then(|| self.arm(now, random)),
+            announce,
+            forward: self.may_send(),
+        })
+    }
+
+    /// What was sent may yet be confirmed.
+    fn is_patient(&self, now: Timestamp) -> bool {
+        let since = self.mark.waiting_since;
+        since.is_some_and(|since| since > now.minus_s(PATIENCE_S))
+    }
+
+    /// When to look again where the ledger itself can't be used, and why it
+    /// can't: where it is other code's, only a deployment changes that.
+    pub fn wake_after_failure(why: &SqlError, now: Timestamp, random: u32) -> Timestamp {
+        let attempts = if is_refusal(why) { u32::MAX } else { 0 };
+        pause(attempts, now, random)
+    }
+
+    /// Something is to be done or watched over. Also an event that isn't
+    /// forwarded is to be counted in the list, and trouble to be reported.
+    fn waits(&self) -> bool {
+        let unannounced = self.mark.announced_seq < self.mark.last_seq;
+        let untold = unannounced || self.mark.reported.waits();
+        let has_work = self.mark.has_replay || self.mark.has_rebuild || self.mark.has_discard;
+        self.has_unsettled() || has_work || untold
+    }
+
+    /// Notes that the list of integrations has what it was told. True if
+    /// nothing is left to do, not even to write the watermark: then the alarm
+    /// is to be taken back, since an object that has forgotten all would
+    /// announce itself again.
+    pub fn announced(&mut self, told: &Announcement) -> Result<bool, SqlError> {
+        let was_waiting = self.waits();
+        if told.state.epoch == self.epoch {
+            self.mark.announced_seq = self.mark.announced_seq.max(told.state.last_seq);
+        }
+        if let Some(report) = &told.report {
+            self.reported(report)?;
+        }
+        let is_kept = self.mark.kept_seq == self.mark.confirmed_seq;
+        let is_done = is_kept && !self.waits();
+        let is_last = was_waiting && is_done && self.mark.alarm == Alarm::Set;
+        if is_last {
+            self.mark.alarm = Alarm::None;
+        }
+        Ok(is_last)
+    }
+
+    /// Makes the next follow-up arm the alarm anew: after some attempts it is
+    /// far away.
+    pub(super) fn wake_sooner(&mut self) {
+        self.mark.alarm = Alarm::None;
+    }
+
+    fn arm(&mut self, now: Timestamp, random: u32) -> Timestamp {
+        self.arm_at(pause(self.mark.attempts, now, random))
+    }
+
+    /// Notes that the alarm is to be set for `at`.
+    pub(super) fn arm_at(&mut self, at: Timestamp) -> Timestamp {
+        self.mark.alarm = Alarm::Set;
+        at
+    }
+}
+
+/// The next wake-up after this many attempts: a minute, doubling up to a
+/// quarter of an hour, and up to a quarter more at random.
+fn pause(attempts: u32, now: Timestamp, random: u32) -> Timestamp {
+    let doubled = WAKE_S.saturating_mul(1_u64.checked_shl(attempts).unwrap_or(u64::MAX));
+    let pause_s = doubled.min(PAUSE_S_MAX);
+    let jitter_s = u64::from(random).checked_rem(pause_s / 4).unwrap_or(0);
+    now.plus_s(pause_s.saturating_add(jitter_s))
+}

@@ -1,0 +1,343 @@
+//! What can be asked of a ledger from outside its object, and the answers.
+//!
+//! A call crosses to the object as one block of bytes, and an answer back as
+//! text or nothing.
+
+mod format;
+mod wire;
+
+use std::rc::Rc;
+
+pub use format::{CALL_FORMAT, UnknownFormat, check_format};
+
+use super::log::discard;
+use super::replay::Request;
+use super::{Ledger, Taken};
+use crate::dialect::filter::Filter;
+use crate::edge::delivery::Delivery;
+use crate::json;
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// Answers to a sweep.
+const WOKEN: &str = r#"{"woken":true}"#;
+const LEFT_ALONE: &str = r#"{"woken":false}"#;
+
+/// Whether a ledger's answer to [`Call::Sweep`] says that it had work and no
+/// alarm.
+pub fn was_woken(answer: &str) -> bool {
+    answer == WOKEN
+}
+
+/// A ledger's answer to [`Call::Confirm`]: when the oldest event was received
+/// that nobody had settled before; `None` if there was none.
+pub fn received_at(answer: &str) -> Option<Timestamp> {
+    answer.parse().ok().map(Timestamp::from_us)
+}
+
+/// The answer of a ledger that never took in an event to who asks about its
+/// integration.
+const NOBODYS: &str = r#"{"integration":null}"#;
+
+/// Whether a ledger's answer to a question of the API says that there is no
+/// such integration.
+pub fn is_nobodys(answer: &str) -> bool {
+    answer == NOBODYS
+}
+
+/// A question or a message to a ledger.
+#[derive(Clone)]
+pub enum Call {
+    /// Take this in.
+    Intake(Delivery),
+    /// A consumer has applied this pack.
+    Confirm {
+        /// Its first event.
+        first: u64,
+        /// Its last event.
+        last: u64,
+        /// The oldest replay among its events; 0 if one was never replayed.
+        replay: u64,
+        /// The epoch of the pack: what an earlier one numbered isn't known under
+        /// these numbers any more. 0.1.0 doesn't tell it.
+        epoch: Option<u64>,
+    },
+    /// No consumer could apply this pack.
+    Bury {
+        /// Its first event.
+        first: u64,
+        /// Its last event.
+        last: u64,
+        /// As for a confirmation.
+        replay: u64,
+        /// Why.
+        reason: String,
+        /// As for a confirmation.
+        epoch: Option<u64>,
+    },
+    /// No consumer can apply this event, whatever it is packed with.
+    Quarantine {
+        /// Its number.
+        seq: u64,
+        /// The replay that wrote it; 0 if it was never replayed.
+        replay: u64,
+        /// Why.
+        reason: String,
+        /// As for a confirmation.
+        epoch: Option<u64>,
+    },
+    /// How are things?
+    State,
+    /// A page of the history.
+    Events {
+        /// Behind this number.
+        after: u64,
+        /// At most this many.
+        limit: u64,
+    },
+    /// A page of the quarantined events.
+    Quarantined {
+        /// Behind this number.
+        after: u64,
+        /// At most this many.
+        limit: u64,
+    },
+    /// A page of the dead packs.
+    Dead {
+        /// Behind the pack that begins with this number.
+        after: u64,
+        /// At most this many.
+        limit: u64,
+    },
+    /// One event with everything known of it.
+    Event {
+        /// Its number.
+        seq: u64,
+    },
+    /// The whole data of a forwarded event.
+    Data {
+        /// Its number.
+        seq: u64,
+        /// As for a confirmation.
+        epoch: Option<u64>,
+    },
+    /// Read kept bodies again.
+    Replay(Request),
+    /// Write all records into D1 again.
+    Rebuild,
+    /// Send dead packs again, and what is in quarantine as not applied.
+    Redrive {
+        /// The first event of the range.
+        from: u64,
+        /// The last event of the range.
+        to: u64,
+    },
+    /// Let bodies of quarantined or dead events go.
+    Discard(discard::Request),
+    /// Has it work that no alarm watches over?
+    Sweep {
+        /// Its last number, as the list of integrations has it.
+        listed_seq: u64,
+        /// The epoch of that number; 0.1.0 doesn't tell it.
+        listed_epoch: Option<u64>,
+    },
+    /// A page of the properties that aren't linked.
+    Unlinked {
+        /// The source.
+        source: String,
+        /// Behind this id.
+        after: String,
+        /// At most this many.
+        limit: u64,
+        /// Today's filter.
+        filter: Rc<Filter>,
+    },
+}
+
+/// A ledger's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// What became of a delivery.
+    Taken(Taken),
+    /// JSON.
+    Json(String),
+    /// There is no such thing.
+    Nothing,
+    /// Done.
+    Done,
+}
+
+impl Reply {
+    /// What crosses back: text, or `None` where there is no such thing.
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Taken(taken) => Some(taken.to_json()),
+            Self::Json(json) => Some(json),
+            Self::Done => Some(String::new()),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl Call {
+    /// True for what the API asks an integration, or tells it to do. Any other
+    /// call is about something that the ledger gave out, or gives it its name.
+    fn is_of_api(&self) -> bool {
+        match self {
+            Self::State
+            | Self::Events { .. }
+            | Self::Quarantined { .. }
+            | Self::Dead { .. }
+            | Self::Event { .. }
+            | Self::Unlinked { .. }
+            | Self::Replay(_)
+            | Self::Rebuild
+            | Self::Redrive { .. }
+            | Self::Discard(_) => true,
+            Self::Intake(_)
+            | Self::Confirm { .. }
+            | Self::Bury { .. }
+            | Self::Quarantine { .. }
+            | Self::Data { .. }
+            | Self::Sweep { .. } => false,
+        }
+    }
+
+    /// The epoch of the numbers that the call is about, where it states one.
+    fn epoch(&self) -> Option<u64> {
+        match self {
+            Self::Confirm { epoch, .. }
+            | Self::Bury { epoch, .. }
+            | Self::Quarantine { epoch, .. }
+            | Self::Data { epoch, .. } => *epoch,
+            _ => None,
+        }
+    }
+
+    /// Hands the call the source's filter, where it has to do with it. A
+    /// filter doesn't travel: the ledger's host has its own configuration.
+    pub fn set_filter(&mut self, read: impl FnOnce(&str) -> Rc<Filter>) {
+        match self {
+            Self::Intake(Delivery { of, filter, .. }) => *filter = read(&of.source),
+            Self::Unlinked { source, filter, .. } => *filter = read(source),
+            _ => {}
+        }
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// Answers `calls`, in order, up to the first that fails, and says why that
+    /// does. What was done for those before it stands.
+    pub fn answer_all(
+        &mut self,
+        calls: impl IntoIterator<Item = Call>,
+        now: Timestamp,
+    ) -> (Vec<Reply>, Option<SqlError>) {
+        let mut replies = Vec::new();
+        for call in calls {
+            match self.answer(call, now) {
+                Ok(reply) => replies.push(reply),
+                Err(error) => return (replies, Some(error)),
+            }
+        }
+        (replies, None)
+    }
+
+    /// Answers `call`.
+    pub fn answer(&mut self, call: Call, now: Timestamp) -> Result<Reply, SqlError> {
+        let json = |found: Option<String>| found.map_or(Reply::Nothing, Reply::Json);
+        if self.name().is_none() && call.is_of_api() {
+            return Ok(Reply::Json(NOBODYS.to_owned()));
+        }
+        // A ledger that began anew gives the same numbers to other events.
+        if call.epoch().is_some_and(|epoch| epoch != self.epoch) {
+            return Ok(Reply::Nothing);
+        }
+        Ok(match call {
+            Call::Intake(delivery) => Reply::Taken(self.intake(&delivery, now)?),
+            Call::Confirm {
+                first,
+                last,
+                replay,
+                ..
+            } => {
+                let received_at = self.confirm(first, last, replay, now)?;
+                json(received_at.map(|at| at.us().to_string()))
+            }
+            Call::Bury {
+                first,
+                last,
+                replay,
+                reason,
+                ..
+            } => {
+                self.bury(first, last, replay, &reason, now)?;
+                Reply::Done
+            }
+            Call::Quarantine {
+                seq,
+                replay,
+                reason,
+                ..
+            } => {
+                self.quarantine(seq, replay, &reason, now)?;
+                Reply::Done
+            }
+            Call::State => json(self.state()?.map(|state| state.to_json())),
+            Call::Events { after, limit } => Reply::Json(self.events(after, limit)?),
+            Call::Quarantined { after, limit } => Reply::Json(self.quarantined(after, limit)?),
+            Call::Dead { after, limit } => Reply::Json(self.dead(after, limit)?),
+            Call::Event { seq } => json(self.event(seq)?),
+            Call::Data { seq, .. } => json(self.data(seq)?),
+            Call::Replay(request) => {
+                let asked = self.ask_for_replay(&request, now)?;
+                json(asked.map(|progress| progress.to_json()))
+            }
+            Call::Rebuild => {
+                let asked = self.ask_for_rebuild(now)?;
+                json(asked.map(|rebuild| rebuild.to_json()))
+            }
+            Call::Redrive { from, to } => {
+                let redriven = self.redrive(from, to, now)?;
+                Reply::Json(redriven.to_json())
+            }
+            Call::Discard(request) => {
+                let asked = self.ask_for_discard(&request, now)?;
+                json(asked.map(|progress| progress.to_json()))
+            }
+            Call::Sweep {
+                listed_seq,
+                listed_epoch,
+            } => {
+                let woken = self.sweep(listed_seq, listed_epoch, now)?;
+                Reply::Json(if woken { WOKEN } else { LEFT_ALONE }.to_owned())
+            }
+            Call::Unlinked {
+                after,
+                limit,
+                filter,
+                ..
+            } => Reply::Json(self.unlinked(&after, limit, &filter)?),
+        })
+    }
+}
+
+impl Taken {
+    /// The answer to the sender.
+    pub fn to_json(self) -> String {
+        format!(
+            r#"{{"status":"{}","seq":{}}}"#,
+            self.outcome.label(),
+            self.seq
+        )
+    }
+
+    /// Reads the answer: its status and number.
+    pub fn parse(json: &str) -> Option<(&'static str, u64)> {
+        let [status, seq] = json::pick(json, &["status", "seq"])?;
+        let named = json::text(status?)?;
+        let statuses = ["accepted", "duplicate", "quarantined", "ignored"];
+        let status = statuses.into_iter().find(|status| *status == named);
+        Some((status?, json::number(seq?)?))
+    }
+}

@@ -1,0 +1,120 @@
+//! What an intake remembers: the record, and whether a delivery was there
+//! before.
+
+use super::dedupe::Recent;
+use super::window_start;
+use crate::dialect::Identity;
+use crate::dialect::event::Subject;
+use crate::edge::delivery::Delivery;
+use crate::ledger::{Ledger, key, maybe_time};
+use crate::record::drift::Drift;
+use crate::record::fold::Known;
+use crate::record::occupancy::Timeline;
+use crate::sql::{Param, Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// How long the same bytes are a repetition where they carry nothing of their
+/// own and are about no record (decision 6a): 10 minutes, the time of a few
+/// hasty attempts. A sync may end in the same way every quarter of an hour,
+/// and one that isn't noticed is never caught up with.
+const CONTROL_WINDOW_S: u64 = 600;
+
+/// What the ledger knows of a record.
+pub(in crate::ledger) struct Memory {
+    pub known: Known,
+    pub last_seq: u64,
+    pub recent: Recent,
+    pub generation: u64,
+}
+
+impl<S: Sql> Ledger<S> {
+    pub(super) fn recall(&self, subject: &Subject) -> Result<Option<Memory>, SqlError> {
+        self.recall_named(subject.names())
+    }
+
+    /// What is known of the record of a model and id.
+    pub(in crate::ledger) fn recall_named(
+        &self,
+        (model, record_id): (&str, &str),
+    ) -> Result<Option<Memory>, SqlError> {
+        if self.name.is_none() {
+            return Ok(None);
+        }
+        let rows = self.sql.query(
+            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
+                    generation, occupancy, occurred_ns, drifted
+             FROM records WHERE model = ?1 AND record_id = ?2",
+            &[Param::Text(model), Param::Text(record_id)],
+        )?;
+        rows.first().map(memory).transpose()
+    }
+
+    /// The last event about the record that is the same delivery.
+    pub(super) fn repeated(
+        &self,
+        memory: Option<&Memory>,
+        delivery: &Delivery,
+        subject: &Subject,
+        identity: &Identity,
+        since: Timestamp,
+    ) -> Result<Option<u64>, SqlError> {
+        let recent = memory.map(|memory| &memory.recent);
+        let kept_from = match identity {
+            Identity::JobBody => Some(self.segments.kept_from()),
+            _ => None,
+        };
+        let listed = recent.and_then(|recent| recent.find(delivery.key, since, kept_from));
+        let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
+        if !is_elsewhere && self.mark.index_until <= since {
+            return Ok(listed);
+        }
+        let indexed = self.indexed(&delivery.key.0, Some(subject.names()), since)?;
+        Ok(listed.max(indexed))
+    }
+
+    /// The last event about no record that has the same body or id, and
+    /// whether this one is a second, real event all the same.
+    pub(super) fn repeated_control(
+        &self,
+        delivery: &Delivery,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<Option<(u64, bool)>, SqlError> {
+        let key = &delivery.key.0;
+        let window = window_start(delivery, now);
+        if *identity == Identity::JobBody {
+            let ever = self.indexed(key, None, Timestamp::from_us(0))?;
+            if let Some(seq) = ever.filter(|seq| *seq >= self.segments.kept_from()) {
+                return Ok(Some((seq, false)));
+            }
+        }
+        if *identity == Identity::ControlBody {
+            let soon = window.max(now.minus_s(CONTROL_WINDOW_S));
+            // Behind anything else it may be the end of what that belongs to.
+            let last = self.indexed(key, None, soon)?;
+            if let Some(seq) = last.filter(|seq| *seq == self.mark.last_seq) {
+                return Ok(Some((seq, false)));
+            }
+        }
+        let repeats = *identity == Identity::ControlBody;
+        let earlier = self.indexed(key, None, window)?;
+        Ok(earlier.map(|seq| (seq, repeats)))
+    }
+}
+
+fn memory(row: &Row) -> Result<Memory, SqlError> {
+    Ok(Memory {
+        known: Known {
+            version: row.number(0)?,
+            fields: row.text(1)?.to_owned(),
+            partial: row.flag(2)?,
+            drift: Drift::parse(row.flag(3)?, row.maybe_text(11)?),
+            occurred_at: maybe_time(row, 4, 10)?,
+            key: key(row, 5)?,
+            timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
+        },
+        last_seq: row.number(6)?,
+        recent: Recent::parse(row.blob(7)?)?,
+        generation: row.number(8)?,
+    })
+}

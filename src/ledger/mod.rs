@@ -1,0 +1,292 @@
+//! The ledger of one integration: order, dedupe, state, and the way out.
+//!
+//! What it owns: the numbers (given once, without gaps), the log of every
+//! authentic delivery, each record's folded state, and the watermark up to
+//! which everything forwarded was confirmed. Whatever lies beyond the
+//! watermark is simply sent again after a crash: recovery is the normal path.
+//!
+//! What it doesn't: it moves no bytes and knows no clock. Each call is one
+//! synchronous decision, committed before it returns; what is to be done then
+//! (answer, send, wake, announce) it returns as a value, for the host to do.
+
+mod alarm;
+mod call;
+mod history;
+mod intake;
+mod log;
+mod outbox;
+mod rebuild;
+pub mod replay;
+mod report;
+
+pub use alarm::Effects;
+pub use call::{
+    CALL_FORMAT, Call, Reply, UnknownFormat, check_format, is_nobodys, received_at, was_woken,
+};
+pub use history::{PAGE_BYTES_MAX, State};
+pub use intake::dedupe::RECENT_MAX;
+pub use intake::{Outcome, Taken};
+pub use log::discard;
+pub use log::migrate::SCHEMA_VERSION;
+pub use log::retention::Retention;
+use log::segments::Segments;
+use log::{migrate, retention};
+pub use outbox::flight::UNANSWERED_BYTES_MAX;
+pub use outbox::forward::{Batch, Reach, Sent};
+pub use outbox::packs::Pack;
+pub use outbox::quarantine::NOT_APPLIED;
+pub use outbox::ranges::Ranges;
+pub use outbox::redrive::Redriven;
+use outbox::resend::Again;
+pub use rebuild::{Part, Rebuild, Rebuilt};
+pub use report::{Announcement, Numbers, Report};
+
+use crate::integration::IntegrationId;
+use crate::signature::DedupeKey;
+use crate::sql::{Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// The tables of a ledger.
+pub const SCHEMA: &str = include_str!("log/schema.sql");
+
+/// One integration's ledger on the storage `S`.
+pub struct Ledger<S> {
+    sql: S,
+    /// Whose it is; `None` until the first event is taken in.
+    name: Option<IntegrationId>,
+    /// Of its numbers: see [`State::epoch`].
+    epoch: u64,
+    segments: Segments,
+    again: Again,
+    mark: Mark,
+    pace: replay::Pace,
+}
+
+/// How far things are. All of it can be read back from the tables; what is
+/// lost with the memory only makes events go out again.
+#[derive(Debug, Clone, Default)]
+struct Mark {
+    /// The last number given.
+    last_seq: u64,
+    /// When the event with that number was received.
+    last_received_at: Timestamp,
+    /// Nothing had come for some time before it.
+    is_sparse: bool,
+    /// Everything up to here was handed to the queue since the ledger opened.
+    sent_seq: u64,
+    /// Everything up to here is settled: confirmed, dead or quarantined.
+    confirmed_seq: u64,
+    /// The watermark as the tables have it.
+    kept_seq: u64,
+    /// What was sent and not answered.
+    flight: outbox::flight::Flight,
+    /// Confirmed beyond the watermark.
+    ahead: Ranges,
+    /// Not to be sent again.
+    dead: Ranges,
+    /// Since when the first unsettled event has been waiting for an answer.
+    waiting_since: Option<Timestamp>,
+    /// How often it was sent again without one.
+    attempts: u32,
+    /// An event about a record that was received until then may be in the index
+    /// and not in its list.
+    index_until: Timestamp,
+    /// Keys of events that went early are kept.
+    has_kept_keys: bool,
+    /// How far the oldest segment was gone through before it goes.
+    moved: retention::Moved,
+    /// A replay was asked for and has not ended.
+    has_replay: bool,
+    /// Events were ignored because their record's property isn't known.
+    has_unplaced: bool,
+    /// A rebuild was asked for and has not ended.
+    has_rebuild: bool,
+    /// How its steps go.
+    rebuild_pace: rebuild::Pace,
+    /// A discard was asked for and has not ended.
+    has_discard: bool,
+    /// What is known of the alarm.
+    alarm: alarm::Alarm,
+    /// The last number that the list of integrations is known to have.
+    announced_seq: u64,
+    /// It was asked for since the ledger was opened.
+    asked_to_announce: bool,
+    /// What the list was last told of the ledger's trouble.
+    reported: report::Reported,
+    /// Since when the ledger has been open.
+    awake_since: Option<Timestamp>,
+}
+
+impl<S: Sql> Ledger<S> {
+    /// Opens the ledger on `sql`, and brings its tables up to this code's
+    /// version if an older one has made them. Nothing else is written until the
+    /// first event, so that a look at a ledger that doesn't exist leaves none
+    /// behind. An error also if a newer version has made them, or none.
+    pub fn open(sql: S) -> Result<Self, SqlError> {
+        let mut ledger = Self {
+            sql,
+            name: None,
+            epoch: 0,
+            segments: Segments::default(),
+            again: Again::default(),
+            mark: Mark::default(),
+            pace: replay::Pace::default(),
+        };
+        if ledger.migrate()? {
+            ledger.load()?;
+        }
+        Ok(ledger)
+    }
+
+    /// Whose ledger it is; `None` if it never took in an event.
+    pub fn name(&self) -> Option<&IntegrationId> {
+        self.name.as_ref()
+    }
+
+    /// The last number given; 0 if none was.
+    pub fn last_seq(&self) -> u64 {
+        self.mark.last_seq
+    }
+
+    /// The first event of which the history is whole; before it, only what is
+    /// dead or quarantined was kept.
+    pub fn kept_from(&self) -> u64 {
+        self.segments.kept_from()
+    }
+
+    fn load(&mut self) -> Result<(), SqlError> {
+        let rows = self.sql.query(
+            "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
+                    EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch,
+                    EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL),
+                    EXISTS (SELECT 1 FROM kept_keys),
+                    EXISTS (SELECT 1 FROM discards WHERE ended_at IS NULL),
+                    EXISTS (SELECT 1 FROM unplaced)
+             FROM ledger",
+            &[],
+        )?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        self.name = Some(IntegrationId::new(row.text(0)?, row.text(1)?));
+        self.epoch = row.number(8)?;
+        self.load_segments()?;
+        let before_present = self.segments.present().first_seq.saturating_sub(1);
+        let (last_seq, along, last_received_us, is_forwarded) = match self.last_event()? {
+            Some(last) => (
+                last.number(0)?,
+                last.number(1)?,
+                last.integer(2)?,
+                last.flag(3)?,
+            ),
+            None => (0, 0, 0, true),
+        };
+        // Events that are gone have left these behind.
+        let last_seq = last_seq.max(before_present);
+        let last_received_us = last_received_us.max(row.maybe_integer(4)?.unwrap_or(0));
+        let kept_seq = row.number(2)?.max(along);
+        self.mark = Mark {
+            last_seq,
+            last_received_at: Timestamp::from_us(last_received_us),
+            sent_seq: kept_seq,
+            confirmed_seq: kept_seq,
+            kept_seq,
+            index_until: index_until(row.integer(5)?, last_received_us),
+            has_kept_keys: row.flag(10)?,
+            has_discard: row.flag(11)?,
+            has_unplaced: row.flag(12)?,
+            has_replay: row.flag(6)?,
+            has_rebuild: row.flag(9)?,
+            attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
+            reported: report::Reported::parse(row.maybe_text(7)?)?,
+            ..Mark::default()
+        };
+        // What was sent again without an answer isn't all sent now either.
+        if self.mark.attempts > 0 {
+            self.mark.flight.probe();
+        }
+        for row in self
+            .sql
+            .query("SELECT first_seq, last_seq FROM dead", &[])?
+        {
+            self.mark.dead.insert(row.number(0)?, row.number(1)?);
+        }
+        self.again = Again::load(&self.sql.query(
+            "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
+            &[],
+        )?)?;
+        self.advance()?;
+        // Whoever confirmed the last event has put its number into the list.
+        let is_dead = self.mark.dead.end_of(last_seq).is_some();
+        if is_forwarded && !is_dead && self.mark.confirmed_seq == last_seq {
+            self.mark.announced_seq = last_seq;
+        }
+        Ok(())
+    }
+
+    fn load_segments(&mut self) -> Result<(), SqlError> {
+        let rows = self.sql.query(
+            "SELECT number, first_seq, began_at, format, began_bytes FROM segments
+             ORDER BY number",
+            &[],
+        )?;
+        self.segments = Segments::load(&rows)?;
+        for row in &rows {
+            if row.number(3)? < migrate::SEGMENT_FORMAT {
+                let first_seq = row.number(1)?;
+                return self.sql.transaction(|| {
+                    self.bring_up_segments()?;
+                    self.clear_unknown(first_seq)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Number, watermark and time of the last event that is still there, and
+    /// whether it is forwarded.
+    fn last_event(&self) -> Result<Option<Row>, SqlError> {
+        for segment in self.segments.iter().rev() {
+            let statement = format!(
+                "SELECT seq, confirmed_seq, received_at, quarantine IS NULL AND ignored IS NULL
+                 FROM {} ORDER BY seq DESC LIMIT 1",
+                segment.table()
+            );
+            if let Some(row) = self.sql.query(&statement, &[])?.into_iter().next() {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The time in column `us` with the nanoseconds in column `ns`, or NULL.
+fn maybe_time(row: &Row, us: usize, ns: usize) -> Result<Option<Timestamp>, SqlError> {
+    let beyond = u16::try_from(row.maybe_number(ns)?.unwrap_or(0)).unwrap_or(0);
+    let time = row.maybe_integer(us)?.map(Timestamp::from_us);
+    Ok(time.map(|time| time.with_ns(beyond)))
+}
+
+/// The nanoseconds of a time as a column has them: NULL for none.
+fn beyond_us(time: Option<Timestamp>) -> Option<u64> {
+    time.map(|time| u64::from(time.ns())).filter(|ns| *ns > 0)
+}
+
+/// Until when the index is needed, from what the tables say: 1 is what version
+/// 0.1.0 wrote for ever, and means as long as there were events.
+fn index_until(kept: i64, last_received_us: i64) -> Timestamp {
+    Timestamp::from_us(if kept == 1 { last_received_us } else { kept })
+}
+
+fn first(rows: Vec<Row>) -> Result<Row, SqlError> {
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| SqlError("a row is missing".to_owned()))
+}
+
+/// The dedupe key in the column `at`.
+fn key(row: &Row, at: usize) -> Result<DedupeKey, SqlError> {
+    let key = row.blob(at)?.try_into();
+    key.map(DedupeKey)
+        .map_err(|_| SqlError("a key has another length".to_owned()))
+}

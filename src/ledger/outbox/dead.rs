@@ -1,0 +1,149 @@
+//! Dead packs: noted, sent again, and forgotten once they have arrived.
+//!
+//! They stay in the log below the watermark, which goes over them. What of them
+//! outlives its segment is kept in `events_0`.
+
+use crate::ledger::log::segments::FORWARDED;
+use crate::ledger::{Ledger, Ranges};
+use crate::sql::{Param, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// More than a pack has events.
+const MANY: u64 = 1_000_000;
+
+impl<S: Sql> Ledger<S> {
+    /// Notes that the pack `first..=last` could not be applied. It stays in
+    /// the log and is not sent again until it is redriven.
+    pub fn bury(
+        &mut self,
+        first: u64,
+        last: u64,
+        replay: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        if first == 0 || first > last || last > self.mark.last_seq {
+            return Err(SqlError("no such pack".to_owned()));
+        }
+        for (first, last) in self.unsettled_within(first, last, replay).iter() {
+            if self.count(FORWARDED, (first, last))? == 0 {
+                continue;
+            }
+            self.sql.execute(
+                "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
+                &[
+                    first.into(),
+                    last.into(),
+                    Param::Text(reason),
+                    now.us().into(),
+                ],
+            )?;
+            self.mark.dead.insert(first, last);
+            self.mark.reported.is_outdated = true;
+        }
+        self.confirm_again(first, last, replay)?;
+        self.mark.flight.land(first, last);
+        self.settle(now)
+    }
+
+    /// What of a pack nobody has settled: parts of it may have been applied,
+    /// or all of it by a repetition, or it is dead already.
+    fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
+        let mut unsettled = self.never_settled(first, last);
+        for one in self.again.waiting_for(first, last, replay) {
+            unsettled.insert(one.first.max(first), one.last.min(last));
+        }
+        for (first, last) in self.mark.dead.within(first, last) {
+            unsettled.remove(first, last);
+        }
+        unsettled
+    }
+
+    /// Takes those of `first..=last` out of the dead packs that no replay after
+    /// `replay` has written: what died then was another state of the event.
+    pub(in crate::ledger) fn revive_written(
+        &mut self,
+        (first, last): (u64, u64),
+        replay: u64,
+    ) -> Result<(), SqlError> {
+        let mut alive = Ranges::default();
+        alive.insert(first, last);
+        let later = format!("AND replay > {replay}");
+        for row in self.scan("seq", &later, (first, last), MANY)? {
+            let seq = row.number(0)?;
+            alive.remove(seq, seq);
+        }
+        for (first, last) in alive.iter() {
+            let mut dead = self.mark.dead.clone();
+            if dead.remove(first, last) {
+                self.revive((first, last), &dead)?;
+                self.mark.dead = dead;
+                self.mark.reported.is_outdated = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes `first..=last` out of the dead packs, whole or in part: first what
+    /// is behind it gets a row of its own, then what is before it ends there.
+    /// `dead` are those that are left.
+    pub(in crate::ledger) fn revive(
+        &self,
+        (first, last): (u64, u64),
+        dead: &Ranges,
+    ) -> Result<(), SqlError> {
+        self.sql.transaction(|| {
+            self.end_dead((first, last))?;
+            self.forget_kept((first, last), None, dead)
+        })
+    }
+
+    /// The same, without a word on what outlived its segment. To be called in a
+    /// transaction.
+    pub(in crate::ledger) fn end_dead(&self, (first, last): (u64, u64)) -> Result<(), SqlError> {
+        self.sql.execute(
+            "INSERT INTO dead (first_seq, last_seq, reason, died_at)
+                 SELECT ?1 + 1, last_seq, reason, died_at FROM dead
+                   WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
+                 ON CONFLICT (first_seq) DO UPDATE SET
+                   last_seq = max(last_seq, excluded.last_seq)",
+            &[last.into()],
+        )?;
+        self.sql.execute(
+            "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
+            &[first.into()],
+        )?;
+        self.sql.execute(
+            "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
+            &[first.into(), last.into()],
+        )
+    }
+
+    /// Forgets those events of `first..=last` that outlived their segment, have
+    /// arrived, and neither wait nor are `dead`. What waits by a replay up to
+    /// `confirmed` has arrived just now.
+    pub(in crate::ledger) fn forget_kept(
+        &self,
+        (first, last): (u64, u64),
+        confirmed: Option<u64>,
+        dead: &Ranges,
+    ) -> Result<(), SqlError> {
+        let mut arrived = Ranges::default();
+        arrived.insert(first, last);
+        for one in self.again.waiting((first, last)) {
+            if confirmed.is_none_or(|replay| one.replay > replay) {
+                arrived.remove(one.first, one.last);
+            }
+        }
+        for (first, last) in dead.within(first, last) {
+            arrived.remove(first, last);
+        }
+        arrived.iter().try_for_each(|(first, last)| {
+            self.sql.execute(
+                "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
+                &[first.into(), last.into()],
+            )
+        })
+    }
+}

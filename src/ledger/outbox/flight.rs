@@ -1,0 +1,169 @@
+//! What is on its way to the consumer, and how much may be.
+//!
+//! In normal times all goes out at once, as far as not too much is on its way
+//! without an answer. What is lost there is sent again by the alarm. But where
+//! nothing at all was heard since, nobody can answer: D1, the queue or the
+//! consumer is away, and everything sent now is load for who comes back. So
+//! then each alarm sends one pack, a probe, and all else waits, new events
+//! included. The first answer to anything ends that, and the rest goes.
+//!
+//! A pack without an answer among others that have one is no outage: it is sent
+//! again with growing pauses, and holds up nothing.
+
+use super::forward::Batch;
+use crate::ledger::{Ledger, Pack, Reach};
+use crate::sql::{Sql, SqlError};
+
+/// Bytes that may be on their way without an answer: three of the consumer's
+/// batches of 40 full packs, so that one can be in D1's hands, one in the
+/// consumer's and one in the queue. 3 × 40 × 63,800 bytes are 7.7 MB.
+pub const UNANSWERED_BYTES_MAX: usize = 8_000_000;
+
+/// After so many attempts what others have overtaken goes one by one: if one
+/// event holds up its pack, the rest of the pack arrives.
+const ALONE_ATTEMPTS: u32 = 3;
+
+/// Packs that were handed to the queue since the ledger was opened.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ledger) struct Flight {
+    /// First and last event, and bytes, of those without an answer.
+    packs: Vec<(u64, u64, usize)>,
+    bytes: usize,
+    /// Whether the probe was sent, while nobody answers.
+    probe: Option<bool>,
+    /// The probe has had its answer, and nothing was made of that yet.
+    has_ended: bool,
+    /// Something was answered since all was taken for lost.
+    is_answered: bool,
+    /// What waits up to here in the log was overtaken by others.
+    overtaken_seq: u64,
+}
+
+impl Flight {
+    /// Notes that `packs` were handed to the queue.
+    pub fn add(&mut self, packs: &[Pack]) {
+        for pack in packs {
+            let bytes = pack.text.len();
+            self.packs.push((pack.first, pack.last, bytes));
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Nobody waits for an answer to `first..=last` any more.
+    pub fn land(&mut self, first: u64, last: u64) {
+        let mut landed = 0_usize;
+        self.packs.retain_mut(|(from, to, bytes)| {
+            // What is applied of a pack in parts is so from its front.
+            if first <= *from {
+                *from = (*from).max(last.saturating_add(1));
+            } else if last >= *to {
+                *to = (*to).min(first.saturating_sub(1));
+            }
+            let is_on_its_way = from <= to;
+            if !is_on_its_way {
+                landed = landed.saturating_add(*bytes);
+            }
+            is_on_its_way
+        });
+        self.bytes = self.bytes.saturating_sub(landed);
+    }
+
+    /// Notes that somebody has applied something, or says that it can't be.
+    pub fn answer(&mut self) {
+        self.is_answered = true;
+        self.has_ended |= self.probe.take().is_some();
+    }
+
+    /// True once after a probe's answer.
+    pub fn take_end(&mut self) -> bool {
+        std::mem::take(&mut self.has_ended)
+    }
+
+    /// Begins with a probe.
+    pub fn probe(&mut self) {
+        self.probe = Some(false);
+    }
+
+    /// Notes that the probe was sent, or tried to be.
+    pub fn probe_sent(&mut self) {
+        self.probe = self.probe.map(|_| true);
+    }
+
+    /// While nobody answers, one pack at a time is sent.
+    pub fn is_probing(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// True if more may go.
+    pub fn has_room(&self) -> bool {
+        match self.probe {
+            Some(is_sent) => !is_sent,
+            None => self.bytes < UNANSWERED_BYTES_MAX,
+        }
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// True if something is to be handed to the queue now: it wasn't yet, and
+    /// not too much is on its way.
+    pub fn may_send(&self) -> bool {
+        self.has_unsent() && self.mark.flight.has_room()
+    }
+
+    /// Notes that the queue has not taken a batch, as far as it says. While
+    /// nobody answers, the next try is the alarm's.
+    pub fn not_sent(&mut self) {
+        self.mark.flight.probe_sent();
+    }
+
+    /// Takes all that waits for an answer for lost on its way, so that it is
+    /// sent again: after a probe, if nothing was answered.
+    pub(in crate::ledger) fn take_for_lost(&mut self) {
+        let mark = &mut self.mark;
+        // What the queue never took needs no probe.
+        let was_heard = mark.flight.is_answered || mark.waiting_since.is_none();
+        mark.flight.probe = (!was_heard).then_some(false);
+        if was_heard {
+            mark.flight.overtaken_seq = mark.sent_seq;
+        }
+        mark.flight.is_answered = false;
+        mark.flight.packs.clear();
+        mark.flight.bytes = 0;
+        mark.sent_seq = mark.confirmed_seq;
+        self.again.send_all();
+    }
+
+    /// True if the event `seq` goes in a pack of its own, because all of its
+    /// pack was overtaken time and again.
+    pub(in crate::ledger) fn goes_alone(&self, seq: u64) -> bool {
+        self.mark.attempts >= ALONE_ATTEMPTS && seq <= self.mark.flight.overtaken_seq
+    }
+
+    /// The probe: one pack. The first attempt tries what has waited the
+    /// longest, and every fourth one; the others the newest event, so that one
+    /// that nobody can answer holds up nothing for long.
+    pub(in crate::ledger) fn next_probe(&self) -> Result<Batch, SqlError> {
+        let (first, last) = (
+            self.mark.confirmed_seq.saturating_add(1),
+            self.mark.last_seq,
+        );
+        let tries_oldest = self.mark.attempts % 4 == 1;
+        if !tries_oldest && first <= last {
+            let mut batch = self.next_of_log(last)?;
+            if !batch.packs.is_empty() {
+                // What lies before it isn't sent.
+                batch.through = Reach::Probe;
+                return Ok(batch);
+            }
+        }
+        let mut batch = match self.next_again()? {
+            Some(batch) => batch,
+            None => self.next_of_log(first)?,
+        };
+        batch.packs.truncate(1);
+        if let Some(pack) = batch.packs.first() {
+            batch.through.end_at(pack.last);
+        }
+        Ok(batch)
+    }
+}

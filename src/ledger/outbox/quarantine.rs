@@ -1,0 +1,75 @@
+//! Events that nobody could apply.
+//!
+//! The consumer finds the event that makes its pack fail, and reports it. It
+//! is quarantined like one that wasn't understood: listed with its reason,
+//! settled, and not sent again until it is redriven or replayed. Its body and
+//! data stay.
+//!
+//! The ledger's record has it folded in and stays as it is. So the next event
+//! about the record carries its change too, under a newer version: if that
+//! one can be applied, D1's record is whole again, and only the state in
+//! between was never in it. If what can't be applied is in the record still,
+//! the next event is found and quarantined in turn, and D1 keeps the last
+//! state that it took.
+
+use crate::ledger::Ledger;
+use crate::ledger::log::segments::Segment;
+use crate::sql::{Param, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// Why: no consumer could apply it.
+pub const NOT_APPLIED: &str = "not_applied";
+
+impl<S: Sql> Ledger<S> {
+    /// Notes that the event `seq`, as `replay` wrote it, makes every pack fail
+    /// that has it. What was applied stays so, and what was replayed since is
+    /// another's to judge: this may be an old message, or a repeated one.
+    pub fn quarantine(
+        &mut self,
+        seq: u64,
+        replay: u64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        if seq == 0 || seq > self.mark.last_seq {
+            return Err(SqlError("no such event".to_owned()));
+        }
+        let mut dead = self.mark.dead.clone();
+        let was_dead = dead.remove(seq, seq);
+        let waits = was_dead || self.again.waits(seq, seq, replay);
+        let is_settled = seq <= self.mark.confirmed_seq || self.mark.ahead.end_of(seq).is_some();
+        let row = self.one("coalesce(replay, 0)", seq)?;
+        let is_newer = row.is_some_and(|row| row.number(0).is_ok_and(|newest| newest > replay));
+        if is_newer || is_settled && !waits {
+            return Ok(());
+        }
+        self.keep_quarantine(seq, reason)?;
+        self.mark.reported.is_outdated = true;
+        if was_dead {
+            self.revive((seq, seq), &dead)?;
+            self.mark.dead = dead;
+        }
+        self.confirm_again(seq, seq, replay)?;
+        self.mark.flight.land(seq, seq);
+        // Whoever says so has seen D1 work.
+        self.mark.flight.answer();
+        self.settle(now)
+    }
+
+    fn keep_quarantine(&self, seq: u64, reason: &str) -> Result<(), SqlError> {
+        // A dead one may have been copied already for when its segment goes;
+        // the copy first, because it is what revival lets go.
+        let kept = Segment::KEPT;
+        let own = self.segments.within(seq, seq).map(|(segment, ..)| segment);
+        for segment in [kept].into_iter().chain(own.filter(|own| *own != kept)) {
+            let table = segment.table();
+            self.sql.execute(
+                &format!(
+                    "UPDATE {table} SET quarantine = ?2 WHERE seq = ?1 AND quarantine IS NULL"
+                ),
+                &[seq.into(), Param::Text(reason)],
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Redrive: what died, or could not be applied, goes out again as it is.
+//!
+//! A dead pack only has to be noted. What could not be applied is lifted out of
+//! quarantine in steps: see `replay/lift.rs`.
+
+use super::stretches::Stretch;
+use crate::json::Writer;
+use crate::ledger::{Ledger, Ranges};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// What goes out again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// Dead packs.
+    pub packs: u64,
+    /// The events in them.
+    pub events: u64,
+    /// Events whose quarantine is lifted: it was [`crate::ledger::NOT_APPLIED`].
+    pub not_applied: u64,
+}
+
+impl Redriven {
+    /// As the API has it.
+    pub fn to_json(self) -> String {
+        Writer::default()
+            .number("packs", self.packs)
+            .number("events", self.events)
+            .number("not_applied", self.not_applied)
+            .end()
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// Sends dead packs again, those with events of `from..=to`, and the events
+    /// of that range that are in quarantine as [`crate::ledger::NOT_APPLIED`]. These take
+    /// steps of [`Ledger::replay`]. Returns how many they are.
+    pub fn redrive(&mut self, from: u64, to: u64, now: Timestamp) -> Result<Redriven, SqlError> {
+        if self.name.is_none() {
+            return Ok(Redriven::default());
+        }
+        let mut wanted = Ranges::default();
+        wanted.insert(from, to.min(self.mark.last_seq));
+        let (packs, events) = self.redrive_dead(&wanted, now)?;
+        Ok(Redriven {
+            packs,
+            events,
+            not_applied: self.ask_to_lift(from, to.min(self.mark.last_seq), now)?,
+        })
+    }
+
+    /// Sends those dead packs again that have any of `wanted`. Returns how many
+    /// packs and events they are.
+    pub(in crate::ledger) fn redrive_dead(
+        &mut self,
+        wanted: &Ranges,
+        now: Timestamp,
+    ) -> Result<(u64, u64), SqlError> {
+        let mut packs = Vec::new();
+        for (from, to) in wanted.iter() {
+            let rows = self.sql.query(
+                "SELECT first_seq, last_seq FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1
+                 ORDER BY first_seq",
+                &[from.into(), to.into()],
+            )?;
+            for row in &rows {
+                let pack = Stretch {
+                    first: row.number(0)?,
+                    last: row.number(1)?,
+                    replay: 0,
+                    since: now,
+                };
+                // One may have events of two ranges.
+                if packs.last() != Some(&pack) {
+                    packs.push(pack);
+                }
+            }
+        }
+        if packs.is_empty() {
+            return Ok((0, 0));
+        }
+        let counts = self.count_each(&packs)?;
+        self.sql.transaction(|| {
+            self.keep_again(&packs)?;
+            wanted.iter().try_for_each(|(from, to)| {
+                self.sql.execute(
+                    "DELETE FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1",
+                    &[from.into(), to.into()],
+                )
+            })
+        })?;
+        // Nothing can fail from here on: the tables have it already.
+        for pack in &packs {
+            self.mark.dead.remove(pack.first, pack.last);
+            self.again.add(*pack);
+        }
+        self.mark.reported.is_outdated = true;
+        let events = counts.into_iter().fold(0, u64::saturating_add);
+        Ok((packs.len() as u64, events))
+    }
+}

@@ -1,0 +1,313 @@
+//! Events that go out again: redriven ones, and replayed ones.
+//!
+//! They lie below the watermark, mostly, which stays where it is. Each stretch
+//! of them has a row until it is confirmed, so that it goes out however often
+//! the ledger is opened anew.
+
+use super::forward::{Batch, Reach};
+use super::packs::Packs;
+use super::stretches::{Stretch, Stretches};
+use crate::ledger::Ledger;
+use crate::sql::{Row, Sql, SqlError};
+use crate::time::Timestamp;
+
+/// Stretches looked at for one batch, two statements each.
+const BATCH_STRETCHES_MAX: usize = 100;
+/// Stretches whose events are counted by one statement.
+const COUNTED_MAX: usize = 1_000;
+
+/// All stretches that aren't confirmed.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ledger) struct Again {
+    waiting: Stretches,
+    unsent: Stretches,
+}
+
+impl Again {
+    /// Those of the table `again`; none of them is known to be sent.
+    pub fn load(rows: &[Row]) -> Result<Self, SqlError> {
+        let mut again = Self::default();
+        for row in rows {
+            again.add(Stretch {
+                first: row.number(0)?,
+                last: row.number(1)?,
+                replay: row.number(2)?,
+                since: Timestamp::from_us(row.integer(3)?),
+            });
+        }
+        Ok(again)
+    }
+
+    /// Adds a stretch, which the table has already.
+    pub fn add(&mut self, stretch: Stretch) {
+        self.waiting.add(stretch);
+        self.unsent.add(stretch);
+    }
+
+    /// Nobody waits any more for that part of a stretch.
+    fn forget(&mut self, part: &Stretch) {
+        self.waiting.remove(part.replay, (part.first, part.last));
+        self.unsent.remove(part.replay, (part.first, part.last));
+    }
+
+    /// Those that wait and have any of `range`.
+    pub fn waiting(&self, range: (u64, u64)) -> Vec<Stretch> {
+        self.waiting.touching(range, u64::MAX)
+    }
+
+    /// Since when the oldest of them has been waiting.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.waiting.all().iter().map(|one| one.since).min()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting.all().is_empty()
+    }
+
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.all().is_empty()
+    }
+
+    /// Takes everything for lost on its way.
+    pub fn send_all(&mut self) {
+        self.unsent.clone_from(&self.waiting);
+    }
+
+    /// Notes that those of `replay` were sent from `first` through `last`. One
+    /// that was added there meanwhile the alarm finds.
+    pub fn sent(&mut self, first: u64, last: u64, replay: u64) {
+        self.unsent.remove(replay, (first, last));
+    }
+
+    /// True if an event up to `seq` waits.
+    pub fn reaches_below(&self, seq: u64) -> bool {
+        !self.waiting((0, seq)).is_empty()
+    }
+
+    /// True if a pack `first..=last` of events written by `replay` may be one
+    /// that is waited for.
+    pub fn waits(&self, first: u64, last: u64, replay: u64) -> bool {
+        !self.waiting.touching((first, last), replay).is_empty()
+    }
+
+    /// Those of which such a pack may have events.
+    pub fn waiting_for(&self, first: u64, last: u64, replay: u64) -> Vec<Stretch> {
+        self.waiting.touching((first, last), replay)
+    }
+
+    /// Whether the event `seq`, last written by `replay`, was sent; `None` if
+    /// it isn't to be sent again.
+    pub fn was_sent(&self, seq: u64, replay: u64) -> Option<bool> {
+        let any = |all: &Stretches| {
+            let holding = all.touching((seq, seq), replay);
+            holding
+                .iter()
+                .any(|one| one.replay == 0 || one.replay == replay)
+        };
+        any(&self.waiting).then(|| !any(&self.unsent))
+    }
+}
+
+impl<S: Sql> Ledger<S> {
+    /// The next batch of events that go out again, if there are any. They are
+    /// of one replay.
+    pub(in crate::ledger) fn next_again(&self) -> Result<Option<Batch>, SqlError> {
+        let unsent = self.again.unsent.all();
+        let (Some(name), Some(head)) = (&self.name, unsent.first()) else {
+            return Ok(None);
+        };
+        let origin = name.path();
+        let mut packs = Packs::default();
+        let mut through = head.last;
+        let mut before = None;
+        let stretches = unsent.iter().take_while(|one| one.replay == head.replay);
+        'batch: for stretch in stretches.take(BATCH_STRETCHES_MAX) {
+            let unsent = self.unsent(&stretch.condition(), (stretch.first, stretch.last))?;
+            let events = unsent.events(&origin, self.epoch)?;
+            for event in &events {
+                let seq = event.seq;
+                // All that a pack spans is confirmed with it, so it may span
+                // nothing that still waits.
+                if before.is_some_and(|before| !self.may_span(before, seq, head.replay)) {
+                    packs.close();
+                }
+                before = Some(seq);
+                let event = self.sendable(event)?;
+                if !packs.push(seq, &event) {
+                    through = seq.saturating_sub(1);
+                    break 'batch;
+                }
+            }
+            through = events.last().map_or(stretch.last, |end| end.seq);
+            if through < stretch.last {
+                break;
+            }
+        }
+        Ok(Some(Batch {
+            packs: packs.finish(),
+            through: Reach::Again {
+                first: head.first,
+                last: through,
+                replay: head.replay,
+            },
+        }))
+    }
+
+    /// True if nothing between the two events, the next ones of `replay`, is
+    /// still to be settled.
+    fn may_span(&self, before: u64, seq: u64, replay: u64) -> bool {
+        let between = (before.saturating_add(1), seq.saturating_sub(1));
+        between.0 == seq
+            || seq <= self.mark.confirmed_seq
+                && !self.mark.dead.touches(between.0, between.1)
+                && !(self.again.waiting(between).iter()).any(|one| one.replay != replay)
+    }
+
+    /// Notes that nobody waits any more for `first..=last`, as far as they
+    /// were written by `replay` or before.
+    pub(in crate::ledger) fn confirm_again(
+        &mut self,
+        first: u64,
+        last: u64,
+        replay: u64,
+    ) -> Result<(), SqlError> {
+        let done = self.again.waiting_for(first, last, replay);
+        if done.is_empty() {
+            return Ok(());
+        }
+        let (mut left, mut gone) = (Vec::new(), Vec::new());
+        for one in &done {
+            let (before, behind) = one.without(first, last);
+            for part in before.into_iter().chain(behind) {
+                let range = (part.first, part.last);
+                let rows = self.scan("seq", &part.condition(), range, 1)?;
+                if rows.is_empty() {
+                    gone.push(part);
+                } else {
+                    left.push(part);
+                }
+            }
+            gone.push(Stretch {
+                first: one.first.max(first),
+                last: one.last.min(last),
+                ..*one
+            });
+        }
+        self.sql.transaction(|| {
+            done.iter().try_for_each(|one| self.drop_again(one))?;
+            left.iter().try_for_each(|part| self.insert_again(part))?;
+            self.forget_kept((first, last), Some(replay), &self.mark.dead)
+        })?;
+        gone.iter().for_each(|part| self.again.forget(part));
+        Ok(())
+    }
+
+    /// Forgets stretches of which nothing is left to be sent: their events were
+    /// quarantined or written by a later replay, and whoever was to note that
+    /// here has failed.
+    pub(in crate::ledger) fn forget_empty(&mut self) -> Result<(), SqlError> {
+        let waiting = self.again.waiting.all().to_vec();
+        let counts = self.count_each(&waiting)?;
+        for (one, _) in waiting.iter().zip(counts).filter(|(_, count)| *count == 0) {
+            self.drop_again(one)?;
+            self.again.forget(one);
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of a stretch that waits: one, or some if it was put
+    /// together at the opening.
+    fn drop_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
+        self.sql.execute(
+            "DELETE FROM again WHERE first_seq BETWEEN ?1 AND ?2 AND replay = ?3",
+            &[
+                stretch.first.into(),
+                stretch.last.into(),
+                stretch.replay.into(),
+            ],
+        )
+    }
+
+    fn insert_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
+        self.sql.execute(
+            "INSERT INTO again (first_seq, last_seq, replay, since) VALUES (?1, ?2, ?3, ?4)",
+            &[
+                stretch.first.into(),
+                stretch.last.into(),
+                stretch.replay.into(),
+                stretch.since.us().into(),
+            ],
+        )
+    }
+
+    /// Keeps `stretches` until they are confirmed, each with what it touches as
+    /// one row. To be called in a transaction.
+    pub(in crate::ledger) fn keep_again(&self, stretches: &[Stretch]) -> Result<(), SqlError> {
+        let mut waiting = self.again.waiting.clone();
+        stretches.iter().for_each(|one| waiting.add(*one));
+        let mut kept = None;
+        for stretch in stretches {
+            let range = (stretch.first, stretch.last);
+            // The last of them is its own.
+            let whole = waiting.touching(range, stretch.replay).pop();
+            if let Some(whole) = whole.filter(|whole| kept != Some(*whole)) {
+                self.drop_again(&whole)?;
+                self.insert_again(&whole)?;
+                kept = Some(whole);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many events are to be sent again: of those unsent, and sent.
+    pub(in crate::ledger) fn counted_again(&self) -> Result<(u64, u64), SqlError> {
+        let count = |stretches: &Stretches| {
+            let counts = self.count_each(stretches.all())?;
+            Ok::<u64, SqlError>(counts.into_iter().fold(0, u64::saturating_add))
+        };
+        let (all, unsent) = (count(&self.again.waiting)?, count(&self.again.unsent)?);
+        Ok((unsent, all.saturating_sub(unsent)))
+    }
+
+    /// How many events are to be sent of each of `stretches`.
+    pub(in crate::ledger) fn count_each(
+        &self,
+        stretches: &[Stretch],
+    ) -> Result<Vec<u64>, SqlError> {
+        let mut counts = Vec::with_capacity(stretches.len());
+        for some in stretches.chunks(COUNTED_MAX) {
+            counts.extend(self.count_some(some)?);
+        }
+        Ok(counts)
+    }
+
+    fn count_some(&self, stretches: &[Stretch]) -> Result<Vec<u64>, SqlError> {
+        let mut ranges = String::new();
+        let (mut from, mut to) = (u64::MAX, 0);
+        for one in stretches {
+            let comma = if ranges.is_empty() { '[' } else { ',' };
+            ranges += &format!("{comma}[{},{},{}]", one.first, one.last, one.replay);
+            (from, to) = (from.min(one.first), to.max(one.last));
+        }
+        ranges.push(']');
+        let mut counts = vec![0_u64; stretches.len()];
+        for (segment, from, to) in self.segments.within(from, to) {
+            let statement = format!(
+                "SELECT given.key, count(*) FROM json_each(?1) AS given CROSS JOIN {} AS e
+                 WHERE e.seq BETWEEN max(given.value ->> 0, ?2) AND min(given.value ->> 1, ?3)
+                   AND quarantine IS NULL AND ignored IS NULL
+                   AND (given.value ->> 2 = 0 OR replay = given.value ->> 2)
+                 GROUP BY given.key",
+                segment.table()
+            );
+            let params = [ranges.as_str().into(), from.into(), to.into()];
+            for row in self.sql.query(&statement, &params)? {
+                let at = usize::try_from(row.number(0)?).unwrap_or(usize::MAX);
+                if let Some(count) = counts.get_mut(at) {
+                    *count = count.saturating_add(row.number(1)?);
+                }
+            }
+        }
+        Ok(counts)
+    }
+}

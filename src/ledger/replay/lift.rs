@@ -1,0 +1,91 @@
+//! What could not be applied, out of quarantine again.
+//!
+//! The quarantine of an event is lifted in its row, and that takes a step of
+//! the replays' queue, under a number of its own: a pack that was sent while the
+//! event was in quarantine may span it without having it, and must not confirm
+//! it. So what such a pack says is of an older number. Nothing is read or folded
+//! again: the record has had the event folded in all the time.
+
+use super::Step;
+use crate::ledger::outbox::stretches::Stretch;
+use crate::ledger::{Ledger, Ranges};
+use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
+
+/// What stands in place of a replay's filter. It is none that code of another
+/// version could take for a replay.
+pub(super) const REDRIVE: &str = r#""redrive""#;
+
+/// Condition of the events that are to be brought back.
+const HELD: &str = "AND quarantine IS NOT NULL AND quarantine = 'not_applied'";
+
+impl<S: Sql> Ledger<S> {
+    /// Takes in that quarantines are to be lifted. Returns how many. Who asks
+    /// again while it goes on asks for nothing new.
+    pub(in crate::ledger) fn ask_to_lift(
+        &mut self,
+        from: u64,
+        to: u64,
+        now: Timestamp,
+    ) -> Result<u64, SqlError> {
+        let count = self.count(HELD, (from, to))?;
+        let going_on = "SELECT number FROM replays
+             WHERE ended_at IS NULL AND filter = ?3 AND next_seq <= ?1 AND to_seq >= ?2";
+        let params = [from.into(), to.into(), REDRIVE.into()];
+        if count > 0 && self.sql.query(going_on, &params)?.is_empty() {
+            self.begin_job((from, to), REDRIVE, None, count, now)?;
+            self.mark.has_replay = true;
+        }
+        Ok(count)
+    }
+
+    /// Lifts quarantines, as many as a step may. Returns the stretches that wait
+    /// then.
+    pub(super) fn lift(&self, step: &Step) -> Result<Vec<Stretch>, SqlError> {
+        let job = step.job;
+        let (events_max, bytes_max) = (self.pace.events_max, self.pace.bytes_max);
+        let size = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
+        let rows = self.scan(size, HELD, (job.next, job.to), events_max)?;
+        let (mut lifted, mut bytes, mut count) = (Ranges::default(), 0_u64, 0_u64);
+        let mut through = job.to;
+        for row in &rows {
+            let seq = row.number(0)?;
+            bytes = bytes.saturating_add(row.number(1)?);
+            if count > 0 && bytes > bytes_max {
+                through = seq.saturating_sub(1);
+                break;
+            }
+            lifted.insert(seq, seq);
+            count = count.saturating_add(1);
+            if count >= events_max {
+                through = seq;
+            }
+        }
+        let mut stretches = Vec::new();
+        for (first, last) in lifted.iter() {
+            self.lift_all((first, last), job.written_as)?;
+            stretches.push(Stretch {
+                first,
+                last,
+                replay: job.written_as,
+                since: step.now,
+            });
+        }
+        self.keep_again(&stretches)?;
+        self.keep_progress(step, through, count, through >= job.to)?;
+        Ok(stretches)
+    }
+
+    /// Lifts the quarantines of all of `first..=last`.
+    fn lift_all(&self, (first, last): (u64, u64), number: u64) -> Result<(), SqlError> {
+        for (segment, from, to) in self.segments.within(first, last) {
+            let statement = format!(
+                "UPDATE {} SET quarantine = NULL, replay = ?3 WHERE seq BETWEEN ?1 AND ?2",
+                segment.table()
+            );
+            let params = [from.into(), to.into(), number.into()];
+            self.sql.execute(&statement, &params)?;
+        }
+        Ok(())
+    }
+}

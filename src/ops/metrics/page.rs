@@ -1,0 +1,345 @@
+//! `GET /metrics`: the numbers in the text format of Prometheus, 0.0.4.
+
+use super::{BOUNDS_S, COLUMNS, OUTCOMES};
+use crate::json;
+use crate::sql::Statement;
+use crate::sql::Value;
+use crate::time::Timestamp;
+
+/// Type of the page.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// An integration is shown by itself when its ledger has more bytes than half of
+/// what it may have.
+const LARGE_BYTES: u64 = 5_000_000_000;
+
+/// What D1 has, each row as a kind, a source, an integration and numbers:
+/// what was counted, what a source's integrations have told together, and
+/// those of them that have told of trouble, or that they are large. Of these at
+/// most 500, those first where something waits or is dead, or that are large.
+/// The last of the numbers is a time, and times compare as texts.
+const SELECT: &str = "
+    SELECT 'counted' AS kind, source, '' AS integration, accepted || ' ' || duplicate || ' ' || quarantined || ' '
+           || ignored || ' ' || pong || ' ' || bad_signature || ' ' || too_large || ' '
+           || source_not_ready || ' ' || ledger_unavailable || ' ' || within_1_s || ' '
+           || within_2_s || ' ' || within_5_s || ' ' || within_10_s || ' ' || within_30_s || ' '
+           || within_60_s || ' ' || within_300_s || ' ' || within_1800_s || ' ' || later || ' '
+           || confirmation_ms AS numbers
+    FROM metrics
+    UNION ALL
+    SELECT 'source', source, '', count(*) || ' ' || sum(last_seq) || ' ' || sum(pending) || ' '
+           || sum(unconfirmed) || ' ' || sum(dead) || ' ' || sum(quarantined) || ' '
+           || max(bytes) || ' ' || coalesce(min(oldest_unconfirmed_at), '')
+    FROM integrations GROUP BY source
+    UNION ALL
+    SELECT * FROM (
+      SELECT 'integration', source, integration, '1 ' || last_seq || ' ' || pending || ' '
+             || unconfirmed || ' ' || dead || ' ' || quarantined || ' '
+             || bytes || ' ' || coalesce(oldest_unconfirmed_at, '')
+      FROM integrations WHERE pending + unconfirmed + dead + quarantined > 0 OR bytes > ?1
+      ORDER BY pending + unconfirmed + dead = 0 AND bytes <= ?1, source, integration LIMIT 500)";
+
+/// The D1 statement for [`page`]. Each of its columns has a name of its own.
+pub fn select() -> Statement {
+    Statement {
+        sql: SELECT,
+        params: vec![Value::Integer(LARGE_BYTES as i64)],
+    }
+}
+
+/// What one integration has told, or several together.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    integrations: u64,
+    events: u64,
+    pending: u64,
+    unconfirmed: u64,
+    dead: u64,
+    quarantined: u64,
+    /// Of the ledger, or the largest of them.
+    bytes: u64,
+    /// For how many seconds the oldest has been waiting; `None` if none has.
+    oldest_s: Option<u64>,
+}
+
+/// A source with its numbers.
+struct Source<'a> {
+    name: &'a str,
+    counts: Vec<u64>,
+    told: Told,
+}
+
+/// The page: every source that is configured or has numbers, from D1's rows of
+/// [`select`] as JSON, and one of the kind `database` whose numbers are D1's
+/// bytes, if these are known. `None` if they are not that.
+pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
+    let rows = json::rows(rows)?;
+    let mut sources = Vec::new();
+    for name in configured {
+        source(&mut sources, name)?;
+    }
+    let mut integrations = Vec::new();
+    let mut database_bytes = None;
+    for row in &rows {
+        let [kind, name, integration, numbers] = row.as_slice() else {
+            return None;
+        };
+        match kind.as_str() {
+            "counted" => source(&mut sources, name)?.counts = counts(numbers)?,
+            "database" => database_bytes = numbers.parse().ok(),
+            "source" => source(&mut sources, name)?.told = told(numbers, now)?,
+            _ => integrations.push((name.as_str(), integration.as_str(), told(numbers, now)?)),
+        }
+    }
+    let mut page = Page::default();
+    page.build();
+    page.deliveries(&sources);
+    page.told(&sources);
+    page.database(database_bytes);
+    page.confirmations(&sources);
+    page.integrations(&integrations);
+    Some(page.0)
+}
+
+/// The source called `name`, made if it isn't there.
+fn source<'s, 'a>(sources: &'s mut Vec<Source<'a>>, name: &'a str) -> Option<&'s mut Source<'a>> {
+    if !sources.iter().any(|source| source.name == name) {
+        sources.push(Source {
+            name,
+            counts: vec![0; COLUMNS],
+            told: Told::default(),
+        });
+    }
+    sources.iter_mut().find(|source| source.name == name)
+}
+
+fn counts(numbers: &str) -> Option<Vec<u64>> {
+    let counts: Vec<u64> = numbers
+        .split(' ')
+        .map_while(|one| one.parse().ok())
+        .collect();
+    (counts.len() == COLUMNS).then_some(counts)
+}
+
+fn told(numbers: &str, now: Timestamp) -> Option<Told> {
+    let mut parts = numbers.split(' ');
+    let mut next = || parts.next()?.parse().ok();
+    Some(Told {
+        integrations: next()?,
+        events: next()?,
+        pending: next()?,
+        unconfirmed: next()?,
+        dead: next()?,
+        quarantined: next()?,
+        bytes: next()?,
+        oldest_s: parts.next().and_then(Timestamp::parse).map(|oldest| {
+            let ms = now.ms().saturating_sub(oldest.ms());
+            u64::try_from(ms / 1_000).unwrap_or(0)
+        }),
+    })
+}
+
+/// The page as far as it is written.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn write(&mut self, parts: &[&str]) {
+        parts.iter().for_each(|part| self.0.push_str(part));
+    }
+
+    /// The lines before a metric's samples.
+    fn metric(&mut self, name: &str, kind: &str, help: &str) {
+        self.write(&[
+            "# HELP ",
+            name,
+            " ",
+            help,
+            "\n# TYPE ",
+            name,
+            " ",
+            kind,
+            "\n",
+        ]);
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+        self.sample_of(name, labels, &value.to_string());
+    }
+
+    fn sample_of(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
+        self.write(&[name]);
+        for (at, (label, value)) in labels.iter().enumerate() {
+            self.write(&[if at == 0 { "{" } else { "," }, label, "=\""]);
+            for sign in value.chars() {
+                match sign {
+                    '\\' => self.write(&["\\\\"]),
+                    '"' => self.write(&["\\\""]),
+                    '\n' => self.write(&["\\n"]),
+                    sign => self.0.push(sign),
+                }
+            }
+            self.write(&["\""]);
+        }
+        let end = if labels.is_empty() { " " } else { "} " };
+        self.write(&[end, value, "\n"]);
+    }
+
+    fn build(&mut self) {
+        let name = "leasewire_build_info";
+        self.metric(name, "gauge", "The version that answers; always 1.");
+        self.sample(name, &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    }
+
+    fn deliveries(&mut self, sources: &[Source]) {
+        let name = "leasewire_deliveries_total";
+        self.metric(name, "counter", "Webhooks by what became of them.");
+        for source in sources {
+            for (outcome, count) in OUTCOMES.iter().zip(&source.counts) {
+                let labels = [("source", source.name), ("outcome", outcome)];
+                self.sample(name, &labels, *count);
+            }
+        }
+    }
+
+    fn told(&mut self, sources: &[Source]) {
+        type Of = fn(&Told) -> u64;
+        let metrics: [(&str, &str, &str, Of); 8] = [
+            (
+                "leasewire_events_total",
+                "counter",
+                "Numbers given to events.",
+                |told| told.events,
+            ),
+            (
+                "leasewire_integrations",
+                "gauge",
+                "Integrations that have a ledger.",
+                |told| told.integrations,
+            ),
+            (
+                "leasewire_events_pending",
+                "gauge",
+                "Events not handed to the queue, where some have waited for 45 s.",
+                |told| told.pending,
+            ),
+            (
+                "leasewire_events_unconfirmed",
+                "gauge",
+                "Events handed to the queue and not confirmed, where some have waited for 45 s.",
+                |told| told.unconfirmed,
+            ),
+            (
+                "leasewire_events_dead",
+                "gauge",
+                "Events in packs that could not be applied.",
+                |told| told.dead,
+            ),
+            (
+                "leasewire_events_quarantined",
+                "gauge",
+                "Events not understood, or that can't be applied.",
+                |told| told.quarantined,
+            ),
+            (
+                "leasewire_oldest_unconfirmed_seconds",
+                "gauge",
+                "Age of the oldest event that waits for its confirmation; 0 if none does.",
+                |told| told.oldest_s.unwrap_or(0),
+            ),
+            (
+                "leasewire_ledger_bytes",
+                "gauge",
+                "Bytes of the largest ledger, of the 10 GB that one may have.",
+                |told| told.bytes,
+            ),
+        ];
+        for (name, kind, help, of) in metrics {
+            self.metric(name, kind, help);
+            for source in sources {
+                self.sample(name, &[("source", source.name)], of(&source.told));
+            }
+        }
+    }
+
+    fn database(&mut self, bytes: Option<u64>) {
+        let name = "leasewire_database_bytes";
+        self.metric(name, "gauge", "Bytes of D1, of the 10 GB that it may have.");
+        if let Some(bytes) = bytes {
+            self.sample(name, &[], bytes);
+        }
+    }
+
+    fn confirmations(&mut self, sources: &[Source]) {
+        let name = "leasewire_confirmation_seconds";
+        let help = "Seconds from receipt to confirmation, of the oldest event of each pack.";
+        self.metric(name, "histogram", help);
+        for source in sources {
+            let labels = [("source", source.name)];
+            let mut counts = source.counts.iter().skip(OUTCOMES.len()).copied();
+            let mut sum = 0_u64;
+            let mut bounds = BOUNDS_S.iter();
+            for count in counts.by_ref().take(super::BUCKETS) {
+                sum = sum.saturating_add(count);
+                let bound = bounds.next().map_or("+Inf".to_owned(), u64::to_string);
+                let labels = [("source", source.name), ("le", bound.as_str())];
+                self.sample("leasewire_confirmation_seconds_bucket", &labels, sum);
+            }
+            let ms = counts.next().unwrap_or(0);
+            self.sample_of("leasewire_confirmation_seconds_sum", &labels, &seconds(ms));
+            self.sample("leasewire_confirmation_seconds_count", &labels, sum);
+        }
+    }
+
+    fn integrations(&mut self, integrations: &[(&str, &str, Told)]) {
+        let name = "leasewire_integration_events";
+        let help = "Events of an integration that are not as they should be, by their state.";
+        self.metric(name, "gauge", help);
+        for (source, integration, told) in integrations {
+            let states = [
+                ("pending", told.pending),
+                ("unconfirmed", told.unconfirmed),
+                ("dead", told.dead),
+                ("quarantined", told.quarantined),
+            ];
+            for (state, count) in states {
+                if count > 0 {
+                    let labels = [
+                        ("source", *source),
+                        ("integration", *integration),
+                        ("state", state),
+                    ];
+                    self.sample(name, &labels, count);
+                }
+            }
+        }
+        let name = "leasewire_integration_oldest_unconfirmed_seconds";
+        let help = "Age of an integration's oldest event that waits for its confirmation.";
+        self.metric(name, "gauge", help);
+        for (source, integration, told) in integrations {
+            if let Some(oldest_s) = told.oldest_s {
+                let labels = [("source", *source), ("integration", *integration)];
+                self.sample(name, &labels, oldest_s);
+            }
+        }
+        let name = "leasewire_integration_bytes";
+        let help = "Bytes of an integration's ledger that has more than 5 GB.";
+        self.metric(name, "gauge", help);
+        for (source, integration, told) in integrations {
+            if told.bytes > LARGE_BYTES {
+                let labels = [("source", *source), ("integration", *integration)];
+                self.sample(name, &labels, told.bytes);
+            }
+        }
+    }
+}
+
+/// Milliseconds in seconds, with all their digits.
+fn seconds(ms: u64) -> String {
+    let mut text = (ms / 1_000).to_string();
+    let fraction = (ms % 1_000).to_string();
+    text.push('.');
+    text.push_str("000".get(fraction.len()..).unwrap_or_default());
+    text.push_str(&fraction);
+    text
+}
