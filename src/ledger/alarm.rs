@@ -4,6 +4,7 @@
 //! alarm is known to be set, at most once a minute, and finds what was sent and
 //! not confirmed. An idle ledger has none, and costs nothing.
 
+use super::log::discard::Progress;
 use super::log::migrate::is_refusal;
 use super::{Announcement, Ledger};
 use crate::sql::{Sql, SqlError};
@@ -17,6 +18,9 @@ pub(super) const WAKE_S: u64 = 60;
 const WAKE_SPARSE_S: u64 = 7;
 /// How long an event may wait for its confirmation before it is sent again.
 pub(super) const PATIENCE_S: u64 = 45;
+/// An alarm that should have gone off so long ago is lost, whatever the storage
+/// says.
+const ALARM_LATE_S: u64 = 10 * 60;
 /// Longest pause between two attempts: about so long after an outage, however
 /// long that was, all is on its way again.
 const PAUSE_S_MAX: u64 = 900;
@@ -29,8 +33,14 @@ pub struct Effects {
     /// Write this into the list of integrations, and tell the ledger with
     /// [`Ledger::announced`] when that is done.
     pub announce: Option<Announcement>,
-    /// Send what [`Ledger::next_batch`] returns, until nothing is unsent.
+    /// Send what [`Ledger::next_send`] returns, unless that is going on already.
     pub forward: bool,
+    /// Write the next step of the rebuild into D1, unless one is on its way.
+    pub rebuild: bool,
+    /// Log this: bodies were discarded.
+    pub discarded: Option<Progress>,
+    /// Log these: what couldn't be done, and why.
+    pub troubles: Vec<(&'static str, SqlError)>,
 }
 
 /// What is known of a ledger's alarm.
@@ -57,6 +67,12 @@ impl<S: Sql> Ledger<S> {
         if self.mark.alarm == Alarm::Unknown {
             self.mark.alarm = if is_set { Alarm::Set } else { Alarm::None };
         }
+    }
+
+    /// Notes when the alarm is set for, as the storage says. One that should have
+    /// gone off long ago is lost.
+    pub fn found_alarm_at(&mut self, at: Option<Timestamp>, now: Timestamp) {
+        self.found_alarm(at.is_some_and(|at| at > now.minus_s(ALARM_LATE_S)));
     }
 
     /// Makes the ledger ask for its alarm once more: what was set may be lost.
@@ -119,6 +135,7 @@ impl<S: Sql> Ledger<S> {
             wake_at,
             announce,
             forward: self.may_send(),
+            ..Effects::default()
         }
     }
 
@@ -149,6 +166,7 @@ impl<S: Sql> Ledger<S> {
             wake_at: self.waits().then(|| self.arm(now, random)),
             announce,
             forward: self.may_send(),
+            ..Effects::default()
         })
     }
 

@@ -12,6 +12,7 @@
 mod alarm;
 mod call;
 mod history;
+mod host;
 mod intake;
 mod log;
 mod outbox;
@@ -24,6 +25,7 @@ pub use call::{
     CALL_FORMAT, Call, Reply, UnknownFormat, check_format, is_nobodys, received_at, was_woken,
 };
 pub use history::{PAGE_BYTES_MAX, State};
+pub use host::{Answered, Next, Setup};
 pub use intake::dedupe::RECENT_MAX;
 pub use intake::{Outcome, Taken};
 pub use log::discard;

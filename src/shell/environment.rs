@@ -8,11 +8,9 @@ use worker::js_sys::JSON;
 
 use super::log::{Level, Line};
 use super::property;
-use crate::dialect::Dialect;
-use crate::dialect::filter::Filter;
 use crate::edge::secret::{self, Binding, Listed, Noted};
 use crate::edge::source::{Source, Sources};
-use crate::ledger::Retention;
+use crate::ledger::{Retention, Setup};
 use crate::time::Timestamp;
 
 /// A source that can be used.
@@ -97,22 +95,19 @@ fn warn_of(env: &JsValue, name: &str) {
     }
 }
 
-/// How long the history of the source called `name` is kept: for ever, while
-/// there is room, if the source can't be used, because it may come back.
-pub fn retention(env: &JsValue, name: &str) -> Retention {
-    let of = |source: &Source| Retention::new(source.retention_s(), source.dedupe_window_s);
-    with_source(env, name, of).unwrap_or(Retention::new(u64::MAX, u64::MAX))
-}
-
-/// How bodies of the source called `name` are read today; `None` while it
-/// can't be used.
-pub fn settings(env: &JsValue, name: &str) -> Option<(&'static dyn Dialect, Rc<Filter>)> {
-    with_source(env, name, |source| (source.dialect, source.filter.clone()))
-}
-
-/// What the owner of the source called `name` wants to have.
-pub fn filter(env: &JsValue, name: &str) -> Rc<Filter> {
-    with_source(env, name, |source| source.filter.clone()).unwrap_or_default()
+/// How the source called `name` is set up today. The history of one that can't
+/// be used is kept for ever, while there is room: it may come back.
+pub fn setup(env: &JsValue, name: &str) -> Setup {
+    let of = |source: &Source| Setup {
+        dialect: Some(source.dialect),
+        filter: source.filter.clone(),
+        retention: Retention::new(source.retention_s(), source.dedupe_window_s),
+    };
+    with_source(env, name, of).unwrap_or_else(|| Setup {
+        dialect: None,
+        filter: Rc::default(),
+        retention: Retention::new(u64::MAX, u64::MAX),
+    })
 }
 
 fn with_source<T>(env: &JsValue, name: &str, work: impl FnOnce(&Source) -> T) -> Option<T> {

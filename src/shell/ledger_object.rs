@@ -14,23 +14,16 @@ use worker::js_sys::{Array, Function, Uint8Array};
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
 use super::{database, environment, error_text, give, glue, now, property, random, tasks};
-use crate::ledger::replay::Reader;
 use crate::ledger::{
-    Announcement, CALL_FORMAT, Call, Effects, Ledger as Core, Outcome, Pack, Reply, check_format,
+    Announcement, CALL_FORMAT, Call, Effects, Ledger as Core, Next, Outcome, Pack, Reply,
+    check_format,
 };
 use crate::projection::{announcement, rebuilt};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
-/// Shortest time between two batches, in milliseconds. The first event of a
-/// quiet integration goes out at once; a busy one's share their messages.
-const BATCH_INTERVAL_MS: u32 = 1_000;
 /// How long the queue may take to accept a batch, in milliseconds.
 const QUEUE_MS_MAX: u32 = 10_000;
-/// An alarm that should have gone off so long ago is lost, whatever the
-/// storage says.
-const ALARM_LATE_S: u64 = 10 * 60;
-
 /// The class behind the binding `LEDGER`.
 #[wasm_bindgen]
 pub struct Ledger(Rc<Object>);
@@ -44,8 +37,6 @@ struct Object {
     sending: Cell<bool>,
     /// A step of a rebuild is on its way to D1.
     rebuilding: Cell<bool>,
-    /// When the next batch may go.
-    next_batch_at: Cell<Timestamp>,
 }
 
 #[wasm_bindgen]
@@ -59,7 +50,6 @@ impl Ledger {
             core: RefCell::new(None),
             sending: Cell::new(false),
             rebuilding: Cell::new(false),
-            next_batch_at: Cell::default(),
         }))
     }
 
@@ -107,54 +97,30 @@ impl Object {
     /// The answers to `calls` before the first that fails, and why that does.
     async fn call(self: &Rc<Self>, calls: &[Uint8Array]) -> (Vec<Option<String>>, Option<String>) {
         let decoded = calls.iter().map(|call| Call::decode(call.to_vec()));
-        let Some(mut calls) = decoded.collect::<Option<Vec<_>>>() else {
+        let Some(calls) = decoded.collect::<Option<Vec<_>>>() else {
             return (Vec::new(), Some("not a call".to_owned()));
         };
-        for call in &mut calls {
-            call.set_filter(|source| environment::filter(&self.env, source));
+        if self.with_core(|core| Ok(core.asks_for_alarm_before(&calls))) == Ok(true) {
+            let found = glue::armed_for(&self.storage).await;
+            let at = found.ok().and_then(|time| time.as_f64());
+            let at = at.map(|ms| Timestamp::from_ms(ms as i64));
+            self.note(|core| core.found_alarm_at(at, now()));
         }
-        // The first step is taken at once, the others by the alarm: no webhook
-        // is to wait for one.
-        let begins_replay = calls
-            .iter()
-            .any(|call| matches!(call, Call::Replay(_) | Call::Redrive { .. }));
-        let rebuilds = calls
-            .iter()
-            .any(|call| matches!(call, Call::Rebuild | Call::Sweep { .. }));
-        let begins_discard = calls.iter().any(|call| matches!(call, Call::Discard(_)));
-        let sweeps = calls.iter().any(|call| matches!(call, Call::Sweep { .. }));
-        if sweeps {
-            self.note(Core::forget_alarm);
-        }
-        self.look_for_alarm().await;
         // From here to the end nothing is awaited: what is written and the
         // alarm that watches over it are durable together.
         let answered = self.with_core(|core| {
-            let (replies, failed) = core.answer_all(calls, now());
-            match failed {
-                Some(error) if replies.is_empty() => Err(error),
-                _ => Ok((replies, failed, core.follow_up(now(), random()))),
-            }
+            let setup = |source: &str| environment::setup(&self.env, source);
+            core.answer_calls(calls, &setup, now(), random())
         });
-        let (replies, failed, effects) = match answered {
-            Ok(answered) => answered,
-            Err(error) => return (Vec::new(), Some(error.to_string())),
-        };
-        self.perform(effects);
-        if begins_replay {
-            self.replay();
+        match answered {
+            Ok(answered) => {
+                self.perform(answered.effects);
+                let replies = answered.replies.into_iter();
+                let answers = replies.map(|reply| self.to_text(reply)).collect();
+                (answers, answered.failed.map(|error| error.to_string()))
+            }
+            Err(error) => (Vec::new(), Some(error.to_string())),
         }
-        if rebuilds {
-            self.clone().rebuild_in_background();
-        }
-        if begins_discard {
-            self.discard();
-        }
-        if sweeps {
-            self.expire();
-        }
-        let answers = replies.into_iter().map(|reply| self.to_text(reply));
-        (answers.collect(), failed.map(|error| error.to_string()))
     }
 
     fn to_text(&self, reply: Reply) -> Option<String> {
@@ -188,20 +154,33 @@ impl Object {
         if let Some(at) = effects.wake_at {
             self.arm(at);
         }
+        for (what, why) in effects.troubles {
+            warn(what, why.to_string());
+        }
+        if let Some(progress) = effects.discarded {
+            let mut line = self.line(Level::Warn, "events discarded");
+            line.reason = Some(progress.to_json());
+            line.write();
+        }
         if let Some(told) = effects.announce {
             let object = self.clone();
             tasks::start(async move { object.announce(&told).await });
         }
-        if effects.forward {
-            self.clone().forward_in_background();
-        }
-    }
-
-    fn forward_in_background(self: Rc<Self>) {
-        if !self.sending.replace(true) {
+        if effects.forward && !self.sending.replace(true) {
+            let object = self.clone();
             tasks::start(async move {
-                self.forward().await;
-                self.sending.set(false);
+                object.forward().await;
+                object.sending.set(false);
+            });
+        }
+        if effects.rebuild && !self.rebuilding.replace(true) {
+            let object = self.clone();
+            tasks::start(async move {
+                if let Err(why) = object.rebuild().await {
+                    // The alarm takes the step again: it is set while one waits.
+                    warn("the rebuild stands still", why);
+                }
+                object.rebuilding.set(false);
             });
         }
     }
@@ -209,28 +188,19 @@ impl Object {
     /// Sends packs until everything is sent, enough is on its way, or the queue
     /// refuses; then a confirmation or the alarm goes on.
     async fn forward(&self) {
-        while self.with_core(|core| Ok(core.may_send())) == Ok(true) {
-            // The pause stands before a batch: behind the last one it would
-            // keep the object awake for nothing.
-            let pause_ms = self.next_batch_at.get().ms().saturating_sub(now().ms());
-            if let Ok(ms @ 1..=BATCH_INTERVAL_MS) = u32::try_from(pause_ms) {
-                glue::sleep(ms).await;
-            }
-            let batch = match self.with_core(|core| core.next_batch()) {
-                Ok(batch) => batch,
+        loop {
+            match self.with_core(|core| core.next_send(now())) {
+                Ok(Next::Nothing) => return,
+                Ok(Next::Wait(ms)) => glue::sleep(ms).await,
+                Ok(Next::Send(batch)) => {
+                    if let Err(error) = self.send(&batch.packs).await {
+                        self.note(Core::not_sent);
+                        return warn("the queue doesn't take packs", error_text(&error));
+                    }
+                    self.note(|core| core.sent(&batch, now()));
+                }
                 Err(error) => return warn("packs can't be read", error.to_string()),
-            };
-            if !batch.packs.is_empty()
-                && let Err(error) = self.send(&batch.packs).await
-            {
-                self.note(Core::not_sent);
-                return warn("the queue doesn't take packs", error_text(&error));
             }
-            self.note(|core| core.sent(&batch, now()));
-            // One pack that isn't full: let the next one fill.
-            let fills = batch.packs.len() == 1;
-            self.next_batch_at
-                .set(now().plus_ms(if fills { BATCH_INTERVAL_MS } else { 0 }));
         }
     }
 
@@ -254,64 +224,21 @@ impl Object {
     }
 
     fn wake(self: &Rc<Self>) {
-        let effects = self.with_core(|core| core.wake(now(), random()));
+        let effects = self.with_core(|core| {
+            let setup = |source: &str| environment::setup(&self.env, source);
+            Ok(core.go_off(&setup, now(), random()))
+        });
         match effects {
             Ok(effects) => self.perform(effects),
             Err(error) => {
-                warn("the alarm found the ledger unusable", error.to_string());
-                self.arm(Core::<ObjectStorage>::wake_after_failure(
-                    &error,
-                    now(),
-                    random(),
-                ));
+                warn("the ledger can't be opened", error.to_string());
+                let at = Core::<ObjectStorage>::wake_after_failure(&error, now(), random());
+                self.arm(at);
             }
         }
-        self.replay();
-        self.clone().rebuild_in_background();
-        self.discard();
-        self.expire();
     }
 
-    /// Takes a step of the replay that was asked for, if one was. If that
-    /// fails, the next alarm tries again.
-    fn replay(self: &Rc<Self>) {
-        let is_asked_for = self.with_core(|core| Ok(core.has_replay() && core.name().is_some()));
-        if is_asked_for != Ok(true) {
-            return;
-        }
-        let next = self.with_core(|core| {
-            let name = core.name().map(|name| name.source.clone());
-            let source = environment::settings(&self.env, &name.unwrap_or_default());
-            let (dialect, filter) = source.ok_or_else(|| SqlError("no such source".to_owned()))?;
-            let filter = &*filter;
-            core.replay(&Reader { dialect, filter }, now())
-        });
-        match next {
-            Ok(Some(at)) => self.arm(at),
-            Ok(None) => {}
-            Err(error) => warn("the replay stands still", error.to_string()),
-        }
-        if self.with_core(|core| Ok(core.may_send())) == Ok(true) {
-            self.clone().forward_in_background();
-        }
-    }
-
-    /// Takes a step of the rebuild that was asked for, if one was, and none is
-    /// on its way.
-    fn rebuild_in_background(self: Rc<Self>) {
-        if self.with_core(|core| Ok(core.has_rebuild())) == Ok(true)
-            && !self.rebuilding.replace(true)
-        {
-            tasks::start(async move {
-                if let Err(why) = self.rebuild().await {
-                    // The alarm takes the step again: it is set while one waits.
-                    warn("the rebuild stands still", why);
-                }
-                self.rebuilding.set(false);
-            });
-        }
-    }
-
+    /// Takes a step of the rebuild that was asked for, if one was.
     async fn rebuild(&self) -> Result<(), String> {
         let why = |error: SqlError| error.to_string();
         if let Some(part) = self.with_core(|core| core.next_part()).map_err(why)? {
@@ -330,41 +257,6 @@ impl Object {
             written?;
         }
         Ok(())
-    }
-
-    /// Takes a step of the discard that was asked for, if one was. If that
-    /// fails, the next alarm tries again.
-    fn discard(&self) {
-        let step = self.with_core(|core| Ok((core.discard(now())?, core.name().cloned())));
-        match step {
-            Ok((Some((progress, next)), name)) => {
-                let mut line = Line::new(Level::Warn, "events discarded");
-                if let Some(name) = name {
-                    line.of(&name);
-                }
-                line.reason = Some(progress.to_json());
-                line.write();
-                if let Some(at) = next {
-                    self.arm(at);
-                }
-            }
-            Ok((None, _)) => {}
-            Err(error) => warn("the discard stands still", error.to_string()),
-        }
-    }
-
-    /// Lets old history go. If that fails, the next alarm tries again.
-    fn expire(&self) {
-        let next = self.with_core(|core| {
-            let source = core.name().map(|name| name.source.as_str());
-            let retention = environment::retention(&self.env, source.unwrap_or_default());
-            core.expire(now(), &retention)
-        });
-        match next {
-            Ok(Some(at)) => self.arm(at),
-            Ok(None) => {}
-            Err(error) => warn("old history stays", error.to_string()),
-        }
     }
 
     /// Makes the integration known in D1, so that the API lists it and finds
@@ -393,24 +285,20 @@ impl Object {
         }
     }
 
-    async fn look_for_alarm(&self) {
-        if self.with_core(|core| Ok(core.asks_for_alarm())) == Ok(true) {
-            let found = glue::armed_for(&self.storage).await;
-            let late = now().minus_s(ALARM_LATE_S).ms() as f64;
-            let is_set = found.is_ok_and(|time| time.as_f64().is_some_and(|ms| ms > late));
-            self.note(|core| core.found_alarm(is_set));
-        }
-    }
-
     fn log_quarantined(&self, seq: u64, why: &str) {
-        let name = self.with_core(|core| Ok(core.name().cloned()));
-        let mut line = Line::new(Level::Warn, "event quarantined");
-        if let Ok(Some(name)) = name {
-            line.of(&name);
-        }
+        let mut line = self.line(Level::Warn, "event quarantined");
         line.seq = Some(seq);
         line.reason = Some(why.to_owned());
         line.write();
+    }
+
+    /// A line of the log about this ledger.
+    fn line(&self, level: Level, message: &str) -> Line {
+        let mut line = Line::new(level, message);
+        if let Ok(Some(name)) = self.with_core(|core| Ok(core.name().cloned())) {
+            line.of(&name);
+        }
+        line
     }
 }
 

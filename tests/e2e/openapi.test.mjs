@@ -20,7 +20,7 @@ import { tool } from "./support/tools.mjs";
 const BODY_BYTES_MAX = 1 << 20;
 const COMMAND_BYTES_MAX = 64 * 1024;
 
-const written = readFileSync(inRoot("src", "shell", "openapi.json"), "utf8");
+const written = readFileSync(inRoot("src", "api", "openapi.json"), "utf8");
 const document = JSON.parse(written);
 const description = new Description(document);
 
@@ -318,7 +318,7 @@ describe("schemathesis", () => {
   }
 
   test("finds nothing", async (t) => {
-    const served = inRoot("src", "shell", "openapi.json");
+    const served = inRoot("src", "api", "openapi.json");
     let said;
     await step("Looking for faults with schemathesis", async () => {
       said = await finds(t, served, "--url", worker.url);

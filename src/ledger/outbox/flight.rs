@@ -13,11 +13,16 @@
 use super::forward::Batch;
 use crate::ledger::{Ledger, Pack, Reach};
 use crate::sql::{Sql, SqlError};
+use crate::time::Timestamp;
 
 /// Bytes that may be on their way without an answer: three of the consumer's
 /// batches of 40 full packs, so that one can be in D1's hands, one in the
 /// consumer's and one in the queue. 3 × 40 × 63,800 bytes are 7.7 MB.
 pub const UNANSWERED_BYTES_MAX: usize = 8_000_000;
+
+/// Shortest time between two batches, in milliseconds. The first event of a
+/// quiet integration goes out at once; a busy one's share their messages.
+const BATCH_INTERVAL_MS: u32 = 1_000;
 
 /// After so many attempts what others have overtaken goes one by one: if one
 /// event holds up its pack, the rest of the pack arrives.
@@ -37,11 +42,27 @@ pub(in crate::ledger) struct Flight {
     is_answered: bool,
     /// What waits up to here in the log was overtaken by others.
     overtaken_seq: u64,
+    /// When the next batch may go.
+    next_at: Timestamp,
 }
 
 impl Flight {
-    /// Notes that `packs` were handed to the queue.
-    pub fn add(&mut self, packs: &[Pack]) {
+    /// How long the next batch has to wait, in milliseconds. The pause stands
+    /// before a batch: behind the last one it would keep the object awake for
+    /// nothing.
+    pub fn pause_ms(&self, now: Timestamp) -> Option<u32> {
+        let ms = self.next_at.ms().saturating_sub(now.ms());
+        // Where the clock went back, nobody waits for it to come round.
+        let ms = u32::try_from(ms).ok()?;
+        (1..=BATCH_INTERVAL_MS).contains(&ms).then_some(ms)
+    }
+
+    /// Notes that `packs` were handed to the queue. One that isn't full lets the
+    /// next one fill.
+    pub fn add(&mut self, packs: &[Pack], now: Timestamp) {
+        if packs.len() == 1 {
+            self.next_at = now.plus_ms(BATCH_INTERVAL_MS);
+        }
         for pack in packs {
             let bytes = pack.text.len();
             self.packs.push((pack.first, pack.last, bytes));

@@ -154,7 +154,7 @@ impl<S: Sql> Ledger<S> {
     /// Notes that a batch was handed to the queue.
     pub fn sent<'a>(&mut self, sent: impl Into<Sent<'a>>, now: Timestamp) {
         let Sent { packs, through } = sent.into();
-        self.mark.flight.add(packs);
+        self.mark.flight.add(packs, now);
         self.mark.flight.probe_sent();
         match through {
             Reach::Probe => {}

@@ -17,7 +17,7 @@ mod record;
 mod refold;
 mod request;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use lift::REDRIVE;
 use refold::Refold;
@@ -115,10 +115,11 @@ pub(super) struct Step<'a> {
     /// What `job` asks for, as a filter.
     wanted: Filter,
     pub now: Timestamp,
-    /// The number under which events are written.
-    written_as: u64,
-    /// Events that were written anew, by the number under which they were.
-    touched: BTreeMap<u64, Ranges>,
+    /// Events that were written anew, under the number of the step before.
+    touched: Ranges,
+    /// The same, under the next one: from the first event on that an earlier
+    /// step of this replay has written.
+    rewritten: Option<Ranges>,
     budget: Budget,
     /// Records that are to be folded again, in order.
     refolds: VecDeque<Refold>,
@@ -130,18 +131,32 @@ impl Step<'_> {
     /// written may be on its way: from then on another number is used, so that
     /// its confirmation isn't taken for that of the new one.
     fn touch(&mut self, seq: u64, replay: u64) -> u64 {
-        let is_touched = self.touched.values().any(|all| all.touches(seq, seq));
-        if replay >= self.job.written_from && !is_touched {
-            self.written_as = self.job.written_as.saturating_add(1);
+        let is_earlier = replay >= self.job.written_from && !self.touched.touches(seq, seq);
+        if is_earlier {
+            self.rewritten.get_or_insert_default();
         }
-        for touched in self.touched.values_mut() {
-            touched.remove(seq, seq);
+        match &mut self.rewritten {
+            Some(rewritten) => {
+                self.touched.remove(seq, seq);
+                rewritten.insert(seq, seq);
+            }
+            None => self.touched.insert(seq, seq),
         }
-        self.touched
-            .entry(self.written_as)
-            .or_default()
-            .insert(seq, seq);
-        self.written_as
+        self.written_as()
+    }
+
+    /// The number under which events are written.
+    fn written_as(&self) -> u64 {
+        let is_next = self.rewritten.is_some();
+        self.job.written_as.saturating_add(u64::from(is_next))
+    }
+
+    /// What was written anew, with the number under which it was.
+    fn written(&self) -> impl Iterator<Item = (u64, &Ranges)> {
+        let touched = (self.job.written_as, &self.touched);
+        let rewritten = self.rewritten.as_ref();
+        let rewritten = rewritten.map(|rewritten| (self.written_as(), rewritten));
+        std::iter::once(touched).chain(rewritten)
     }
 
     /// The next event may be looked at.
@@ -194,8 +209,8 @@ impl<S: Sql> Ledger<S> {
             reader,
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
-            written_as: job.written_as,
-            touched: BTreeMap::new(),
+            touched: Ranges::default(),
+            rewritten: None,
             budget: Budget(self.pace),
             refolds: VecDeque::new(),
         };
@@ -213,7 +228,7 @@ impl<S: Sql> Ledger<S> {
         for stretch in stretches {
             self.again.add(stretch);
         }
-        for touched in step.touched.values() {
+        for (_, touched) in step.written() {
             self.redrive_dead(touched, now)?;
         }
         self.mark.has_replay = self.job()?.is_some();
@@ -393,7 +408,7 @@ impl<S: Sql> Ledger<S> {
                 through.saturating_add(1).into(),
                 looked_at.into(),
                 has_ended.then_some(step.now.us()).into(),
-                step.written_as.into(),
+                step.written_as().into(),
             ],
         )
     }
@@ -410,21 +425,23 @@ impl<S: Sql> Ledger<S> {
             since: step.now,
         };
         let mut stretches = Vec::new();
-        for (replay, touched) in &step.touched {
+        for (replay, touched) in step.written() {
             // What a later step will pass is that one's.
             let outside = touched.numbers();
             let outside = outside.filter(|seq| *seq < job.next || *seq > job.to);
-            stretches.extend(outside.map(|seq| stretch(seq, seq, *replay)));
+            stretches.extend(outside.map(|seq| stretch(seq, seq, replay)));
         }
         let written = format!("{FORWARDED} AND replay >= {}", job.written_from);
         let range = (job.next, last);
-        let mut within: BTreeMap<u64, Stretch> = BTreeMap::new();
+        let mut within: Vec<Stretch> = Vec::new();
         for row in self.scan("seq, replay", &written, range, self.pace.events_max)? {
             let (seq, replay) = (row.number(0)?, row.number(1)?);
-            let whole = within.entry(replay);
-            whole.or_insert(stretch(seq, seq, replay)).last = seq;
+            match within.iter_mut().find(|one| one.replay == replay) {
+                Some(whole) => whole.last = seq,
+                None => within.push(stretch(seq, seq, replay)),
+            }
         }
-        stretches.extend(within.into_values());
+        stretches.append(&mut within);
         self.keep_again(&stretches)?;
         Ok(stretches)
     }
