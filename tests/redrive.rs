@@ -402,7 +402,7 @@ fn a_replay_before_goes_first() {
     while step(&mut ledger).is_some() {}
     assert_eq!(counts(&ledger).0, 0);
     let replays = database.dump("SELECT seq, replay FROM events_1 ORDER BY seq");
-    assert_eq!(replays, ["1|1", "2|1", "3|2", "4|NULL"]);
+    assert_eq!(replays, ["1|1", "2|2", "3|3", "4|NULL"]);
     let state = ledger.state().unwrap().unwrap();
     assert_eq!(state.replay.unwrap().replay, 1);
 }

@@ -103,7 +103,7 @@ CREATE TABLE replays (
   asked_at INTEGER NOT NULL,
   ended_at INTEGER,
   record_id TEXT,                 -- if it is about records of this id alone
-  written_as INTEGER              -- the number under which its last step wrote: see replay.rs
+  written_as INTEGER              -- the number of its last step that wrote: see replay/mod.rs
 );
 
 -- Records that the replay at hand has to fold again: what the steps so far

@@ -167,10 +167,8 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         };
         let table = segment.table();
-        let statement =
-            format!("SELECT length(body), coalesce(replay, 0) FROM {table} WHERE seq = ?1");
-        let was = first(self.sql.query(&statement, &[seq.into()])?)?;
-        let body_bytes = was.number(0)?;
+        let statement = format!("SELECT length(body) FROM {table} WHERE seq = ?1");
+        let body_bytes = first(self.sql.query(&statement, &[seq.into()])?)?.number(0)?;
         let data_bytes = anew.data.map_or(0, str::len) as u64;
         let large = anew
             .data
@@ -183,7 +181,6 @@ impl<S: Sql> Ledger<S> {
              WHERE seq = ?1"
         );
         let (model, record_id) = anew.subject.unzip();
-        let replay = step.touch(seq, was.number(1)?);
         self.sql.execute(
             &statement,
             &[
@@ -197,10 +194,12 @@ impl<S: Sql> Ledger<S> {
                 anew.ignored.map(Ignored::label).into(),
                 anew.data.filter(|_| large.is_none()).into(),
                 anew.prev_seq.into(),
-                replay.into(),
+                step.job.next_number().into(),
                 beyond_us(anew.occurred_at).into(),
             ],
-        )
+        )?;
+        step.touched.insert(seq, seq);
+        Ok(())
     }
 
     fn keep_large(&self, seq: u64, data: Option<&str>) -> Result<(), SqlError> {

@@ -63,16 +63,16 @@ impl<S: Sql> Ledger<S> {
         }
         let mut stretches = Vec::new();
         for (first, last) in lifted.iter() {
-            self.lift_all((first, last), job.written_as)?;
+            self.lift_all((first, last), job.next_number())?;
             stretches.push(Stretch {
                 first,
                 last,
-                replay: job.written_as,
+                replay: job.next_number(),
                 since: step.now,
             });
         }
         self.keep_again(&stretches)?;
-        self.keep_progress(step, through, count, through >= job.to)?;
+        self.keep_progress(step, through, count, through >= job.to, count > 0)?;
         Ok(stretches)
     }
 

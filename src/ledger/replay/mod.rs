@@ -92,11 +92,11 @@ pub struct Reader<'a> {
 /// The replay at hand.
 pub(super) struct Job {
     pub number: u64,
-    /// The least number under which it has written, or will: greater than all
-    /// of the replays before it.
+    /// The number of its first step that wrote: greater than all of the replays
+    /// before it.
     written_from: u64,
-    /// The number under which its last step wrote.
-    pub written_as: u64,
+    /// The number of its last step that wrote, if one has.
+    written_as: Option<u64>,
     from: u64,
     pub to: u64,
     models: Option<Vec<String>>,
@@ -115,50 +115,28 @@ pub(super) struct Step<'a> {
     /// What `job` asks for, as a filter.
     wanted: Filter,
     pub now: Timestamp,
-    /// Events that were written anew, under the number of the step before.
+    /// Events that were written anew.
     touched: Ranges,
-    /// The same, under the next one: from the first event on that an earlier
-    /// step of this replay has written.
-    rewritten: Option<Ranges>,
     budget: Budget,
     /// Records that are to be folded again, in order.
     refolds: VecDeque<Refold>,
 }
 
+impl Job {
+    /// The number under which the next step writes. Each has one of its own: what
+    /// an earlier one wrote may be on its way, also in a pack that spans what this
+    /// one brings in, and its confirmation is none of that. Not so those of a
+    /// redrive, which go through the log in its order and write nothing twice.
+    pub fn next_number(&self) -> u64 {
+        match self.written_as {
+            None => self.written_from,
+            Some(last) if self.is_redrive => last,
+            Some(last) => last.saturating_add(1),
+        }
+    }
+}
+
 impl Step<'_> {
-    /// Notes that the event `seq`, so far written under `replay`, is written
-    /// anew. Returns under which number. What an earlier step of this replay has
-    /// written may be on its way: from then on another number is used, so that
-    /// its confirmation isn't taken for that of the new one.
-    fn touch(&mut self, seq: u64, replay: u64) -> u64 {
-        let is_earlier = replay >= self.job.written_from && !self.touched.touches(seq, seq);
-        if is_earlier {
-            self.rewritten.get_or_insert_default();
-        }
-        match &mut self.rewritten {
-            Some(rewritten) => {
-                self.touched.remove(seq, seq);
-                rewritten.insert(seq, seq);
-            }
-            None => self.touched.insert(seq, seq),
-        }
-        self.written_as()
-    }
-
-    /// The number under which events are written.
-    fn written_as(&self) -> u64 {
-        let is_next = self.rewritten.is_some();
-        self.job.written_as.saturating_add(u64::from(is_next))
-    }
-
-    /// What was written anew, with the number under which it was.
-    fn written(&self) -> impl Iterator<Item = (u64, &Ranges)> {
-        let touched = (self.job.written_as, &self.touched);
-        let rewritten = self.rewritten.as_ref();
-        let rewritten = rewritten.map(|rewritten| (self.written_as(), rewritten));
-        std::iter::once(touched).chain(rewritten)
-    }
-
     /// The next event may be looked at.
     fn is_free(&self) -> bool {
         self.refolds.is_empty() && self.budget.is_left()
@@ -210,7 +188,6 @@ impl<S: Sql> Ledger<S> {
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
             touched: Ranges::default(),
-            rewritten: None,
             budget: Budget(self.pace),
             refolds: VecDeque::new(),
         };
@@ -228,9 +205,7 @@ impl<S: Sql> Ledger<S> {
         for stretch in stretches {
             self.again.add(stretch);
         }
-        for (_, touched) in step.written() {
-            self.redrive_dead(touched, now)?;
-        }
+        self.redrive_dead(&step.touched, now)?;
         self.mark.has_replay = self.job()?.is_some();
         if !self.mark.has_replay {
             return Ok(None);
@@ -269,11 +244,13 @@ impl<S: Sql> Ledger<S> {
             }
         }
         let has_ended = through >= job.to && step.refolds.is_empty();
-        self.keep_progress(step, through, looked_at, has_ended)?;
         if had_refolds || !step.refolds.is_empty() {
             self.keep_refolds(job.number, &step.refolds)?;
         }
-        self.keep_touched(step, through)
+        let stretches = self.keep_touched(step, through)?;
+        let has_written = !step.touched.is_empty() || !stretches.is_empty();
+        self.keep_progress(step, through, looked_at, has_ended, has_written)?;
+        Ok(stretches)
     }
 
     fn job(&self) -> Result<Option<Job>, SqlError> {
@@ -304,7 +281,7 @@ impl<S: Sql> Ledger<S> {
             is_redrive,
             number,
             written_from,
-            written_as: row.maybe_number(6)?.unwrap_or(written_from),
+            written_as: row.maybe_number(6)?,
             from: row.number(1)?,
             to: row.number(2)?,
             models: json::texts(models),
@@ -398,50 +375,56 @@ impl<S: Sql> Ledger<S> {
         through: u64,
         looked_at: u64,
         has_ended: bool,
+        has_written: bool,
     ) -> Result<(), SqlError> {
         self.sql.execute(
             "UPDATE replays SET next_seq = ?2, looked_at = looked_at + ?3, ended_at = ?4,
-                                written_as = ?5
+                                written_as = coalesce(?5, written_as)
              WHERE number = ?1",
             &[
                 step.job.number.into(),
                 through.saturating_add(1).into(),
                 looked_at.into(),
                 has_ended.then_some(step.now.us()).into(),
-                step.written_as().into(),
+                has_written.then_some(step.job.next_number()).into(),
             ],
         )
     }
 
-    /// Notes what was written anew: all within the step is one stretch of each
-    /// number, anything else one of its own. Also what wasn't sent yet, for it
-    /// may be on its way as it was before.
+    /// Notes what was written anew: all within the step is one stretch, anything
+    /// else one of its own. Also what wasn't sent yet, for it may be on its way
+    /// as it was before. What an earlier step wrote ahead, and this one passes,
+    /// is this one's from now on.
     fn keep_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
-        let job = step.job;
-        let stretch = |first, last, replay| Stretch {
+        let (job, replay, since) = (step.job, step.job.next_number(), step.now);
+        let stretch = |first: u64, last: u64| Stretch {
             first,
             last,
             replay,
-            since: step.now,
+            since,
         };
-        let mut stretches = Vec::new();
-        for (replay, touched) in step.written() {
-            // What a later step will pass is that one's.
-            let outside = touched.numbers();
-            let outside = outside.filter(|seq| *seq < job.next || *seq > job.to);
-            stretches.extend(outside.map(|seq| stretch(seq, seq, replay)));
+        // What a later step will pass is that one's.
+        let touched = step.touched.numbers();
+        let outside = touched.filter(|seq| *seq < job.next || *seq > job.to);
+        let mut stretches: Vec<_> = outside.map(|seq| stretch(seq, seq)).collect();
+        for (segment, from, to) in self.segments.within(job.next, last) {
+            let statement = format!(
+                "UPDATE {} SET replay = ?4 WHERE seq BETWEEN ?1 AND ?2 AND replay BETWEEN ?3 AND ?4 - 1",
+                segment.table()
+            );
+            let params = [
+                from.into(),
+                to.into(),
+                job.written_from.into(),
+                replay.into(),
+            ];
+            self.sql.execute(&statement, &params)?;
         }
-        let written = format!("{FORWARDED} AND replay >= {}", job.written_from);
-        let range = (job.next, last);
-        let mut within: Vec<Stretch> = Vec::new();
-        for row in self.scan("seq, replay", &written, range, self.pace.events_max)? {
-            let (seq, replay) = (row.number(0)?, row.number(1)?);
-            match within.iter_mut().find(|one| one.replay == replay) {
-                Some(whole) => whole.last = seq,
-                None => within.push(stretch(seq, seq, replay)),
-            }
+        let written = format!("{FORWARDED} AND replay = {replay}");
+        let within = self.scan("seq", &written, (job.next, last), self.pace.events_max)?;
+        if let (Some(start), Some(end)) = (within.first(), within.last()) {
+            stretches.push(stretch(start.number(0)?, end.number(0)?));
         }
-        stretches.append(&mut within);
         self.keep_again(&stretches)?;
         Ok(stretches)
     }

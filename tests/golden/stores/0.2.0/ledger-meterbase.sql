@@ -191,7 +191,7 @@ CREATE TABLE replays (
   asked_at INTEGER NOT NULL,
   ended_at INTEGER,
   record_id TEXT,                 -- if it is about records of this id alone
-  written_as INTEGER              -- the number under which its last step wrote: see replay.rs
+  written_as INTEGER              -- the number of its last step that wrote: see replay/mod.rs
 );
 INSERT INTO replays (number, from_seq, to_seq, filter, count, next_seq, looked_at, asked_at, ended_at, record_id, written_as) VALUES (1, 1, 9, '[null,null]', 9, 10, 9, 1772798409000000, 1772798409000000, NULL, 1);
 CREATE TABLE segments (

@@ -480,7 +480,7 @@ CREATE TABLE replays (
   asked_at INTEGER NOT NULL,
   ended_at INTEGER,
   record_id TEXT,                 -- if it is about records of this id alone
-  written_as INTEGER              -- the number under which its last step wrote: see replay.rs
+  written_as INTEGER              -- the number of its last step that wrote: see replay/mod.rs
 );
 INSERT INTO replays (number, from_seq, to_seq, filter, count, next_seq, looked_at, asked_at, ended_at, record_id, written_as) VALUES (1, 278, 287, '[["units"],null]', 1, 288, 1, 1776773147000000, 1776773147000000, NULL, 1);
 INSERT INTO replays (number, from_seq, to_seq, filter, count, next_seq, looked_at, asked_at, ended_at, record_id, written_as) VALUES (2, 27, 287, '[null,null]', 261, 288, 261, 1776773147000000, 1776773147000000, NULL, 2);
