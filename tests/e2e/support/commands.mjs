@@ -118,7 +118,7 @@ async function sender(command) {
 export const NOT_RUN = [
   { like: /^npm start( -- .*)?$/, why: "the gateway of this test is started so", check: npm },
   { like: /^npm test( -- .*)?$/, why: "this test is part of it", check: npm },
-  { like: /^npm run (build|api-docs)$/, why: "it writes into the checkout", check: npm },
+  { like: /^npm run (build|api-docs|format)$/, why: "it writes into the checkout", check: npm },
   { like: /^npm run (simulate|chaos|bench|soak|cost)( -- .*)?$/, why: "it takes minutes, and tests of their own run it", check: npm },
   { like: /^(\w+=\d+ )?cargo test --test \w+$/, why: "`npm test` runs it", check: cargoTest },
   { like: /^npx wrangler /, why: "it needs a Cloudflare account", check: wrangler },
