@@ -15,9 +15,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 
-import { inRoot } from "./lib/paths.mjs";
-import { count } from "./lib/count.mjs";
 import { markdown, table } from "./lib/bill.mjs";
+import { count } from "./lib/count.mjs";
+import { inRoot } from "./lib/paths.mjs";
 import { start } from "./lib/subjects.mjs";
 import { aging, awakened, busy, replayed, silence, usual } from "./lib/traffic.mjs";
 
@@ -59,9 +59,7 @@ const PARTS = {
       return { ...costs, ...(await replayed(subject, { expected: 50 * seconds }, tell)) };
     },
   ],
-  history: [
-    (subject, tell) => aging(subject, { seconds: Number(options.seconds), days: Number(options.days) }, tell),
-  ],
+  history: [(subject, tell) => aging(subject, { seconds: Number(options.seconds), days: Number(options.days) }, tell)],
   usual: [
     async (subject, tell) => {
       const kind = "created";

@@ -252,10 +252,12 @@ const countedDatabase = (db, during) => ({
 /** Each call of a stub's method is a request. */
 const countedStub = (stub) =>
   new Proxy(stub, {
-    get: (_target, name) => (...args) => {
-      sums.object_requests += 1;
-      return stub[name](...args);
-    },
+    get:
+      (_target, name) =>
+      (...args) => {
+        sums.object_requests += 1;
+        return stub[name](...args);
+      },
   });
 
 const countedNamespace = (namespace) => ({
@@ -317,14 +319,22 @@ function countedMessage(message, queue) {
   // What is found in the dead-letter queue was written there by the platform.
   if (queue === DEAD_QUEUE && message.attempts === 1) sums.queue_writes += cost;
   let settled = false;
-  const once = (note, settle) => (...args) => {
-    if (!settled) note();
-    settled = true;
-    return settle(...args);
-  };
+  const once =
+    (note, settle) =>
+    (...args) => {
+      if (!settled) note();
+      settled = true;
+      return settle(...args);
+    };
   const { id, timestamp, body, attempts } = message;
-  const ack = once(() => (sums.queue_deletes += cost), () => message.ack());
-  const retry = once(() => (sums.retries += 1), (options) => message.retry(options));
+  const ack = once(
+    () => (sums.queue_deletes += cost),
+    () => message.ack(),
+  );
+  const retry = once(
+    () => (sums.retries += 1),
+    (options) => message.retry(options),
+  );
   const finish = (well) => settled || (well ? ack : retry)();
   return { message: { id, timestamp, body, attempts, ack, retry }, finish };
 }

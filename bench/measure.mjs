@@ -15,7 +15,7 @@ import { inRoot } from "./lib/paths.mjs";
 import { plot } from "./lib/plot.mjs";
 import { clear, Progress } from "./lib/progress.mjs";
 import { summary, table } from "./lib/report.mjs";
-import { build, start, stateRoot, SUBJECTS, wasmSize } from "./lib/subjects.mjs";
+import { build, SUBJECTS, start, stateRoot, wasmSize } from "./lib/subjects.mjs";
 
 const QUICK = { measures: ["401", "accepted", "duplicates"], rounds: 1, warm_ms: 4_000, backlog: 5_000 };
 const FULL = { measures: Object.keys(MEASURES), rounds: 3, warm_ms: 5_000, backlog: 50_000 };

@@ -12,14 +12,22 @@ import { start } from "./lib/subjects.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { wrong: { type: "boolean" }, seconds: { type: "string", default: "5" }, size: { type: "string", default: "small" } },
+  options: {
+    wrong: { type: "boolean" },
+    seconds: { type: "string", default: "5" },
+    size: { type: "string", default: "small" },
+  },
 });
 const [name = "ours"] = positionals;
 const ms = Number(options.seconds) * 1000;
 
 const subject = await start(name, { inspectorPort: 0 });
 const generator = new Generator();
-const job = { connections: 32, size: options.size, ...(options.wrong ? { status: 401, wrong: true } : { status: 200 }) };
+const job = {
+  connections: 32,
+  size: options.size,
+  ...(options.wrong ? { status: 401, wrong: true } : { status: 200 }),
+};
 await generator.run(subject, { ...job, from: 0, distinct: 10_000, ms: 2_500 });
 const inspector = await inspect(subject);
 await inspector.ask("Profiler.enable");
@@ -42,7 +50,9 @@ profile.samples.forEach((id, at) => {
 const total = [...self.values()].reduce((sum, us) => sum + us, 0);
 console.log(`${Math.round(result.per_s)}/s, ${Math.round(result.cpu_us_each)} µs of workerd each\n`);
 for (const [key, us] of [...self].sort((a, b) => b[1] - a[1]).slice(0, 45)) {
-  console.log(`${((us / total) * 100).toFixed(1).padStart(5)} %  ${(us / result.done).toFixed(1).padStart(6)} µs  ${key}`);
+  console.log(
+    `${((us / total) * 100).toFixed(1).padStart(5)} %  ${(us / result.done).toFixed(1).padStart(6)} µs  ${key}`,
+  );
 }
 const folder = inRoot("target", "bench");
 mkdirSync(folder, { recursive: true });

@@ -13,5 +13,7 @@ main(async () => {
   const [script, ...args] = process.argv.slice(2);
   await prepare();
   if (!["--no-build", "--markdown"].some((option) => args.includes(option))) await buildWorker();
-  await run(modernNode(), ["--disable-warning=ExperimentalWarning", inRoot("bench", `${script}.mjs`), ...args], { env: { PATH: modernPath() } });
+  await run(modernNode(), ["--disable-warning=ExperimentalWarning", inRoot("bench", `${script}.mjs`), ...args], {
+    env: { PATH: modernPath() },
+  });
 });

@@ -23,7 +23,7 @@ import { inRoot } from "./lib/paths.mjs";
 import { clear, Progress } from "./lib/progress.mjs";
 import { plot } from "./lib/soak-plot.mjs";
 import { judge, table } from "./lib/soak-report.mjs";
-import { look, start, SUBJECTS } from "./lib/subjects.mjs";
+import { look, SUBJECTS, start } from "./lib/subjects.mjs";
 
 const PARTS = 60;
 const SPREAD = { integrations: 200, records: 50 };
@@ -61,7 +61,9 @@ const generator = new Generator();
 const subject = await start(name, { inspectorPort: 0 });
 const floor = await start("insert");
 const inspector = await inspect(subject);
-const progress = new Progress(Array.from({ length: PARTS }, () => ({ kind: "part", seconds: loaded / per_s + QUIET_SECONDS })));
+const progress = new Progress(
+  Array.from({ length: PARTS }, () => ({ kind: "part", seconds: loaded / per_s + QUIET_SECONDS })),
+);
 const failures = [];
 const parts = [];
 const since = performance.now();
@@ -70,7 +72,8 @@ const since = performance.now();
 async function settle(sent) {
   const from = performance.now();
   const row = await look(subject, ARRIVED, [sent], { ms: LAG_MS_MAX, every_ms: 50 });
-  if (!row?.done) failures.push(`${sent - (row?.events ?? 0)} of ${sent} events are not in D1 after ${LAG_MS_MAX / 1000} s`);
+  if (!row?.done)
+    failures.push(`${sent - (row?.events ?? 0)} of ${sent} events are not in D1 after ${LAG_MS_MAX / 1000} s`);
   return performance.now() - from;
 }
 
@@ -94,7 +97,10 @@ async function load(from) {
 }
 
 async function quiet(from) {
-  const times = new Map([[subject, []], [floor, []]]);
+  const times = new Map([
+    [subject, []],
+    [floor, []],
+  ]);
   for (let number = 0; number < TURNS; number++) {
     for (const [which, latencies] of times) {
       const job = { ...ACCEPTED, connections: 1, from: from + number * turn, distinct: turn };

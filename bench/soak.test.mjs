@@ -26,7 +26,10 @@ test("what stays as it is meets all goals", () => assert.deepEqual(missed({}), [
 
 test("a warm-up is not held against the rest", () => {
   const slow = (x) => (x < 0.1 ? 50 : 5);
-  assert.deepEqual(missed({ quiet_p50_ms: slow, quiet_p99_ms: slow, rss_bytes: (x) => 1e8 * (1 + Math.min(x, 0.6)) }), []);
+  assert.deepEqual(
+    missed({ quiet_p50_ms: slow, quiet_p99_ms: slow, rss_bytes: (x) => 1e8 * (1 + Math.min(x, 0.6)) }),
+    [],
+  );
 });
 
 test("slower by a quarter", () => {

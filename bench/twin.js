@@ -25,7 +25,10 @@ const keys = new Map();
 async function keysOf(name, env) {
   let found = keys.get(name);
   if (!found) {
-    const secrets = (env[name] ?? "").split(/[\r\n]/).map((line) => line.trim()).filter(Boolean);
+    const secrets = (env[name] ?? "")
+      .split(/[\r\n]/)
+      .map((line) => line.trim())
+      .filter(Boolean);
     const algorithm = { name: "HMAC", hash: "SHA-256" };
     found = await Promise.all(
       secrets.map((secret) => crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["verify"])),

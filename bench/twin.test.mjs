@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
 import { after, before, test } from "node:test";
 
+import { Random } from "../tests/chaos/random.mjs";
 import { request, SECRETS, sign } from "./lib/bodies.mjs";
 import { inRoot } from "./lib/paths.mjs";
-import { Random } from "../tests/chaos/random.mjs";
 import { start } from "./lib/subjects.mjs";
 
 const DIALECTS = ["propexo", "meterbase"];
@@ -25,9 +25,7 @@ const fixtures = DIALECTS.flatMap((dialect) =>
 
 const secretName = (source) => `SECRET_${source.toUpperCase().replaceAll("-", "_")}`;
 
-const HEADERS = [
-  "content-type", "allow", "retry-after", "www-authenticate", "cache-control", "x-content-type-options",
-];
+const HEADERS = ["content-type", "allow", "retry-after", "www-authenticate", "cache-control", "x-content-type-options"];
 
 let both;
 before(async () => {
@@ -189,12 +187,27 @@ test("times in other forms of ISO 8601, to the nanosecond", async () => {
   const lease = (timestamp, n) =>
     meterbase({ timestamp, event: "data.update", resource_type: "lease", data: { id: `time_${n}`, n: 1 } });
   const times = [
-    `${date}T${clock}.123456789+00:00`, `${date} ${clock},5Z`, `${short}Z`, `${short}+0000`, `${date}t${clock}z`,
-    `${date}T${clock}+00`, `${date}T${clock} Z`, ` ${date}T${clock}Z `, `${date}T${clock}.1234567891Z`,
-    `${date}T${clock.slice(0, 5)}Z`, `${date}T${clock.slice(0, 5)}:60Z`,
+    `${date}T${clock}.123456789+00:00`,
+    `${date} ${clock},5Z`,
+    `${short}Z`,
+    `${short}+0000`,
+    `${date}t${clock}z`,
+    `${date}T${clock}+00`,
+    `${date}T${clock} Z`,
+    ` ${date}T${clock}Z `,
+    `${date}T${clock}.1234567891Z`,
+    `${date}T${clock.slice(0, 5)}Z`,
+    `${date}T${clock.slice(0, 5)}:60Z`,
   ];
   for (const [n, at] of times.entries()) await same(lease(at, n), /accepted/);
-  const wrong = [`${tomorrow}T25:00:00Z`, `${date}`, `${date}T${clock}.Z`, `${date}T${clock}+24:00`, 5, "2026-02-30T10:00:00Z"];
+  const wrong = [
+    `${tomorrow}T25:00:00Z`,
+    `${date}`,
+    `${date}T${clock}.Z`,
+    `${date}T${clock}+24:00`,
+    5,
+    "2026-02-30T10:00:00Z",
+  ];
   for (const [n, at] of wrong.entries()) await same(lease(at, `wrong_${n}`), /quarantined|^401/);
   // Nanoseconds tell which is the newer.
   for (const [n, at] of ["000000002", "000000001", "00000001", "000000002"].entries()) {
@@ -214,7 +227,11 @@ test("what is there and can't be read", async () => {
 });
 
 test("secrets that are phrases, one a line", async () => {
-  const body = JSON.stringify({ meta: { object: "leases", integration_id: "same" }, record_id: "p", payload: { a: 1 } });
+  const body = JSON.stringify({
+    meta: { object: "leases", integration_id: "same" },
+    record_id: "p",
+    payload: { a: 1 },
+  });
   const signed = (secret) => ({ path: "/webhooks/phrase", headers: { "propexo-signature": sign(body, secret) }, body });
   await same(signed("an old phrase"), /accepted/);
   await same(signed("a new phrase"), /duplicate/);

@@ -39,7 +39,10 @@ ${authentication(api)}`,
 
 const follow = (api, node) => {
   if (!node?.$ref) return node;
-  const at = node.$ref.slice(2).split("/").reduce((found, part) => found[part], api);
+  const at = node.$ref
+    .slice(2)
+    .split("/")
+    .reduce((found, part) => found[part], api);
   return follow(api, at);
 };
 
@@ -51,13 +54,15 @@ function operations(api) {
       method: method.toUpperCase(),
       path,
       parameters: [...(item.parameters ?? []), ...(item[method].parameters ?? [])].map((one) => follow(api, one)),
-    })));
+    })),
+  );
 }
 
 // A cell of a table is one line, in which a bar would end it.
 const cell = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const row = (...cells) => `| ${cells.map(cell).join(" | ")} |`;
-const table = (head, rows) => [row(...head), row(...head.map(() => "---")), ...rows.map((cells) => row(...cells))].join("\n");
+const table = (head, rows) =>
+  [row(...head), row(...head.map(() => "---")), ...rows.map((cells) => row(...cells))].join("\n");
 
 /** A block of JSON; what is short enough stands on one line. */
 function json(value) {
@@ -66,7 +71,11 @@ function json(value) {
   return `\`\`\`json\n${text}\n\`\`\``;
 }
 
-const slug = (title) => title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+const slug = (title) =>
+  title
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
 const title = ({ method, path }) => `${method} ${path}`;
 
 function authentication(api) {
@@ -109,7 +118,11 @@ function operation(api, one) {
 }
 
 function parameters(all) {
-  const rows = all.map(({ name, in: place, description, schema }) => [`\`${name}\``, place, `${description}${limits(schema)}`]);
+  const rows = all.map(({ name, in: place, description, schema }) => [
+    `\`${name}\``,
+    place,
+    `${description}${limits(schema)}`,
+  ]);
   return table(["parameter", "in", "what it is"], rows);
 }
 
@@ -123,7 +136,11 @@ function limits(schema) {
 function request({ description, required, content }) {
   const [{ schema, example, examples }] = Object.values(content);
   const named = schema.$ref && `[${nameOf(schema)}](#${slug(nameOf(schema))})`;
-  const what = [required ? "A body is required." : "The body may be left out.", description, named && `It is a ${named}.`];
+  const what = [
+    required ? "A body is required." : "The body may be left out.",
+    description,
+    named && `It is a ${named}.`,
+  ];
   const shown = examples ? Object.values(examples).map(({ value }) => value) : example === undefined ? [] : [example];
   return [what.filter(Boolean).join(" "), ...shown.map(json)].join("\n\n");
 }

@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { main, run, seconds, Stop } from "./lib/command.mjs";
+import { main, run, Stop, seconds } from "./lib/command.mjs";
 import { modernNode, modernPath } from "./lib/node.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -25,7 +25,11 @@ const checks = {
 
 async function endToEnd() {
   const [files, more] = [inRoot("tests", "e2e"), inRoot("bench")].map((folder) =>
-    readdirSync(folder).sort().filter((name) => name.endsWith(".test.mjs")).map((name) => join(folder, name)));
+    readdirSync(folder)
+      .sort()
+      .filter((name) => name.endsWith(".test.mjs"))
+      .map((name) => join(folder, name)),
+  );
   // Without a file, Node.js would go and look for tests all over the checkout.
   if (!files.length) throw new Stop("There are no end-to-end tests in tests/e2e.");
   const args = ["--test", "--test-reporter=spec", ...files, ...more];

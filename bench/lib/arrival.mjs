@@ -8,7 +8,8 @@ import { look } from "./subjects.mjs";
 // In turn, so that the pause between two packs of a ledger is over when its next event comes.
 const SPREAD = { integrations: 64, records: 1_000_000 };
 
-const ROW = "SELECT 1 AS done FROM records WHERE source = 'propexo' AND integration = ? AND model = 'leases' AND record_id = ?";
+const ROW =
+  "SELECT 1 AS done FROM records WHERE source = 'propexo' AND integration = ? AND model = 'leases' AND record_id = ?";
 const ROW_MS_MAX = 20_000;
 
 /** Sends `count` webhooks from number `from` on, each when the one before it has arrived. */

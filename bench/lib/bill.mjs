@@ -1,6 +1,6 @@
 // The bill: what a million webhooks cost, on the terminal and for docs/cost.md.
 
-import { BESIDE, goalOf, isMet, ITEMS, PRICES } from "./cost.mjs";
+import { BESIDE, goalOf, ITEMS, isMet, PRICES } from "./cost.mjs";
 import { grid } from "./report.mjs";
 import { SUBJECTS } from "./subjects.mjs";
 
@@ -77,7 +77,9 @@ function endless({ cases }, names) {
 function crowded({ machine }) {
   const { load, cores } = machine;
   if (load <= cores) return [];
-  return [`The machine was busy (load ${load.toFixed(1)} on ${cores} cores): CPU and awake are too high, and packs not as usual.`];
+  return [
+    `The machine was busy (load ${load.toFixed(1)} on ${cores} cores): CPU and awake are too high, and packs not as usual.`,
+  ];
 }
 
 const PLACES = {
@@ -111,7 +113,9 @@ export function markdown(results) {
   const lines = [row(head), row(head.map((_cell, at) => (at ? "--:" : "---")))];
   for (const name of casesOf(results)) {
     const { ours, twin } = results.cases[name];
-    const sums = Object.values(SUMS).map((titles) => dollars(titles.reduce((sum, title) => sum + ours.items[title].usd, 0)));
+    const sums = Object.values(SUMS).map((titles) =>
+      dollars(titles.reduce((sum, title) => sum + ours.items[title].usd, 0)),
+    );
     const more = ours.ended === false ? "more than " : "";
     const theirs = twin ? `$${dollars(twin.usd)}` : NONE;
     lines.push(row([PLACES[name], ...sums, `**${more}$${dollars(ours.usd)}**`, theirs]));

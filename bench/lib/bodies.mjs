@@ -10,8 +10,7 @@ import { inRoot } from "./paths.mjs";
 /** The secrets for development, by name. */
 export const SECRETS = parseEnv(readFileSync(inRoot(".dev.vars.example"), "utf8"));
 
-export const sign = (body, secret = SECRETS.PROPEXO_SECRET) =>
-  createHmac("sha256", secret).update(body).digest("hex");
+export const sign = (body, secret = SECRETS.PROPEXO_SECRET) => createHmac("sha256", secret).update(body).digest("hex");
 
 const leases = (integration) => ({ object: "leases", integration_id: integration });
 

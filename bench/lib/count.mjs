@@ -11,7 +11,11 @@ import { inBench, inRoot } from "./paths.mjs";
 export function count(options, { wakeSooner = 1 } = {}) {
   const [main] = options.modules;
   const from = JSON.stringify(`./${relative(inBench(), main.path)}`.replace("./../", "../"));
-  const counted = [`export * from ${from};`, `export { default } from ${from};`, `export const wake_sooner = ${wakeSooner};`];
+  const counted = [
+    `export * from ${from};`,
+    `export { default } from ${from};`,
+    `export const wake_sooner = ${wakeSooner};`,
+  ];
   options.modulesRoot = inRoot();
   options.modules = [
     { type: "ESModule", path: inBench("counting.js") },

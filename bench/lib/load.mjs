@@ -54,11 +54,12 @@ async function run(job) {
   };
 }
 
-const connect = (port) => new Promise((resolve, reject) => {
-  const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
-  socket.once("error", reject);
-  socket.once("connect", () => resolve(socket));
-});
+const connect = (port) =>
+  new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
+    socket.once("error", reject);
+    socket.once("connect", () => resolve(socket));
+  });
 
 /** Which request comes next, and when. */
 class Schedule {
@@ -93,32 +94,33 @@ class Schedule {
 }
 
 /** Sends one request after the other, and gives `heard` each answer and the time that it took. */
-const talk = (socket, schedule, requests, heard) => new Promise((resolve, reject) => {
-  let since;
-  let text = "";
-  const send = async () => {
-    const next = schedule.take();
-    if (!next) {
-      socket.destroy();
-      resolve();
-      return;
-    }
-    since = next.due;
-    const early_ms = since - performance.now();
-    if (early_ms > 0) await sleep(early_ms);
-    socket.write(requests[next.number % requests.length]);
-  };
-  socket.on("error", reject);
-  socket.on("close", () => reject(new Error("the connection was closed")));
-  socket.on("data", (chunk) => {
-    text += chunk.latin1Slice();
-    if (!isWhole(text)) return;
-    heard(text, performance.now() - since);
-    text = "";
+const talk = (socket, schedule, requests, heard) =>
+  new Promise((resolve, reject) => {
+    let since;
+    let text = "";
+    const send = async () => {
+      const next = schedule.take();
+      if (!next) {
+        socket.destroy();
+        resolve();
+        return;
+      }
+      since = next.due;
+      const early_ms = since - performance.now();
+      if (early_ms > 0) await sleep(early_ms);
+      socket.write(requests[next.number % requests.length]);
+    };
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error("the connection was closed")));
+    socket.on("data", (chunk) => {
+      text += chunk.latin1Slice();
+      if (!isWhole(text)) return;
+      heard(text, performance.now() - since);
+      text = "";
+      send();
+    });
     send();
   });
-  send();
-});
 
 /** Whether an answer is all there. */
 function isWhole(text) {

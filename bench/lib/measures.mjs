@@ -31,7 +31,8 @@ const BYTES = { medium: "3 KB", large: "100 KB" };
 const PER_S_MAX = { small: 20_000, medium: 9_000, large: 3_000 };
 
 export const MATRIX = { connections: [1, 32, 256], integrations: [1, 16, 256] };
-export const cell = (connections, integrations) => `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;
+export const cell = (connections, integrations) =>
+  `accepted, ${many(connections, "connection")}, ${many(integrations, "integration")}`;
 
 /** A ledger's first alarm comes some seconds after its first event. */
 const FIRST_ALARMS_MS = 10_000;
@@ -70,7 +71,8 @@ const acceptedCase = (name, job) => ({
 });
 
 /** A number of events, however long they take. */
-const few = (run, job) => run.generator.run(run.subject, { ...accepted, connections: CONNECTIONS, from: run.at() * SLICE, ...job });
+const few = (run, job) =>
+  run.generator.run(run.subject, { ...accepted, connections: CONNECTIONS, from: run.at() * SLICE, ...job });
 
 /** Loads a subject that has just started. */
 export async function warm(subject, run) {
@@ -135,7 +137,9 @@ export const MEASURES = {
     },
     cases: MATRIX.connections.flatMap((connections) =>
       MATRIX.integrations.map((integrations) =>
-        acceptedCase(cell(connections, integrations), { connections, integrations }))),
+        acceptedCase(cell(connections, integrations), { connections, integrations }),
+      ),
+    ),
   },
   arrival: {
     subjects: ["ours", "other", "twin"],

@@ -28,7 +28,10 @@ export async function post(subject, n, { expected, ...spec }) {
  * Sends a webhook after each pause that `pause_ms` gives, until there were `count` or `until` is over.
  * Gives how many were sent. A late timer doesn't slow the pace down.
  */
-export async function send(subject, { from = 0, count = Infinity, until = Infinity, pause_ms, number = (at) => from + at, ...spec }) {
+export async function send(
+  subject,
+  { from = 0, count = Infinity, until = Infinity, pause_ms, number = (at) => from + at, ...spec },
+) {
   const answers = [];
   let due = Date.now();
   let sent = 0;

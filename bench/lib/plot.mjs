@@ -31,28 +31,32 @@ function panel(name, metric, title, unit, { cases, summary }) {
   const subjects = cases[name];
   if (!subjects) return null;
   const { medians, ratios } = summary[name];
-  const rows = Object.keys(SUBJECTS).filter((subject) => medians[subject]?.[metric] !== undefined).map((subject) => {
-    const ratio = ratios[subject]?.[metric];
-    const value = medians[subject][metric];
-    return {
-      label: SUBJECTS[subject].title,
-      style: subject,
-      value,
-      dots: subjects[subject].map((slice) => slice[metric]),
-      note: `${short(value)}${ratio ? ` · ours ${ratio.median.toFixed(2)}×` : ""}`,
-    };
-  });
+  const rows = Object.keys(SUBJECTS)
+    .filter((subject) => medians[subject]?.[metric] !== undefined)
+    .map((subject) => {
+      const ratio = ratios[subject]?.[metric];
+      const value = medians[subject][metric];
+      return {
+        label: SUBJECTS[subject].title,
+        style: subject,
+        value,
+        dots: subjects[subject].map((slice) => slice[metric]),
+        note: `${short(value)}${ratio ? ` · ours ${ratio.median.toFixed(2)}×` : ""}`,
+      };
+    });
   return rows.length ? { title, unit, rows } : null;
 }
 
 function starting({ starts }) {
-  const rows = Object.keys(SUBJECTS).filter((subject) => starts[subject]).map((subject) => ({
-    label: SUBJECTS[subject].title,
-    style: subject,
-    value: median(starts[subject]),
-    dots: starts[subject],
-    note: short(median(starts[subject])),
-  }));
+  const rows = Object.keys(SUBJECTS)
+    .filter((subject) => starts[subject])
+    .map((subject) => ({
+      label: SUBJECTS[subject].title,
+      style: subject,
+      value: median(starts[subject]),
+      dots: starts[subject],
+      note: short(median(starts[subject])),
+    }));
   return { title: "From start to the first answer", unit: "ms", rows };
 }
 
@@ -70,7 +74,14 @@ function matrix(drawing, { summary }, subject, x, y) {
       const top = y + 30 + row * height;
       const { medians, ratios } = summary[cell(connections, integrations)];
       const { median: ratio } = ratios[subject].per_s;
-      drawing.rect(left + 2, top + 2, width - 4, height - 4, ratio >= 1.05 ? "better" : ratio <= 0.95 ? "worse" : "even", 4);
+      drawing.rect(
+        left + 2,
+        top + 2,
+        width - 4,
+        height - 4,
+        ratio >= 1.05 ? "better" : ratio <= 0.95 ? "worse" : "even",
+        4,
+      );
       drawing.text(left + width / 2, top + 19, `${ratio.toFixed(2)}×`, "head middle");
       drawing.text(left + width / 2, top + 34, `${short(medians.ours.per_s)}/s`, "faint middle");
     });
@@ -85,16 +96,26 @@ export function plot(results) {
   const drawing = new Drawing();
   const { at, machine, plan, versions } = results;
   drawing.text(LEFT, 34, "Leasewire beside its JavaScript twin", "title");
-  drawing.text(LEFT, 54, `One workerd ${versions.workerd}, ${machine.cores} cores of ${machine.processor}, ${at.slice(0, 10)}. ` +
-    `Bars are medians, dots are slices of time in ${many(plan.rounds, "round")}.`, "faint");
+  drawing.text(
+    LEFT,
+    54,
+    `One workerd ${versions.workerd}, ${machine.cores} cores of ${machine.processor}, ${at.slice(0, 10)}. ` +
+      `Bars are medians, dots are slices of time in ${many(plan.rounds, "round")}.`,
+    "faint",
+  );
   let y = 92;
   const panels = [...PANELS.map((one) => panel(...one, results)), starting(results)].filter(Boolean);
   for (let at = 0; at < panels.length; at += 2) {
-    const heights = panels.slice(at, at + 2).map((one, column) =>
-      bars(drawing, { ...one, x: LEFT + column * (COLUMN + GAP), y, width: COLUMN }));
+    const heights = panels
+      .slice(at, at + 2)
+      .map((one, column) => bars(drawing, { ...one, x: LEFT + column * (COLUMN + GAP), y, width: COLUMN }));
     y += Math.max(...heights) + 12;
   }
-  y += Math.max(...["twin", "insert"].map((subject, column) => matrix(drawing, results, subject, LEFT + column * (COLUMN + GAP), y)));
+  y += Math.max(
+    ...["twin", "insert"].map((subject, column) =>
+      matrix(drawing, results, subject, LEFT + column * (COLUMN + GAP), y),
+    ),
+  );
   for (const { title, wanted, measured, met } of goals(results)) {
     drawing.text(LEFT, y, verdict(met), met ? "met" : met === null ? "faint" : "missed");
     drawing.text(LEFT + 96, y, `${title}: ${measured ?? "–"}, wanted ${wanted}`);

@@ -25,7 +25,9 @@ export class Progress {
     }
     this.#since = now;
     this.#at += 1;
-    const left = this.#steps.slice(this.#at).reduce((sum, { kind, seconds }) => sum + (this.#took.get(kind) ?? seconds), 0);
+    const left = this.#steps
+      .slice(this.#at)
+      .reduce((sum, { kind, seconds }) => sum + (this.#took.get(kind) ?? seconds), 0);
     show(`${title} · ${minutes(left)} left`);
   }
 }

@@ -25,7 +25,11 @@ const METRICS = {
 
 function medianOf(rounds, metric) {
   // Few in a round: the 99th of a hundred says more than the last of twenty.
-  if (metric === "p99_ms" && rounds[0].times_ms) return quantile(rounds.flatMap((one) => one.times_ms), 0.99);
+  if (metric === "p99_ms" && rounds[0].times_ms)
+    return quantile(
+      rounds.flatMap((one) => one.times_ms),
+      0.99,
+    );
   return median(rounds.map((one) => one[metric]));
 }
 
@@ -83,7 +87,12 @@ export const spread = ({ median, low, high }) => `${median.toFixed(2)}× (${low.
 export function grid(rows) {
   const widths = rows[0].map((_cell, at) => Math.max(...rows.map((row) => row[at].length)));
   return rows
-    .map((row) => row.map((text, at) => (at ? text.padStart(widths[at]) : text.padEnd(widths[at]))).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((text, at) => (at ? text.padStart(widths[at]) : text.padEnd(widths[at])))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }
 
@@ -93,19 +102,39 @@ export function table(results) {
   return [
     ...cases.map(([name, one]) => caseTable(name, one)),
     ...["twin", "insert"].map((subject) => matrixTable(results.summary, subject)),
-    grid([["start to first answer", "ms"], ...Object.entries(results.starts).map(([subject, values]) =>
-      [`  ${SUBJECTS[subject].title}`, short(median(values))])]),
-    grid([["goal", "wanted", "measured (the middle half)", ""], ...goals(results).map(
-      ({ title, wanted, measured, met }) => [`  ${title}`, wanted, measured ?? "–", verdict(met)])]),
+    grid([
+      ["start to first answer", "ms"],
+      ...Object.entries(results.starts).map(([subject, values]) => [
+        `  ${SUBJECTS[subject].title}`,
+        short(median(values)),
+      ]),
+    ]),
+    grid([
+      ["goal", "wanted", "measured (the middle half)", ""],
+      ...goals(results).map(({ title, wanted, measured, met }) => [
+        `  ${title}`,
+        wanted,
+        measured ?? "–",
+        verdict(met),
+      ]),
+    ]),
     trust(results),
-  ].filter(Boolean).join("\n\n");
+  ]
+    .filter(Boolean)
+    .join("\n\n");
 }
 
 function caseTable(name, { medians, ratios }) {
   const metrics = Object.keys(Object.values(medians)[0]);
   // The rate says it all, where there is one.
-  const compared = metrics.filter((metric) => metric === "cpu_us_each" || metric === (metrics.includes("per_s") ? "per_s" : "p50_ms"));
-  const head = [name, ...metrics.map((metric) => METRICS[metric]), ...compared.map((metric) => `ours ÷ it, ${METRICS[metric]}`)];
+  const compared = metrics.filter(
+    (metric) => metric === "cpu_us_each" || metric === (metrics.includes("per_s") ? "per_s" : "p50_ms"),
+  );
+  const head = [
+    name,
+    ...metrics.map((metric) => METRICS[metric]),
+    ...compared.map((metric) => `ours ÷ it, ${METRICS[metric]}`),
+  ];
   const rows = Object.entries(medians).map(([subject, values]) => [
     `  ${SUBJECTS[subject].title}`,
     ...metrics.map((metric) => short(values[metric])),
@@ -117,7 +146,10 @@ function caseTable(name, { medians, ratios }) {
 /** Ours per second in each cell, and over `subject`. */
 function matrixTable(summary, subject) {
   if (!summary[cell(MATRIX.connections[0], MATRIX.integrations[0])]?.ratios[subject]) return "";
-  const head = [`accepted per second, over ${SUBJECTS[subject].title}`, ...MATRIX.integrations.map((count) => many(count, "integration"))];
+  const head = [
+    `accepted per second, over ${SUBJECTS[subject].title}`,
+    ...MATRIX.integrations.map((count) => many(count, "integration")),
+  ];
   const rows = MATRIX.connections.map((connections) => [
     `  ${many(connections, "connection")}`,
     ...MATRIX.integrations.map((integrations) => {
@@ -145,7 +177,8 @@ function trust({ cases, machine, versions, state, plan, minutes }) {
       `Beside workerd, each request took ${Math.round(generator)} µs of the load generator and ${Math.round(host)} µs of Miniflare's host.`,
       `Other programs took ${Math.round(median(others))} % of a core (median; ${Math.round(Math.max(...others))} % at the most).`,
     );
-    if (Math.max(...others) > 15) says.push("That is too much: times and rates are not to be trusted, CPU and ratios only roughly.");
+    if (Math.max(...others) > 15)
+      says.push("That is too much: times and rates are not to be trusted, CPU and ratios only roughly.");
   }
   return says.join("\n");
 }

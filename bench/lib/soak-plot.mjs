@@ -1,9 +1,9 @@
 // The plot of a soak: memory and answer times over the webhooks.
 
 import { readable } from "./numbers.mjs";
-import { Drawing, lines } from "./svg.mjs";
 import { verdict } from "./report.mjs";
 import { SUBJECTS } from "./subjects.mjs";
+import { Drawing, lines } from "./svg.mjs";
 
 const WIDTH = 860;
 const LEFT = 24;
@@ -13,11 +13,29 @@ export function plot({ subject, webhooks, integrations, parts, goals, at }) {
   const drawing = new Drawing();
   const title = `${readable(webhooks)} webhooks through one isolate, ${integrations} integrations`;
   drawing.text(LEFT, 34, title, "title");
-  drawing.text(LEFT, 54, `${SUBJECTS[subject].title}, ${at.slice(0, 10)}; each point is ${readable(parts[0]?.webhooks ?? 0)} webhooks`, "faint");
+  drawing.text(
+    LEFT,
+    54,
+    `${SUBJECTS[subject].title}, ${at.slice(0, 10)}; each point is ${readable(parts[0]?.webhooks ?? 0)} webhooks`,
+    "faint",
+  );
   let y = 88;
   const chart = (title, unit, some) => {
-    const all = some.map(([label, style, of]) => ({ label, style, points: parts.map((part) => [part.webhooks, of(part)]) }));
-    y += lines(drawing, { x: LEFT, y, width: WIDTH - 2 * LEFT, height: HEIGHT, title, unit, xUnit: "webhooks", lines: all });
+    const all = some.map(([label, style, of]) => ({
+      label,
+      style,
+      points: parts.map((part) => [part.webhooks, of(part)]),
+    }));
+    y += lines(drawing, {
+      x: LEFT,
+      y,
+      width: WIDTH - 2 * LEFT,
+      height: HEIGHT,
+      title,
+      unit,
+      xUnit: "webhooks",
+      lines: all,
+    });
   };
   if (parts.length) {
     chart("Memory of workerd", "MB", [

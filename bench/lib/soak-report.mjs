@@ -102,8 +102,13 @@ export function table({ parts, goals, failures, webhooks, minutes, per_s }) {
   return [
     grid([head, ...rows]),
     failures.slice(0, 5).join("\n"),
-    grid([["goal", "wanted", "measured", ""], ...goals.map(({ title, wanted, measured, met }) => [`  ${title}`, wanted, measured, verdict(met)])]),
+    grid([
+      ["goal", "wanted", "measured", ""],
+      ...goals.map(({ title, wanted, measured, met }) => [`  ${title}`, wanted, measured, verdict(met)]),
+    ]),
     `${readable(webhooks)} webhooks, ${readable(per_s)} due in a second, ${minutes.toFixed(1)} minutes. Other programs took ` +
       `${Math.round(median(others))} % of a core (median; ${Math.round(Math.max(...others))} % at the most).`,
-  ].filter(Boolean).join("\n\n");
+  ]
+    .filter(Boolean)
+    .join("\n\n");
 }

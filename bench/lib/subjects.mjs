@@ -15,8 +15,9 @@ import { inBench, inRoot } from "./paths.mjs";
 
 // wrangler would tell which files it reads.
 process.env.WRANGLER_LOG = "error";
-const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } =
-  await import("wrangler");
+const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } = await import(
+  "wrangler"
+);
 
 /**
  * Where state is kept: in memory, where there is such a folder. A disk takes milliseconds to say
@@ -30,10 +31,7 @@ const TWIN_PARTS = ["dialects", "time", "problems", "within", "same", "ties", "f
 
 const twin = {
   modulesRoot: inBench(),
-  modules: [
-    esModule(inBench("twin.js")),
-    ...TWIN_PARTS.map((name) => esModule(inBench("twin", `${name}.js`))),
-  ],
+  modules: [esModule(inBench("twin.js")), ...TWIN_PARTS.map((name) => esModule(inBench("twin", `${name}.js`)))],
 };
 
 const floor = (kind) => ({ modules: [esModule(inBench("floor.js"))], bindings: { FLOOR: kind } });
@@ -42,10 +40,7 @@ const floor = (kind) => ({ modules: [esModule(inBench("floor.js"))], bindings: {
 export const build = (title, folder) => ({
   title,
   modulesRoot: folder,
-  modules: [
-    esModule(resolve(folder, "index.js")),
-    { type: "CompiledWasm", path: resolve(folder, "index_bg.wasm") },
-  ],
+  modules: [esModule(resolve(folder, "index.js")), { type: "CompiledWasm", path: resolve(folder, "index_bg.wasm") }],
 });
 
 export const SUBJECTS = {

@@ -43,7 +43,9 @@ export class Drawing {
   }
 
   rect(x, y, width, height, style, round = 2) {
-    this.#parts.push(`<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" rx="${round}" class="${style}"/>`);
+    this.#parts.push(
+      `<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" rx="${round}" class="${style}"/>`,
+    );
   }
 
   line(x1, y1, x2, y2, style = "grid") {
@@ -116,7 +118,13 @@ export function lines(drawing, { x, y, width, height, title, unit, xUnit, lines 
   drawing.text(x, y, `${title}, ${unit}`, "head");
   let legend = left;
   for (const { label, style } of lines) {
-    drawing.path([[legend, y + 18], [legend + 18, y + 18]], style);
+    drawing.path(
+      [
+        [legend, y + 18],
+        [legend + 18, y + 18],
+      ],
+      style,
+    );
     drawing.text(legend + 24, y + 22, label, "faint");
     legend += 24 + label.length * 6.6 + 24;
   }
@@ -126,6 +134,10 @@ export function lines(drawing, { x, y, width, height, title, unit, xUnit, lines 
   }
   for (const tick of xs) drawing.text(xOf(tick), top + height + 16, tickText(tick), "faint middle");
   drawing.text((left + right) / 2, top + height + 32, xUnit, "faint middle");
-  for (const line of lines) drawing.path(line.points.map(([a, b]) => [xOf(a), yOf(b)]), line.style);
+  for (const line of lines)
+    drawing.path(
+      line.points.map(([a, b]) => [xOf(a), yOf(b)]),
+      line.style,
+    );
   return height + 96;
 }

@@ -4,9 +4,9 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { between, counts, putForward } from "./count.mjs";
-import { costOf } from "./cost.mjs";
 import { SECRETS } from "./bodies.mjs";
+import { costOf } from "./cost.mjs";
+import { between, counts, putForward } from "./count.mjs";
 import { cpuOf } from "./generator.mjs";
 import { atRandom, every, send } from "./pace.mjs";
 

@@ -62,7 +62,21 @@ async function statements(events, source, integration, last, env, ledger, messag
   for (const { data, time } of newest.values()) {
     const { model, record_id, version, partial, drift } = data;
     const fields = JSON.stringify(data.record);
-    all.push(record.bind(source, integration, model, record_id, version, fields, partial ? 1 : 0, drift ? 1 : 0, time, now, epoch));
+    all.push(
+      record.bind(
+        source,
+        integration,
+        model,
+        record_id,
+        version,
+        fields,
+        partial ? 1 : 0,
+        drift ? 1 : 0,
+        time,
+        now,
+        epoch,
+      ),
+    );
   }
   return all;
 }

@@ -96,7 +96,12 @@ function modelName(name) {
   let plural = models.get(name);
   if (plural === undefined) {
     const lower = (letters) => letters.toLowerCase();
-    plural = pluralOf(name.trim().replace(/[- ]/g, "_").replace(/[A-Z]+/g, lower));
+    plural = pluralOf(
+      name
+        .trim()
+        .replace(/[- ]/g, "_")
+        .replace(/[A-Z]+/g, lower),
+    );
     if (models.size < 1_000) models.set(name, plural);
   }
   return plural;

@@ -79,7 +79,13 @@ function whole(known, event, seq, key, tied) {
   const { fields } = newest;
   const told = newest.key === key ? stated : undefined;
   const record = {
-    version: seq, fields, partial: false, drifted: [], occurred_at: time, version_key: newest.key, tied: tiedSeqs,
+    version: seq,
+    fields,
+    partial: false,
+    drifted: [],
+    occurred_at: time,
+    version_key: newest.key,
+    tied: tiedSeqs,
   };
   return { record, changes: told ?? (known ? difference(known.fields, fields) : {}), late: false };
 }

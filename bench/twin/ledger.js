@@ -145,9 +145,7 @@ export class Ledger extends DurableObject {
   }
 
   #record({ model, recordId }) {
-    const [row] = this.#sql
-      .exec("SELECT * FROM records WHERE model = ? AND record_id = ?", model, recordId)
-      .toArray();
+    const [row] = this.#sql.exec("SELECT * FROM records WHERE model = ? AND record_id = ?", model, recordId).toArray();
     if (row) {
       row.fields = JSON.parse(row.fields);
       row.partial = row.partial === 1;
@@ -165,8 +163,15 @@ export class Ledger extends DurableObject {
        ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq, version = excluded.version,
          fields = excluded.fields, partial = excluded.partial, drifted = excluded.drifted,
          occurred_at = excluded.occurred_at, version_key = excluded.version_key, tied = excluded.tied`,
-      model, recordId, seq, version, JSON.stringify(fields), partial ? 1 : 0,
-      drifted.length > 0 ? JSON.stringify(drifted) : null, occurred_at ?? null, version_key,
+      model,
+      recordId,
+      seq,
+      version,
+      JSON.stringify(fields),
+      partial ? 1 : 0,
+      drifted.length > 0 ? JSON.stringify(drifted) : null,
+      occurred_at ?? null,
+      version_key,
       tied ? JSON.stringify(tied) : null,
     );
   }
@@ -180,8 +185,18 @@ export class Ledger extends DurableObject {
       `INSERT INTO events (seq, key, received_at, model, record_id, name, kind, occurred_at, ambiguous, quarantine,
                            data, body)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      seq, delivery.key, now, model ?? null, recordId ?? null, name ?? null, kind ?? null, occurredAt ?? null,
-      ambiguous ? 1 : 0, quarantine ?? null, data ?? null, delivery.body,
+      seq,
+      delivery.key,
+      now,
+      model ?? null,
+      recordId ?? null,
+      name ?? null,
+      kind ?? null,
+      occurredAt ?? null,
+      ambiguous ? 1 : 0,
+      quarantine ?? null,
+      data ?? null,
+      delivery.body,
     );
     return { status: quarantine ? "quarantined" : "accepted", seq };
   }
@@ -240,7 +255,8 @@ export class Ledger extends DurableObject {
     const rows = this.#sql.exec(
       `SELECT seq, model, record_id, kind, occurred_at, received_at, quarantine, data FROM events
        WHERE seq > ? ORDER BY seq LIMIT ?`,
-      this.#sentSeq, BATCH_EVENTS_MAX,
+      this.#sentSeq,
+      BATCH_EVENTS_MAX,
     );
     for (const row of rows) {
       if (row.quarantine !== null || this.#isSettled(row.seq)) {
@@ -307,7 +323,12 @@ export class Ledger extends DurableObject {
 
   /** No consumer could apply this pack. */
   async bury(first, last) {
-    this.#sql.exec("INSERT OR REPLACE INTO dead (first_seq, last_seq, died_at) VALUES (?, ?, ?)", first, last, Date.now());
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO dead (first_seq, last_seq, died_at) VALUES (?, ?, ?)",
+      first,
+      last,
+      Date.now(),
+    );
     this.#settle(first, last);
   }
 

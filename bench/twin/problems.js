@@ -15,25 +15,36 @@ function problem(status, label, title, detail, headers = {}) {
 
 const all = [
   problem(
-    401, "bad_signature", "Bad signature",
-    "The request is not signed with a secret of this source, or its signature is too old.", { "www-authenticate": "Signature" },
+    401,
+    "bad_signature",
+    "Bad signature",
+    "The request is not signed with a secret of this source, or its signature is too old.",
+    { "www-authenticate": "Signature" },
   ),
   problem(404, "unknown_source", "Unknown source", "No source of this name is configured."),
   problem(404, "not_found", "Not found", "There is nothing at this path."),
   problem(408, "too_slow", "Body too slow", "The body took too long. Send it again."),
   problem(413, "too_large", "Body too large", "A body has at most 1048576 bytes."),
   problem(
-    503, "source_not_ready", "Source not ready",
-    "This source is not fully configured: see the log for what is missing.", { "retry-after": "30" },
+    503,
+    "source_not_ready",
+    "Source not ready",
+    "This source is not fully configured: see the log for what is missing.",
+    { "retry-after": "30" },
   ),
   problem(
-    503, "ledger_unavailable", "Ledger unavailable",
-    "The ledger can't be reached now. Send it again; a repetition has no effect.", { "retry-after": "30" },
+    503,
+    "ledger_unavailable",
+    "Ledger unavailable",
+    "The ledger can't be reached now. Send it again; a repetition has no effect.",
+    { "retry-after": "30" },
   ),
 ];
 
 /** The refusal of a method at a path that takes `allow`. */
 export const notAllowed = (allow) =>
-  problem(405, "method_not_allowed", "Method not allowed", `This path takes ${allow.replace(", ", " and ")}.`, { allow });
+  problem(405, "method_not_allowed", "Method not allowed", `This path takes ${allow.replace(", ", " and ")}.`, {
+    allow,
+  });
 
 export const PROBLEMS = Object.fromEntries(all.map((one) => [one.label, one]));

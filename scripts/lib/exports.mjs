@@ -31,7 +31,8 @@ export function keepInTable(wasm, isUsed) {
     const from = reader.at;
     const segments = reader.number();
     const kind = reader.number();
-    if (segments !== 1 || kind !== 0) throw new Error("the table is filled in a way that scripts/lib/exports.mjs doesn't know");
+    if (segments !== 1 || kind !== 0)
+      throw new Error("the table is filled in a way that scripts/lib/exports.mjs doesn't know");
     // Where it begins: a constant.
     reader.byte();
     reader.number();

@@ -8,11 +8,7 @@ import { inRoot, installed } from "./paths.mjs";
 
 export async function installPackages() {
   const stamp = installed(".leasewire");
-  const wanted = fingerprint(
-    [inRoot("package.json"), inRoot("package-lock.json")],
-    process.platform,
-    process.arch,
-  );
+  const wanted = fingerprint([inRoot("package.json"), inRoot("package-lock.json")], process.platform, process.arch);
   if (content(stamp) === wanted) return;
   await step("Installing npm packages", async () => {
     // Not `npm ci`: it refuses a lockfile that lacks packages for other platforms than the one it

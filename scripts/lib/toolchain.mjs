@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { run, step, Stop } from "./command.mjs";
+import { run, Stop, step } from "./command.mjs";
 import { inRoot } from "./paths.mjs";
 
 const NO_RUST =

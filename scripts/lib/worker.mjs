@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { bindgen } from "./bindgen.mjs";
-import { run, step, Stop } from "./command.mjs";
+import { run, Stop, step } from "./command.mjs";
 import { keepExports, keepInTable } from "./exports.mjs";
 import { content, fingerprint } from "./fingerprint.mjs";
 import { modernNode } from "./node.mjs";
@@ -107,7 +107,10 @@ const UNUSED = /^js_sys::futures::|wasm_streams::/;
 function dropUnused(wasm, bundled) {
   const names = new Set(readFileSync(bundled, "utf8").match(/(?<=\.)[\w$]+/g));
   const exported = keepExports(readFileSync(wasm), (name) => names.has(name));
-  writeFileSync(wasm, keepInTable(exported, (name) => !UNUSED.test(name)));
+  writeFileSync(
+    wasm,
+    keepInTable(exported, (name) => !UNUSED.test(name)),
+  );
 }
 
 function replaceOnce(text, from, to) {

@@ -1,7 +1,7 @@
 // Cloudflare's command, made quiet: it must neither report, nor ask, nor wait for the network.
 
 import { spawn } from "node:child_process";
-import { writeFileSync, existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { run, step } from "./command.mjs";

@@ -124,7 +124,10 @@ export function transaction(storage, work) {
 
 /** The rows of a statement, each as an array of its columns. */
 export function rows(sql, statement, params) {
-  return sql.exec(statement, ...params).raw().toArray();
+  return sql
+    .exec(statement, ...params)
+    .raw()
+    .toArray();
 }
 
 /** Runs `statement`. */
@@ -155,7 +158,10 @@ export async function batch(db, statements) {
 
 /** The rows of a statement of D1 as JSON, each as an array of its columns. */
 export async function select(db, [sql, ...params]) {
-  const rows = db.prepare(sql).bind(...params).raw();
+  const rows = db
+    .prepare(sql)
+    .bind(...params)
+    .raw();
   return JSON.stringify(await within(DATABASE_MS, rows));
 }
 
@@ -164,7 +170,10 @@ export async function select(db, [sql, ...params]) {
  * must have one of its own.
  */
 export async function selectSized(db, [sql, ...params]) {
-  const all = db.prepare(sql).bind(...params).all();
+  const all = db
+    .prepare(sql)
+    .bind(...params)
+    .all();
   const { results, meta } = await within(DATABASE_MS, all);
   const rows = results.map(Object.values);
   return JSON.stringify([...rows, ["database", "", "", String(meta?.size_after)]]);

@@ -110,17 +110,20 @@ async function killed(gateway, random) {
 
 function summary({ kills, load, gateway, evidence: { facts, ledgers, records } }) {
   // The first start is none after a kill, and after the last one there is no load.
-  const starts = gateway.starts_ms.slice(1, -1).filter((ms) => ms !== undefined).sort((a, b) => a - b);
+  const starts = gateway.starts_ms
+    .slice(1, -1)
+    .filter((ms) => ms !== undefined)
+    .sort((a, b) => a - b);
   const seconds = (ms) => (ms === undefined ? "none" : `${(ms / 1_000).toFixed(2)} s`);
   const isDuplicate = ({ status }) => status === "duplicate";
   const answers = facts.flatMap((fact) => fact.answers);
   const isUnheard = ({ answers, meaning }) => answers.length && !meaning.nameless && answers.every(isDuplicate);
   const unheard = facts.filter(isUnheard);
   return {
-    "kills": `${kills} under load, 1 after it`,
-    "deliveries": facts.length,
+    kills: `${kills} under load, 1 after it`,
+    deliveries: facts.length,
     "answered with 200": load.answered,
-    "requests": load.requests,
+    requests: load.requests,
     "retries, also while it was down": load.retries,
     "broken off in mid-body": load.broken,
     "requests without an answer": facts.reduce((sum, fact) => sum + fact.abandoned, 0),
@@ -128,7 +131,7 @@ function summary({ kills, load, gateway, evidence: { facts, ledgers, records } }
     "answers other than 200": facts.reduce((sum, fact) => sum + fact.refusals.length, 0),
     "duplicates recognised": answers.filter(isDuplicate).length,
     "kept although the answer was lost": unheard.length,
-    "ledgers": Object.keys(ledgers).length,
+    ledgers: Object.keys(ledgers).length,
     "events in them": Object.values(ledgers).reduce((sum, { log }) => sum + log.length, 0),
     "records in D1": records.length,
     "restarts that lived to a 200": `${starts.length} of ${kills}`,

@@ -145,9 +145,7 @@ function apart({ facts }) {
 function order({ facts, ledgers }) {
   return Object.keys(ledgers).flatMap((name) => {
     const found = [];
-    const mine = facts.filter(
-      ({ ledger, answers, meaning }) => ledger === name && answers.length && !meaning.nameless,
-    );
+    const mine = facts.filter(({ ledger, answers, meaning }) => ledger === name && answers.length && !meaning.nameless);
     const answeredAt = (fact) => Math.min(...fact.answers.map(({ answered }) => answered));
     const answered = mine.map((fact) => ({ fact, at: answeredAt(fact) })).sort((a, b) => a.at - b.at);
     let next = 0;
@@ -187,9 +185,7 @@ function rest({ facts, ledgers }) {
 
 /** The history of a ledger with what was meant by each entry. */
 const meant = ({ byBody, ledgers }, name) =>
-  ledgers[name].log
-    .map((entry) => ({ ...entry, fact: byBody.get(entry.body)?.[0] }))
-    .filter(({ fact }) => fact);
+  ledgers[name].log.map((entry) => ({ ...entry, fact: byBody.get(entry.body)?.[0] })).filter(({ fact }) => fact);
 
 /** D1 holds the records of the reference, each exactly, and no others. */
 function records(run) {

@@ -17,7 +17,10 @@ const idsOf = (name) => name.split("/");
 export async function settle(worker, facts, { asks, ms }) {
   const end = Date.now() + ms;
   const left_ms = () => Math.max(0, end - Date.now());
-  const ledgers = Map.groupBy(facts.filter(({ ledger }) => ledger), ({ ledger }) => ledger);
+  const ledgers = Map.groupBy(
+    facts.filter(({ ledger }) => ledger),
+    ({ ledger }) => ledger,
+  );
   const waits = [...ledgers].map(async ([name, mine]) => {
     const last = Math.max(0, ...mine.flatMap(({ answers }) => answers.map(({ seq }) => seq)));
     const isInD1 = async () => (await seqInD1(worker, name)) >= last;

@@ -10,7 +10,8 @@ const CONNECTIONS = 64;
 
 /** What the consumer writes. */
 const WRITES = ["INSERT", "UPDATE"].flatMap((verb) =>
-  ["records", "integrations", "notices"].map((table) => [verb, table]));
+  ["records", "integrations", "notices"].map((table) => [verb, table]),
+);
 
 export class Gateway {
   /** For each start, how long it took to the first 200 of a webhook; undefined if there was none. */

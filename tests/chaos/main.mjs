@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 
-import { main, seconds, Stop } from "../../scripts/lib/command.mjs";
+import { main, Stop, seconds } from "../../scripts/lib/command.mjs";
 import { chaos } from "./chaos.mjs";
 
 const VIOLATIONS_SHOWN_MAX = 50;

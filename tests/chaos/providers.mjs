@@ -8,10 +8,22 @@ const VALUES = RENTS.filter((rent) => rent !== "null");
 
 /** By dialect, models as the provider writes them and as they are normalised. */
 const MODELS = {
-  propexo: [["leases", "leases"], ["residents-to-leases", "residents_to_leases"]],
-  propify: [["units", "units"], ["service_request", "service_requests"]],
-  meterbase: [["unit", "units"], ["lease", "leases"]],
-  "real-estate": [["property", "properties"], ["appointment", "appointments"]],
+  propexo: [
+    ["leases", "leases"],
+    ["residents-to-leases", "residents_to_leases"],
+  ],
+  propify: [
+    ["units", "units"],
+    ["service_request", "service_requests"],
+  ],
+  meterbase: [
+    ["unit", "units"],
+    ["lease", "leases"],
+  ],
+  "real-estate": [
+    ["property", "properties"],
+    ["appointment", "appointments"],
+  ],
 };
 
 const VERBS = ["new", "update", "update"];
@@ -24,7 +36,9 @@ const FIRST = { status: '"a"', rent_in_cents: "750000.0", n: "0", is_vacant: "tr
 
 /** JSON of an object whose values are JSON text. */
 export const object = (fields) =>
-  `{${Object.entries(fields).map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(",")}}`;
+  `{${Object.entries(fields)
+    .map(([name, json]) => `${JSON.stringify(name)}:${json}`)
+    .join(",")}}`;
 
 const text = (value) => JSON.stringify(value);
 
@@ -130,7 +144,10 @@ export class Provider {
 
   #full(record, content) {
     const job = `"job_id":"job_${this.integration}_${this.#made}","integration_id":"${this.integration}"`;
-    const { id, model: [name] } = record;
+    const {
+      id,
+      model: [name],
+    } = record;
     const inner = `${job},"event":"DATA_UPDATE","record_id":"${id}","object":"${name}",${content}`;
     return this.random.chance(500)
       ? `{"trigger":"DATA_UPDATE","data":{${inner}},${this.#meta(record)}}`
@@ -153,15 +170,19 @@ export class Provider {
   #whole() {
     const record = this.random.pick(this.records);
     const { previous, next } = this.#change(record, false);
-    const { id, model: [name, model] } = record;
+    const {
+      id,
+      model: [name, model],
+    } = record;
     const whole = { ...record.fields, id: text(id) };
     const at = this.#timeOf(record);
     // MeterBase says what was before, too, if not always.
     const before = this.dialect === "meterbase" && this.random.chance(700) ? previous : {};
     const verb = this.random.pick(this.dialect === "meterbase" ? VERBS : THING_VERBS);
-    const body = this.dialect === "meterbase"
-      ? this.#unit(name, `data.${verb}`, at, whole, before, next)
-      : this.#thing(name, verb, at, whole);
+    const body =
+      this.dialect === "meterbase"
+        ? this.#unit(name, `data.${verb}`, at, whole, before, next)
+        : this.#thing(name, verb, at, whole);
     const isCreation = verb === "new" || verb === "created";
     return this.#fact(body, { model, id, at, change: { whole, before, isCreation } });
   }
@@ -172,8 +193,10 @@ export class Provider {
       object({ old: before[field], new: next[field] ?? "null" }),
     ]);
     const told = changes.length ? `,"changes":${object(Object.fromEntries(changes))}` : "";
-    return `{"event":"${event}","timestamp":"${at}","connection_id":"${this.integration}",`
-      + `"resource_type":"${name}","data":${object(whole)}${told}}`;
+    return (
+      `{"event":"${event}","timestamp":"${at}","connection_id":"${this.integration}",` +
+      `"resource_type":"${name}","data":${object(whole)}${told}}`
+    );
   }
 
   #thing(name, verb, at, whole) {
@@ -185,8 +208,9 @@ export class Provider {
     if (this.random.chance(500)) return this.#nameless();
     const isFinished = this.random.chance(800);
     const event = this.random.pick(["FIRST_SYNC_COMPLETE", "SYNC_COMPLETE", "SYNC_COMPLETE"]);
-    const body = `{"event":"${event}","integration_id":"${this.integration}","vendor":"${this.name}",`
-      + `"successful_job_count":${this.#made},"is_sync_finished":${isFinished}}`;
+    const body =
+      `{"event":"${event}","integration_id":"${this.integration}","vendor":"${this.name}",` +
+      `"successful_job_count":${this.#made},"is_sync_finished":${isFinished}}`;
     return this.#fact(body, { notice: true, nameless: true, synced: isFinished });
   }
 
@@ -198,8 +222,9 @@ export class Provider {
 
   #sync() {
     const at = this.#time();
-    const body = `{"event":"sync.complete","timestamp":"${at}","connection_id":"${this.integration}",`
-      + `"sync_id":"sync ${this.name} ${this.#made}","stats":{}}`;
+    const body =
+      `{"event":"sync.complete","timestamp":"${at}","connection_id":"${this.integration}",` +
+      `"sync_id":"sync ${this.name} ${this.#made}","stats":{}}`;
     return this.#fact(body, { notice: true, synced: true, at });
   }
 

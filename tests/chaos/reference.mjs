@@ -68,8 +68,7 @@ function changed({ fields, partial, drifted } = nothing, { sparse, previous, nex
   // What is new tells what isn't known yet.
   if (sparse) return { fields: { ...sparse, ...fields }, partial, drifted };
   const after = (name) => next[name] ?? "null";
-  const isContradicted = (name) =>
-    name in fields && ![previous[name], after(name)].includes(fields[name]);
+  const isContradicted = (name) => name in fields && ![previous[name], after(name)].includes(fields[name]);
   const names = Object.keys(previous);
   const agrees = (name) => name in previous && fields[name] === previous[name];
   return {

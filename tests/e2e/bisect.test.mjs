@@ -62,10 +62,7 @@ describe("a record that D1 refuses", () => {
   test("is quarantined by itself, and the others arrive", async () => {
     for (const body of bodies) assert.equal((await worker.post("propexo", body)).json.status, "accepted");
     const state = await quarantined(worker, "int_1");
-    assert.deepEqual(
-      [state.last_seq, state.pending, state.unconfirmed, state.dead],
-      [EVENTS, 0, 0, 0],
-    );
+    assert.deepEqual([state.last_seq, state.pending, state.unconfirmed, state.dead], [EVENTS, 0, 0, 0]);
     const others = bodies.map((_body, n) => `lease_${n + 1}`).filter((id) => id !== `lease_${BAD}`);
     assert.deepEqual(ids(await worker.records("propexo", "int_1")), others.sort());
     const { events, next } = await list(worker, "quarantine", "int_1");
@@ -74,12 +71,22 @@ describe("a record that D1 refuses", () => {
     const [{ received_at: receivedAt, ...entry }] = events;
     assert.ok(Date.parse(receivedAt));
     assert.deepEqual(entry, {
-      seq: BAD, status: "quarantined", event: null, kind: "record.updated", model: "leases",
-      record_id: `lease_${BAD}`, occurred_at: null, bytes: bodies[BAD - 1].length, reason: "not_applied",
+      seq: BAD,
+      status: "quarantined",
+      event: null,
+      kind: "record.updated",
+      model: "leases",
+      record_id: `lease_${BAD}`,
+      occurred_at: null,
+      bytes: bodies[BAD - 1].length,
+      reason: "not_applied",
     });
     assert.equal((await worker.event("propexo", "int_1", BAD)).body, bodies[BAD - 1]);
     const statuses = (await worker.events("propexo", "int_1")).map((event) => event.status);
-    assert.deepEqual(statuses, bodies.map((_body, n) => (n + 1 === BAD ? "quarantined" : "confirmed")));
+    assert.deepEqual(
+      statuses,
+      bodies.map((_body, n) => (n + 1 === BAD ? "quarantined" : "confirmed")),
+    );
     assert.deepEqual(await list(worker, "dead", "int_1"), { packs: [], next: null });
   });
 
@@ -87,10 +94,7 @@ describe("a record that D1 refuses", () => {
     const lines = logged(worker, "event can't be applied");
     assert.equal(lines.length, 1);
     const [{ level, source, integration, seq, outcome, reason }] = lines;
-    assert.deepEqual(
-      [level, source, integration, seq, outcome],
-      ["error", "propexo", "int_1", BAD, "quarantined"],
-    );
+    assert.deepEqual([level, source, integration, seq, outcome], ["error", "propexo", "int_1", BAD, "quarantined"]);
     assert.match(reason, /poisoned/);
     for (const line of worker.log) assert.doesNotMatch(line, /diary/);
   });
@@ -99,7 +103,10 @@ describe("a record that D1 refuses", () => {
     await worker.stop();
     worker = await start();
     const { events } = await list(worker, "quarantine", "int_1");
-    assert.deepEqual(events.map((event) => event.seq), [BAD]);
+    assert.deepEqual(
+      events.map((event) => event.seq),
+      [BAD],
+    );
     const again = await worker.post("propexo", bodies[BAD - 1]);
     assert.deepEqual(again.json, { status: "duplicate", seq: BAD });
   });
@@ -112,7 +119,11 @@ describe("a record that D1 refuses", () => {
     const row = rows.find((row) => row.record_id === `lease_${BAD}`);
     assert.deepEqual([row.version, row.fields], [EVENTS + 1, `{"diary":"s${BAD}","more":1}`]);
     const { events } = await list(worker, "quarantine", "int_1");
-    assert.deepEqual(events.map((event) => event.seq), [BAD], "what was quarantined stays visible");
+    assert.deepEqual(
+      events.map((event) => event.seq),
+      [BAD],
+      "what was quarantined stays visible",
+    );
   });
 });
 
@@ -136,11 +147,17 @@ describe("an event that can't be read", () => {
     assert.deepEqual([state.last_seq, state.dead], [3, 0]);
     assert.deepEqual(ids(await worker.records("propexo", "int_1")), ["lease_1", "lease_3"]);
     const { events } = await list(worker, "quarantine", "int_1");
-    assert.deepEqual(events.map((event) => [event.seq, event.reason]), [[2, "not_applied"]]);
+    assert.deepEqual(
+      events.map((event) => [event.seq, event.reason]),
+      [[2, "not_applied"]],
+    );
     // The same pack again changes nothing.
     const packs = logged(worker, "pack").length;
     await queue.send(JSON.stringify(pack), { contentType: "text" });
-    const done = () => logged(worker, "pack").slice(packs).some((line) => line.outcome === "applied");
+    const done = () =>
+      logged(worker, "pack")
+        .slice(packs)
+        .some((line) => line.outcome === "applied");
     await until("the pack to be done with", done, LONG_PATIENCE);
     const after = await worker.state("propexo", "int_1");
     assert.deepEqual({ ...after, bytes: state.bytes }, state);
@@ -165,7 +182,10 @@ describe("a D1 that does nothing", () => {
     for (const table of tables) await worker.db.exec(`ALTER TABLE hidden_${table} RENAME TO ${table}`);
     const state = await worker.confirmed("propexo", "int_1", 4, PATIENCE);
     assert.deepEqual([state.last_seq, state.dead, state.quarantined, state.unconfirmed], [4, 0, 0, 0]);
-    assert.deepEqual(ids(await worker.records("propexo", "int_1")), [0, 1, 2, 3].map((n) => `lease_${n}`));
+    assert.deepEqual(
+      ids(await worker.records("propexo", "int_1")),
+      [0, 1, 2, 3].map((n) => `lease_${n}`),
+    );
     assert.deepEqual(logged(worker, "dead pack"), []);
   });
 });

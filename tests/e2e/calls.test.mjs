@@ -53,7 +53,10 @@ test("a later version's calls are refused and not touched, its answers not belie
     assert.deepEqual([status, json.type], [503, "urn:leasewire:problem:ledger-unavailable"]);
     assert.ok(headers["retry-after"]);
     const lines = worker.log.map((line) => JSON.parse(line));
-    assert.ok(lines.some((line) => line.status === 503 && line.reason?.includes(reason)), worker.log.join("\n"));
+    assert.ok(
+      lines.some((line) => line.status === 503 && line.reason?.includes(reason)),
+      worker.log.join("\n"),
+    );
   };
   await later("calls");
   await refused("format 2 of calls is unknown, 1 is known");

@@ -101,7 +101,10 @@ test("messages are counted in pieces of 64 KB, retries as further reads", async 
     return so_far.queue_deletes === 5 && so_far;
   });
   const { queue_writes, queue_reads, retries, messages } = counted;
-  assert.deepEqual({ queue_writes, queue_reads, retries, messages }, { queue_writes: 5, queue_reads: 6, retries: 1, messages: 4 });
+  assert.deepEqual(
+    { queue_writes, queue_reads, retries, messages },
+    { queue_writes: 5, queue_reads: 6, retries: 1, messages: 4 },
+  );
 });
 
 test("counts become dollars at the prices of the list", () => {
@@ -114,7 +117,10 @@ test("counts become dollars at the prices of the list", () => {
   assert.equal(cost({ requests: 10 }, 10), prices.request.usd);
   assert.equal(cost({ rows_written: 4, history_rows: 1 }, 2), 2 * prices.row_written.usd);
   assert.equal(cost({ alarms_set: 1, alarms: 1 }), prices.row_written.usd + prices.object_request.usd);
-  assert.equal(cost({ queue_writes: 1, queue_reads: 1, queue_deletes: 1 }).toFixed(9), (3 * prices.queue_operation.usd).toFixed(9));
+  assert.equal(
+    cost({ queue_writes: 1, queue_reads: 1, queue_deletes: 1 }).toFixed(9),
+    (3 * prices.queue_operation.usd).toFixed(9),
+  );
   assert.equal(cost({ awake_ms: 1000 }), 0.128 * prices.object_gb_s.usd);
   assert.equal(isMet("401", { usd: 0.1, counts: { object_requests: 1 } }), false, "a 401 never reaches a ledger");
   assert.equal(isMet("busy, created", { usd: goalOf("busy") + 0.01, counts: zero }), false);

@@ -69,10 +69,7 @@ function prepare(fixture) {
     return { body, headers: headers(dialect, body, { secret, timestamp }), shift_ms: 0 };
   }
   if (dialect === "meterbase" && /"timestamp":/.test(body)) {
-    const today = body.replace(
-      /("timestamp":\s*")([^"]*)/,
-      (_all, name, time) => name + moved(time, shift_ms),
-    );
+    const today = body.replace(/("timestamp":\s*")([^"]*)/, (_all, name, time) => name + moved(time, shift_ms));
     const [[name, was]] = Object.entries(fixture.headers);
     const fresh = headers(dialect, today, { secret })[name];
     // In the style of the original, which may be upper case or within white space.

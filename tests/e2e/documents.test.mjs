@@ -38,14 +38,23 @@ describe("commands", () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     // `npm start`, with the secrets that the documents use, whatever is in .dev.vars.
-    const args = [inRoot("scripts", "start.mjs"), "--port", String(port), "--persist-to", folder, "--env-file", ".dev.vars.example"];
+    const args = [
+      inRoot("scripts", "start.mjs"),
+      "--port",
+      String(port),
+      "--persist-to",
+      folder,
+      "--env-file",
+      ".dev.vars.example",
+    ];
     started = new Program(process.execPath, args, { group: true });
     const answers = async () => {
       if (started.code !== undefined) return true;
       return (await request(`${url}/healthz`)).json.database === "ready";
     };
     await until("the gateway to answer", answers, { ms: START_MS_MAX, pause_ms: 100 }).catch((error) =>
-      assert.fail(`${error.message}\n${started.output}`));
+      assert.fail(`${error.message}\n${started.output}`),
+    );
     assert.equal(started.code, undefined, started.output);
   });
   after(async () => {
@@ -127,8 +136,16 @@ function same(output, { language, lines }) {
   }
   const there = output.split("\n");
   for (const line of lines) {
-    const pattern = new RegExp(`^${line.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`);
-    assert.ok(there.some((one) => pattern.test(one)), `no line is like ${line} in\n${output}`);
+    const pattern = new RegExp(
+      `^${line
+        .split("…")
+        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+        .join(".*")}$`,
+    );
+    assert.ok(
+      there.some((one) => pattern.test(one)),
+      `no line is like ${line} in\n${output}`,
+    );
   }
 }
 
@@ -150,7 +167,8 @@ function alike(shown, found, at) {
 
 describe("within sentences", () => {
   const code = all.flatMap(({ document, prose }) =>
-    [...prose.join("\n").matchAll(/`([^`\n]+)`/g)].map(([, text]) => ({ document, text })));
+    [...prose.join("\n").matchAll(/`([^`\n]+)`/g)].map(([, text]) => ({ document, text })),
+  );
 
   test("commands are such as there are", async () => {
     const found = code.filter(({ text }) => /^(npm|npx|wrangler) [a-z]/.test(text));
@@ -206,7 +224,9 @@ describe("links", () => {
       .flatMap((name) => {
         if (!statSync(inRoot(name)).isDirectory()) return [name];
         const inside = readdirSync(inRoot(name), { recursive: true, withFileTypes: true });
-        return inside.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(inRoot().length + 1));
+        return inside
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name).slice(inRoot().length + 1));
       })
       .filter((name) => /\.(rs|m?js|ya?ml|toml|sql|json)$/.test(name) && !/target|golden|node_modules/.test(name));
     assert.ok(files.length > 300, "most files are missing");
@@ -272,7 +292,9 @@ describe("what the code has is documented:", () => {
 
   test("tables and columns of D1", () => {
     const events = page("docs/events.md");
-    const sql = readdirSync(inRoot("migrations")).map((name) => readFileSync(inRoot("migrations", name), "utf8")).join("\n");
+    const sql = readdirSync(inRoot("migrations"))
+      .map((name) => readFileSync(inRoot("migrations", name), "utf8"))
+      .join("\n");
     const tables = [...sql.replace(/--.*$/gm, "").matchAll(/CREATE TABLE (\w+) \(([^;]*)\)[^;)]*;/g)];
     assert.ok(tables.length >= 7);
     for (const [, table, columns] of tables) {
@@ -288,7 +310,8 @@ describe("what the code has is documented:", () => {
   test("reasons, types of events and statuses", () => {
     const { Entry, CloudEvent, Problem } = description().components.schemas;
     const events = page("docs/events.md");
-    for (const word of [...Entry.properties.reason.enum, ...CloudEvent.properties.type.enum]) assert.ok(inCode(events, word), word);
+    for (const word of [...Entry.properties.reason.enum, ...CloudEvent.properties.type.enum])
+      assert.ok(inCode(events, word), word);
     for (const word of Entry.properties.status.enum) assert.ok(inCode(page("docs/concepts.md"), word), word);
     for (const word of Problem.properties.type.enum) assert.ok(inCode(page("docs/api.md"), word), word);
   });

@@ -76,10 +76,16 @@ test("one that meets no other goes alone, and waits for nobody", async () => {
 test("under load they share calls, and each gets its own answer", async () => {
   await way({ ms: 150 });
   const answers = await all();
-  assert.deepEqual(answers.map(({ status, json }) => [status, json.status]), Array(TOGETHER).fill([200, "accepted"]));
+  assert.deepEqual(
+    answers.map(({ status, json }) => [status, json.status]),
+    Array(TOGETHER).fill([200, "accepted"]),
+  );
   assert.deepEqual(numbers(answers), upTo(TOGETHER));
   const calls = await sizes();
-  assert.equal(calls.reduce((sum, size) => sum + size), TOGETHER);
+  assert.equal(
+    calls.reduce((sum, size) => sum + size),
+    TOGETHER,
+  );
   assert.ok(calls.length <= TOGETHER / 4, `${calls.length} calls: ${calls}`);
   // The number that was answered is that of the event that was sent.
   await way({ ms: 0 });
@@ -87,14 +93,21 @@ test("under load they share calls, and each gets its own answer", async () => {
     assert.equal((await worker.event("propexo", "int_1", json.seq)).body, body(n));
   }
   const again = await all();
-  assert.deepEqual(again.map(({ json }) => json), answers.map(({ json }) => ({ status: "duplicate", seq: json.seq })));
+  assert.deepEqual(
+    again.map(({ json }) => json),
+    answers.map(({ json }) => ({ status: "duplicate", seq: json.seq })),
+  );
 });
 
 test("integrations don't wait for each other", async () => {
   await way({ ms: 150 });
   const answers = await inParallel(TOGETHER, TOGETHER, (n, via) =>
-    worker.post("propexo", diff(`int_${n}`, "lease_1", {}, { n }), { via }));
-  assert.deepEqual(answers.map(({ json }) => json), Array(TOGETHER).fill({ status: "accepted", seq: 1 }));
+    worker.post("propexo", diff(`int_${n}`, "lease_1", {}, { n }), { via }),
+  );
+  assert.deepEqual(
+    answers.map(({ json }) => json),
+    Array(TOGETHER).fill({ status: "accepted", seq: 1 }),
+  );
   assert.deepEqual(await sizes(), Array(TOGETHER).fill(1));
 });
 
@@ -124,7 +137,10 @@ test("senders that hang up don't take the others' answers with them", async () =
 test("a call that fails is a 503 for all who shared it, and nothing is kept twice", async () => {
   await way({ ms: 100, fails: true });
   const refused = await all();
-  assert.deepEqual(refused.map(({ status }) => status), Array(TOGETHER).fill(503));
+  assert.deepEqual(
+    refused.map(({ status }) => status),
+    Array(TOGETHER).fill(503),
+  );
   await way({ ms: 0 });
   assert.deepEqual(numbers(await all()), upTo(TOGETHER));
   assert.deepEqual(numbers(await all()), upTo(TOGETHER));

@@ -98,7 +98,10 @@ describe("without a stop", { concurrency: true }, () => {
       for (const mine of kept) {
         const seqs = mine.map((event) => event.seq);
         assert.ok(seqs.length > 0);
-        assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b));
+        assert.deepEqual(
+          seqs,
+          seqs.toSorted((a, b) => a - b),
+        );
       }
     });
 
@@ -135,7 +138,10 @@ describe("without a stop", { concurrency: true }, () => {
       const state = await worker.confirmed("propexo", integration, last, { ms: 20_000 });
       assert.equal(state.dead, 0);
       const log = await worker.events("propexo", integration);
-      assert.deepEqual(log.map((event) => event.seq), log.map((_event, index) => index + 1));
+      assert.deepEqual(
+        log.map((event) => event.seq),
+        log.map((_event, index) => index + 1),
+      );
       assert.equal(new Set(events.map((event) => event.seq)).size, events.length);
       for (const { record, seq } of events) assert.equal(log[seq - 1].record_id, record);
       // What was in flight may have been kept without an answer: at most one for each connection.
@@ -170,7 +176,10 @@ describe("without a stop", { concurrency: true }, () => {
       assert.equal((await worker.state("propexo", "int_1")).confirmed_seq, 0);
       await worker.confirmed("propexo", "int_1", 2, { ms: ALARM_MS_MAX, pause_ms: 500 });
       const versions = (await records()).map((row) => [row.record_id, row.version]);
-      assert.deepEqual(versions, [["lease_1", 1], ["lease_2", 2]]);
+      assert.deepEqual(versions, [
+        ["lease_1", 1],
+        ["lease_2", 2],
+      ]);
     });
   });
 

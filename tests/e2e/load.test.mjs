@@ -24,9 +24,8 @@ test(`${EVENTS} events over ${SENDERS} connections to ${INTEGRATIONS} integratio
     const integration = `int_${n % INTEGRATIONS}`;
     const source = n % 2 ? "meterbase" : "propexo";
     const record = `r_${Math.floor(n / INTEGRATIONS) % RECORDS}`;
-    const body = source === "propexo"
-      ? diff(integration, record, {}, { [`f${n}`]: n })
-      : unit(integration, { id: record, n });
+    const body =
+      source === "propexo" ? diff(integration, record, {}, { [`f${n}`]: n }) : unit(integration, { id: record, n });
     const answer = await worker.post(source, body, { via });
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.json.status, "accepted", body);
@@ -39,11 +38,18 @@ test(`${EVENTS} events over ${SENDERS} connections to ${INTEGRATIONS} integratio
   for (const [name, events] of ledgers) {
     const [source, integration] = name.split(" ");
     const expected = Array.from({ length: events.length }, (_item, n) => n + 1);
-    assert.deepEqual(events.map((event) => event.seq).sort((a, b) => a - b), expected, name);
+    assert.deepEqual(
+      events.map((event) => event.seq).sort((a, b) => a - b),
+      expected,
+      name,
+    );
     const state = await worker.confirmed(source, integration, events.length, { ms: 30_000 });
     assert.deepEqual([state.last_seq, state.dead, state.quarantined], [events.length, 0, 0]);
     const listed = await worker.events(source, integration);
-    assert.deepEqual(listed.map((event) => event.seq), expected);
+    assert.deepEqual(
+      listed.map((event) => event.seq),
+      expected,
+    );
 
     const rows = await worker.records(source, integration);
     const byRecord = Map.groupBy(events, (event) => event.record);

@@ -74,13 +74,23 @@ test("every delivery to a configured source is counted, by what became of it", a
   await worker.confirmed("propexo", "int_1", 15);
 
   const expected = {
-    propexo: { accepted: 9, duplicate: 8, quarantined: 7, ignored: 6, bad_signature: 4, too_large: 3, ledger_unavailable: 1 },
+    propexo: {
+      accepted: 9,
+      duplicate: 8,
+      quarantined: 7,
+      ignored: 6,
+      bad_signature: 4,
+      too_large: 3,
+      ledger_unavailable: 1,
+    },
     meterbase: { pong: 5 },
     unset: { source_not_ready: 2 },
     wrong: { source_not_ready: 1 },
   };
   const events = 'leasewire_events_total{source="propexo"}';
-  await until("the list to have the last event", async () => (await worker.metrics()).get(events) === 23, { ms: 20_000 });
+  await until("the list to have the last event", async () => (await worker.metrics()).get(events) === 23, {
+    ms: 20_000,
+  });
   for (let look = 0; look < 2; look += 1) {
     const samples = await worker.metrics();
     for (const [source, counts] of Object.entries(expected)) {
@@ -130,11 +140,15 @@ test("how large the largest ledger and the database are is told, and again when 
   await worker.confirmed("propexo", "int_1", 5);
   const { bytes: now } = await worker.state("propexo", "int_1");
   assert.ok(now > 2_000_000, `${now} bytes`);
-  const grown = await until("the report", async () => {
-    await putForward(worker.url, 7_000);
-    const samples = await worker.metrics();
-    return Math.abs(samples.get(ledger) - now) < 1_000_000 && samples;
-  }, { ms: 30_000, pause_ms: 250 });
+  const grown = await until(
+    "the report",
+    async () => {
+      await putForward(worker.url, 7_000);
+      const samples = await worker.metrics();
+      return Math.abs(samples.get(ledger) - now) < 1_000_000 && samples;
+    },
+    { ms: 30_000, pause_ms: 250 },
+  );
   assert.equal(await listed(), grown.get(ledger));
   assert.ok(grown.get("leasewire_database_bytes") > size_after + 1_000_000);
   assert.equal(grown.get('leasewire_integration_bytes{source="propexo",integration="int_1"}'), undefined);
@@ -179,7 +193,12 @@ describe("who asks for it", () => {
   test("needs the token, whatever else is wrong", async () => {
     const worker = await serving();
     for (const authorization of [undefined, "Bearer wrong", `Basic ${SECRETS.API_TOKEN}`]) {
-      for (const [method, path] of [["GET", "/metrics"], ["POST", "/metrics"], ["GET", "/metrics/x"], ["GET", "/%6detrics"]]) {
+      for (const [method, path] of [
+        ["GET", "/metrics"],
+        ["POST", "/metrics"],
+        ["GET", "/metrics/x"],
+        ["GET", "/%6detrics"],
+      ]) {
         const answer = await request(worker.url + path, { method, headers: authorization ? { authorization } : {} });
         assert.equal(answer.status, 401, `${method} ${path}`);
         assert.equal(answer.headers["content-type"], "application/problem+json");

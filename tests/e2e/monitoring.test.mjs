@@ -8,8 +8,8 @@ import { after, before, describe, test } from "node:test";
 
 import { run } from "../../scripts/lib/command.mjs";
 import { promtool } from "../../scripts/lib/tools.mjs";
-import { newFolder, removeFolder } from "./support/folders.mjs";
 import { serveEverything } from "./support/everything.mjs";
+import { newFolder, removeFolder } from "./support/folders.mjs";
 import { request } from "./support/http.mjs";
 import { inRoot } from "./support/paths.mjs";
 import { SECRETS } from "./support/sign.mjs";

@@ -54,7 +54,15 @@ describe("notices", () => {
     const event = await worker.event("meterbase", "int_1", 1);
     assert.deepEqual(event.cloudevent.data.notices, ["unit.occupied"]);
     const { json } = await worker.get("meterbase", "int_1", "notices");
-    const notice = { source: "meterbase", integration: "int_1", seq: 1, kind: "unit.occupied", model: "units", record_id: "u1", count: 1 };
+    const notice = {
+      source: "meterbase",
+      integration: "int_1",
+      seq: 1,
+      kind: "unit.occupied",
+      model: "units",
+      record_id: "u1",
+      count: 1,
+    };
     const [{ at: since, ...told }] = json.notices;
     assert.deepEqual([told, json.next, Date.parse(since)], [notice, null, Date.parse(at)]);
 

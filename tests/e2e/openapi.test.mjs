@@ -115,7 +115,9 @@ describe("answers are as described", () => {
   });
 
   test("to questions by the page", async () => {
-    const lists = description.operations.filter(({ parameters }) => parameters?.some(({ $ref }) => $ref?.endsWith("/limit")));
+    const lists = description.operations.filter(({ parameters }) =>
+      parameters?.some(({ $ref }) => $ref?.endsWith("/limit")),
+    );
     assert.ok(lists.length >= 6);
     const of = { "/unlinked": "linked/int_1", "/dead": "propexo/int_dead", "/notices": "meterbase/conn_1" };
     for (const { path } of lists) {
@@ -232,7 +234,17 @@ describe("answers are as described", () => {
   });
 
   test("to questions about what there isn't", async () => {
-    const lists = ["", "/events", "/events/1", "/unlinked", "/quarantine", "/dead", "/notices", "/records/leases", "/records/leases/lease_9"];
+    const lists = [
+      "",
+      "/events",
+      "/events/1",
+      "/unlinked",
+      "/quarantine",
+      "/dead",
+      "/notices",
+      "/records/leases",
+      "/records/leases/lease_9",
+    ];
     for (const list of lists) await ask(404, "GET", `/v1/integrations/propexo/nobody${list}`);
     await ask(404, "GET", "/v1/integrations/propexo/int_1/events/999");
     // Not UTF-8.

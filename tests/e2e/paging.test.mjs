@@ -44,7 +44,10 @@ test("events, 500 to a page", async () => {
   const found = await pages(["propexo", "int_1", "events"], "events", LIMIT_MAX);
   assert.deepEqual(sizes(found), [500, 500, 200]);
   const seqs = found.flat().map((event) => event.seq);
-  assert.deepEqual(seqs, Array.from({ length: EVENTS }, (_item, n) => n + 1));
+  assert.deepEqual(
+    seqs,
+    Array.from({ length: EVENTS }, (_item, n) => n + 1),
+  );
 });
 
 test("events, where the last page is full", async () => {
@@ -57,7 +60,10 @@ test("records, 500 to a page, in the order of their ids", async () => {
   assert.deepEqual(sizes(found), [500, 500, 200]);
   const ids = found.flat().map((record) => record.record_id);
   const expected = Array.from({ length: EVENTS }, (_item, n) => recordId(n));
-  assert.deepEqual(ids, expected.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+  assert.deepEqual(
+    ids,
+    expected.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+  );
   for (const { record_id: id, fields } of found.flat()) assert.equal(id, recordId(fields.n));
 });
 
@@ -87,8 +93,15 @@ test("integrations, over several sources and with ids that need encoding", async
   const found = await pages([], "integrations", 7);
   const names = found.flat().map(({ source, integration }) => `${source} ${integration}`);
   const expected = [...ids.map((id) => `propexo ${id}`), "propexo int_1", ...ids.map((id) => `propify ${id}`)];
-  assert.deepEqual(names, expected.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
-  assert.ok(sizes(found).slice(0, -1).every((size) => size === 7));
+  assert.deepEqual(
+    names,
+    expected.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+  );
+  assert.ok(
+    sizes(found)
+      .slice(0, -1)
+      .every((size) => size === 7),
+  );
   const [big] = found.flat().filter(({ integration }) => integration === "int_1");
   assert.equal(big.last_seq, EVENTS);
 });

@@ -39,10 +39,7 @@ async function quarantined(dialect, body, reason, integration = "default", optio
   assert.equal(answer.status, 200, answer.text);
   assert.equal(answer.text, '{"status":"quarantined","seq":1}');
   const state = await worker.confirmed(source, integration);
-  assert.deepEqual(
-    [state.last_seq, state.pending, state.unconfirmed, state.dead, state.quarantined],
-    [1, 0, 0, 0, 1],
-  );
+  assert.deepEqual([state.last_seq, state.pending, state.unconfirmed, state.dead, state.quarantined], [1, 0, 0, 0, 1]);
   const [listed, ...others] = await worker.events(source, integration);
   assert.deepEqual(others, []);
   assert.deepEqual([listed.seq, listed.status, listed.reason], [1, "quarantined", reason]);
@@ -89,7 +86,7 @@ describe("not understood", AT_ONCE, () => {
     "an empty object": ["{}", "unknown_envelope"],
     "invalid UTF-8": [Buffer.from('{"a":"\xff\xfe"}', "latin1"), "not_utf8"],
     "UTF-16": [Buffer.from('{"a":1}', "utf16le"), "not_json"],
-    "zeros": [Buffer.alloc(100), "not_json"],
+    zeros: [Buffer.alloc(100), "not_json"],
     "100,000 arrays in each other": [deep(100_000, "[", "]"), "too_deep"],
     "100,000 objects in each other": [deep(100_000, '{"a":', "}", "1"), "too_deep"],
     "100,000 arrays that never end": ["[".repeat(100_000), "too_deep"],
@@ -135,10 +132,8 @@ describe("ids that can't be used", AT_ONCE, () => {
     for (const dialect of ["propexo", "propify"]) {
       test(`${dialect}: a record id ${what}`, () => quarantined(dialect, inDefault(id), reason));
     }
-    test(`meterbase: a record id ${what}`, () =>
-      quarantined("meterbase", unit(undefined, { id, a: 1 }), reason));
-    test(`real-estate: a record id ${what}`, () =>
-      quarantined("real-estate", property("evt_1", { id, a: 1 }), reason));
+    test(`meterbase: a record id ${what}`, () => quarantined("meterbase", unit(undefined, { id, a: 1 }), reason));
+    test(`real-estate: a record id ${what}`, () => quarantined("real-estate", property("evt_1", { id, a: 1 }), reason));
   }
   const BAD_INTEGRATIONS = {
     "of 10,000 characters": "x".repeat(10_000),
@@ -172,8 +167,9 @@ describe("unusual, but understood", AT_ONCE, () => {
   });
 
   test("a name twice: the last value counts", async () => {
-    const body = '{"meta":{"object":"leases","integration_id":"int_0"},"record_id":"no","record_id":"lease_1",'
-      + '"diff":{"previous":{},"new":{"a":1,"b":2,"a":3}},"meta":{"object":"leases","integration_id":"int_1"}}';
+    const body =
+      '{"meta":{"object":"leases","integration_id":"int_0"},"record_id":"no","record_id":"lease_1",' +
+      '"diff":{"previous":{},"new":{"a":1,"b":2,"a":3}},"meta":{"object":"leases","integration_id":"int_1"}}';
     const { row } = await accepted("propexo", "int_1", body);
     assert.deepEqual([row.record_id, row.fields], ["lease_1", '{"a":3,"b":2}']);
   });
@@ -187,8 +183,9 @@ describe("unusual, but understood", AT_ONCE, () => {
   });
 
   test("numbers beyond doubles, and escapes, reach D1 and the API as they were written", async () => {
-    const fields = '{"a":9007199254740993,"b":750000.0,"c":1e400,"d":-0.10,"e":1E+2,'
-      + '"f":"\\u00e9\\ud83d\\ude00\\/","g":"\\ud83d","h":"\\u0000","__proto__":{"x":1.0},"i":-0}';
+    const fields =
+      '{"a":9007199254740993,"b":750000.0,"c":1e400,"d":-0.10,"e":1E+2,' +
+      '"f":"\\u00e9\\ud83d\\ude00\\/","g":"\\ud83d","h":"\\u0000","__proto__":{"x":1.0},"i":-0}';
     const body = diff("int_1", "lease_1", {}, "?").replace('"?"', fields);
     const { source, row } = await accepted("propexo", "int_1", body);
     assert.equal(row.fields, fields);
@@ -225,9 +222,35 @@ describe("unusual, but understood", AT_ONCE, () => {
   });
 
   const IDS = [
-    "a/b", "/", "//x", "a b", " a ", 'a"b', "a'b", "a\\b", "%2F", "%", "a?b", "a#b", "a&b=c", "a+b",
-    "💶", "é", "e\u0301", "日本", "a;b", "{}", "null", "-1", "0", "\u202e", "x".repeat(1024), "a:b",
-    "..a", "a.", "Robert'); DROP TABLE records;--",
+    "a/b",
+    "/",
+    "//x",
+    "a b",
+    " a ",
+    'a"b',
+    "a'b",
+    "a\\b",
+    "%2F",
+    "%",
+    "a?b",
+    "a#b",
+    "a&b=c",
+    "a+b",
+    "💶",
+    "é",
+    "e\u0301",
+    "日本",
+    "a;b",
+    "{}",
+    "null",
+    "-1",
+    "0",
+    "\u202e",
+    "x".repeat(1024),
+    "a:b",
+    "..a",
+    "a.",
+    "Robert'); DROP TABLE records;--",
   ];
   for (const id of IDS) {
     test(`the id ${JSON.stringify(id.slice(0, 40))} as integration and record`, async () => {
@@ -238,7 +261,10 @@ describe("unusual, but understood", AT_ONCE, () => {
       assert.deepEqual([answer.json.integration, answer.json.record_id], [id, id]);
       assert.equal(event.cloudevent.subject, `leases/${id}`);
       const list = (await worker.get(source, id, "records", "leases")).json;
-      assert.deepEqual(list.records.map((record) => record.record_id), [id]);
+      assert.deepEqual(
+        list.records.map((record) => record.record_id),
+        [id],
+      );
       assert.deepEqual(decodeURIComponent(event.cloudevent.source), `/${source}/${id}`);
     });
   }

@@ -42,7 +42,10 @@ for (const [what, options] of Object.entries(QUEUES)) {
       assert.equal(state.pending + state.unconfirmed, EVENTS);
       assert.equal(state.dead, 0);
       const events = await worker.events("propexo", "int_1");
-      assert.deepEqual(events.map((event) => event.seq), Array.from({ length: EVENTS }, (_item, n) => n + 1));
+      assert.deepEqual(
+        events.map((event) => event.seq),
+        Array.from({ length: EVENTS }, (_item, n) => n + 1),
+      );
       for (const { status } of events) assert.ok(["pending", "sent"].includes(status), status);
       assert.deepEqual(await worker.records("propexo", "int_1"), []);
       const again = await worker.post("propexo", diff("int_1", "lease_1", {}, { n: 1 }));

@@ -13,8 +13,13 @@ const logged = (worker, message) =>
 
 describe("messages that are no packs", () => {
   const event = (changes) => ({
-    specversion: "1.0", id: "1", source: "/propexo/int_1", type: "leasewire.record.updated",
-    time: "2026-03-25T15:00:00Z", data: {}, ...changes,
+    specversion: "1.0",
+    id: "1",
+    source: "/propexo/int_1",
+    type: "leasewire.record.updated",
+    time: "2026-03-25T15:00:00Z",
+    data: {},
+    ...changes,
   });
   const NOT_PACKS = [
     { body: "not JSON", contentType: "text" },
@@ -122,7 +127,10 @@ describe("packs that can't be applied", () => {
     );
     assert.deepEqual([state.last_seq, state.pending, state.unconfirmed], [2, 0, 0]);
     const events = await worker.events("propexo", "int_ill");
-    assert.deepEqual(events.map((event) => event.status), ["dead", "dead"]);
+    assert.deepEqual(
+      events.map((event) => event.status),
+      ["dead", "dead"],
+    );
     const [line] = logged(worker, "dead pack");
     assert.deepEqual([line.level, line.outcome, line.integration], ["error", "dead", "int_ill"]);
 
@@ -140,7 +148,10 @@ describe("packs that can't be applied", () => {
     assert.equal(state.dead, 2, "what is dead stays visible");
     assert.deepEqual(await fields("int_ill"), [["lease_1", 3, '{"n1":1,"n3":3}']]);
     const events = await worker.events("propexo", "int_ill");
-    assert.deepEqual(events.map((event) => event.status), ["dead", "dead", "confirmed"]);
+    assert.deepEqual(
+      events.map((event) => event.status),
+      ["dead", "dead", "confirmed"],
+    );
   });
 
   test("are still dead after a restart", async () => {
@@ -149,7 +160,10 @@ describe("packs that can't be applied", () => {
     const state = await worker.confirmed("propexo", "int_ill", 3);
     assert.equal(state.dead, 2);
     const events = await worker.events("propexo", "int_ill");
-    assert.deepEqual(events.map((event) => event.status), ["dead", "dead", "confirmed"]);
+    assert.deepEqual(
+      events.map((event) => event.status),
+      ["dead", "dead", "confirmed"],
+    );
     assert.equal(await post("int_ill", 5), 4);
     await worker.confirmed("propexo", "int_ill", 4);
   });

@@ -25,7 +25,9 @@ describe("a source in trouble", () => {
 
   const redrive = (source, query = "", body = undefined, token = SECRETS.API_TOKEN) =>
     request(`${worker.url}/v1/sources/${source}/redrive${query}`, {
-      method: "POST", headers: { authorization: `Bearer ${token}` }, body,
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body,
     });
   const post = async (integration, record) => {
     const answer = await worker.post("propexo", diff(integration, record, {}, { n: 1 }));
@@ -88,14 +90,21 @@ describe("a source in trouble", () => {
     const redriven = (count) => ({ packs: 0, events: 0, not_applied: count });
     const bad = { integration: "int_bad", redriven: redriven(1) };
     assert.deepEqual(again.json, { integrations: [bad], next: "int_bad" });
-    await until("it to be quarantined again", async () => {
-      const state = await worker.state("propexo", "int_bad");
-      return state.quarantined === 1 && state.pending + state.unconfirmed === 0;
-    }, { ms: 40_000 });
+    await until(
+      "it to be quarantined again",
+      async () => {
+        const state = await worker.state("propexo", "int_bad");
+        return state.quarantined === 1 && state.pending + state.unconfirmed === 0;
+      },
+      { ms: 40_000 },
+    );
 
     await worker.db.prepare("DROP TRIGGER poison").run();
     const { json: one } = await redrive("propexo", `?after=${again.json.next}&limit=1`);
-    const { integration, redriven: { packs, ...events } } = one.integrations[0];
+    const {
+      integration,
+      redriven: { packs, ...events },
+    } = one.integrations[0];
     assert.deepEqual([integration, events, one.next], ["int_dead", { events: 2, not_applied: 0 }, "int_dead"]);
     assert.ok(packs >= 1);
     const worse = { integration: "int_worse", redriven: redriven(2) };
@@ -104,10 +113,14 @@ describe("a source in trouble", () => {
     const all = await redrive("propexo");
     assert.equal(all.json.next, null);
     assert.deepEqual(all.json.integrations[0], bad);
-    await until("all to be in D1", async () => {
-      const found = await Promise.all(["int_bad", "int_dead", "int_worse"].map(records));
-      return found.flat().length === 7;
-    }, { ms: 40_000 });
+    await until(
+      "all to be in D1",
+      async () => {
+        const found = await Promise.all(["int_bad", "int_dead", "int_worse"].map(records));
+        return found.flat().length === 7;
+      },
+      { ms: 40_000 },
+    );
     for (const integration of ["int_bad", "int_dead", "int_worse"]) {
       const state = await until("nothing to be left", async () => {
         const state = await worker.state("propexo", integration);
@@ -117,7 +130,9 @@ describe("a source in trouble", () => {
     }
     const event = await worker.event("propexo", "int_bad", 2);
     assert.deepEqual([event.status, event.cloudevent.id], ["confirmed", "2-2"]);
-    const line = worker.log.map((text) => JSON.parse(text)).find((one) => one.message.endsWith("/redrive") && one.ledgers === 1);
+    const line = worker.log
+      .map((text) => JSON.parse(text))
+      .find((one) => one.message.endsWith("/redrive") && one.ledgers === 1);
     assert.deepEqual([line.status, line.outcome, line.source, line.failed], [202, "asked", "propexo", 0]);
   });
 });

@@ -56,7 +56,9 @@ async function nothingWritten(on = worker) {
 
 /** The tables in all ledgers, without the platform's own. */
 function tables(on) {
-  const files = readdirSync(on.folder, { recursive: true }).filter((name) => /Ledger.*[0-9a-f]{64}\.sqlite$/.test(name));
+  const files = readdirSync(on.folder, { recursive: true }).filter((name) =>
+    /Ledger.*[0-9a-f]{64}\.sqlite$/.test(name),
+  );
   return files.flatMap((name) => {
     const database = new DatabaseSync(join(on.folder, name), { readOnly: true });
     const rows = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
@@ -375,7 +377,10 @@ test("a slash too many is no other path", async () => {
     const body = DIALECTS.propexo;
     const options = { method: "POST", headers: headers("propexo", body), body };
     const seen = await Promise.all(paths.map(async (path) => (await request(of.url + path, options)).json));
-    assert.deepEqual(seen.map(({ seq }) => seq), [1, 1, 1, 1]);
+    assert.deepEqual(
+      seen.map(({ seq }) => seq),
+      [1, 1, 1, 1],
+    );
     const authorization = `Bearer ${SECRETS.API_TOKEN}`;
     const state = await request(`${of.url}//v1//integrations/propexo/int_1/`, { headers: { authorization } });
     assert.equal(state.json.last_seq, 1);

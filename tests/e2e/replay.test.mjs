@@ -155,7 +155,10 @@ describe("a D1 that does nothing for a while", () => {
       assert.equal(answer.headers["content-type"], "application/problem+json");
       return [answer.status, answer.json.detail];
     };
-    assert.deepEqual(await refusal("replay", { from: 1, to: 5 }), [400, "`to` must be the number of an event that there is."]);
+    assert.deepEqual(await refusal("replay", { from: 1, to: 5 }), [
+      400,
+      "`to` must be the number of an event that there is.",
+    ]);
     assert.deepEqual(await refusal("replay", { from: 3, to: 2 }), [400, "`to` must be a whole number from `from` on."]);
     assert.deepEqual(await refusal("replay"), [400, "The body must be a JSON object."]);
     assert.deepEqual(await refusal("replay", { from: 1, to: 2 }, "nobody"), [404, "There is no such integration."]);

@@ -195,7 +195,8 @@ test("a phrase is a secret, and no word of it is one", async () => {
   const phrase = "correct horse a staple";
   const worker = await serving({ bindings: { PROPEXO_SECRET: `  ${phrase} \n` } });
   const body = diff("int_1", "lease_1", { a: 1 }, { a: 2 });
-  for (const secret of phrase.split(" ")) assert.equal((await worker.post("propexo", body, { secret })).status, 401, secret);
+  for (const secret of phrase.split(" "))
+    assert.equal((await worker.post("propexo", body, { secret })).status, 401, secret);
   assert.equal((await worker.post("propexo", body, { secret: phrase })).status, 200);
 });
 
@@ -210,7 +211,12 @@ test("every line of the API's token lets in, whatever stands around it", async (
 });
 
 test("a secret where a name belongs is in no answer and no line of the log", async () => {
-  const values = ["whsec_not+a/binding=", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "f3a9c17d", "correct horse a staple"];
+  const values = [
+    "whsec_not+a/binding=",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "f3a9c17d",
+    "correct horse a staple",
+  ];
   const worker = await serving({
     adjust({ bindings }) {
       const sources = values.map((secret, n) => [`literal-${n}`, { dialect: "propexo", secret }]);
@@ -244,7 +250,10 @@ test("two sources with one secret are told, and go on", async () => {
   assert.match(told.propify[1], /^source `propify`: it shares a secret with source `propexo`/);
   assert.deepEqual(told["real-estate"], [true, undefined]);
   const lines = worker.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "warn");
-  assert.deepEqual(lines.map(({ source, reason }) => [source, reason]), [["propexo", told.propexo[1]]]);
+  assert.deepEqual(
+    lines.map(({ source, reason }) => [source, reason]),
+    [["propexo", told.propexo[1]]],
+  );
 });
 
 test("a configuration that is none is told, too", async () => {
@@ -294,7 +303,9 @@ test("a database that fails is in the log, and the webhook is taken", async () =
   assert.deepEqual(answer.json, { status: "accepted", seq: 1 });
   await until("the log to tell", () => {
     const lines = worker.log.map((line) => JSON.parse(line));
-    return lines.some(({ message, level, reason }) => message === "use of a secret not noted" && level === "warn" && reason);
+    return lines.some(
+      ({ message, level, reason }) => message === "use of a secret not noted" && level === "warn" && reason,
+    );
   });
   const list = await worker.api("GET", "sources");
   assert.equal(list.status, 503);

@@ -72,7 +72,10 @@ test("rows written for each kind of delivery", async (t) => {
 
   await send("meterbase", unit("conn_1", { id: "unit_1", status: "vacant" }));
   await through("meterbase", "conn_1", 1);
-  await send("meterbase", unit("conn_1", { id: "unit_1", status: "vacant" }, new Date(Date.now() - 60_000).toISOString()));
+  await send(
+    "meterbase",
+    unit("conn_1", { id: "unit_1", status: "vacant" }, new Date(Date.now() - 60_000).toISOString()),
+  );
   // A late event: its record's row is written for the next repetition to be found, D1's isn't.
   assert.deepEqual(await through("meterbase", "conn_1", 2), { ledger: 2, d1: 1, alarms: 0 });
 

@@ -25,6 +25,9 @@ test("a function in a stack trace can be named", async () => {
   const module = await WebAssembly.compile(readFileSync(inRoot("build", "index_bg.wasm")));
   assert.equal(WebAssembly.Module.customSections(module, "name").length, 0, "the wasm has names in it");
   for (const name of ["fetch", "queue", "ledger_call"]) {
-    assert.ok(names.some((line) => line.endsWith(`:${name}`)), `${name} is not in build/functions.txt`);
+    assert.ok(
+      names.some((line) => line.endsWith(`:${name}`)),
+      `${name} is not in build/functions.txt`,
+    );
   }
 });

@@ -51,8 +51,7 @@ for (const [what, stop] of Object.entries(STOPS)) {
       // Written by the start if there was none.
       assert.ok(existsSync(inRoot(".dev.vars")));
       const secrets = parseEnv(readFileSync(inRoot(".dev.vars"), "utf8"));
-      const get = (path) =>
-        request(url + path, { headers: { authorization: `Bearer ${secrets.API_TOKEN}` } });
+      const get = (path) => request(url + path, { headers: { authorization: `Bearer ${secrets.API_TOKEN}` } });
       records += 1;
       const body = diff("int_1", `lease_${records}`, {}, { rent: 2100.5 });
       const signed = headers("propexo", body, { secret: secrets.PROPEXO_SECRET.split("\n")[0] });

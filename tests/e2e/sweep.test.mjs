@@ -103,13 +103,19 @@ test("one that can't be asked, or isn't there, keeps the sweep from nobody", asy
   await worker.post("propexo", diff("z_works", "lease_1", {}, { n: 1 }));
   await worker.confirmed("propexo", "z_works");
   for (const name of ["hangs", "throws", "made_up"]) {
-    await worker.db.prepare("INSERT INTO integrations (source, integration, last_seq) VALUES ('propexo', ?, 1)").bind(name).run();
+    await worker.db
+      .prepare("INSERT INTO integrations (source, integration, last_seq) VALUES ('propexo', ?, 1)")
+      .bind(name)
+      .run();
   }
   assert.equal(await worker.sweep(), "ok");
   const [{ duration_ms, ...line }] = sweeps(worker);
   assert.deepEqual(line, { level: "warn", message: "sweep", outcome: "swept", ledgers: 4, woken: 0, failed: 2 });
   const told = worker.log.map((line) => JSON.parse(line)).filter((line) => line.message === "ledger can't be swept");
-  assert.deepEqual(told.map((line) => line.integration), ["hangs", "throws"]);
+  assert.deepEqual(
+    told.map((line) => line.integration),
+    ["hangs", "throws"],
+  );
   assert.match(told[0].reason, /^no answer within/);
   assert.equal(told[1].reason, "not today");
   assert.equal((await worker.get("propexo", "made_up")).status, 404);

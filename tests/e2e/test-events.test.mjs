@@ -117,8 +117,14 @@ test("no request from outside makes itself a test", async () => {
   await worker.post("propexo", diff("int_1", "lease_1", { a: 1 }, { a: 2 }));
   await worker.confirmed("real-estate", "default");
   await worker.confirmed("propexo", "int_1");
-  for (const of of [["real-estate", "default"], ["propexo", "int_1"]]) {
-    assert.deepEqual((await worker.events(...of)).map((entry) => entry.test), [undefined]);
+  for (const of of [
+    ["real-estate", "default"],
+    ["propexo", "int_1"],
+  ]) {
+    assert.deepEqual(
+      (await worker.events(...of)).map((entry) => entry.test),
+      [undefined],
+    );
   }
 });
 

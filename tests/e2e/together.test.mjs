@@ -77,8 +77,10 @@ test("they go to D1 at once, and each is confirmed", async () => {
     assert.equal(await confirmed(integration), 1);
   }
   const lines = worker.log.map((line) => JSON.parse(line)).filter((line) => line.message === "pack");
-  assert.deepEqual(lines.map((line) => [line.integration, line.seq, line.outcome, line.bytes > 100]).sort(),
-    integrations.map((integration) => [integration, 1, "applied", true]));
+  assert.deepEqual(
+    lines.map((line) => [line.integration, line.seq, line.outcome, line.bytes > 100]).sort(),
+    integrations.map((integration) => [integration, 1, "applied", true]),
+  );
 });
 
 test("one that D1 refuses hurts only itself", async () => {

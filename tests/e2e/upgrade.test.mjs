@@ -41,9 +41,13 @@ const script = (name) => run(readFileSync(inRoot("upgrade", name), "utf8"));
 
 /** D1 as the migrations of 0.1.0 leave it, empty. */
 async function makeOlderTables() {
-  const tables = await worker.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'");
+  const tables = await worker.rows(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'",
+  );
   await run(tables.map(({ name }) => `DROP TABLE ${name};`).join("\n"));
-  const made = statements(readFileSync(stored("d1.sql"), "utf8")).filter((statement) => /CREATE/.test(statement.slice(0, 200)));
+  const made = statements(readFileSync(stored("d1.sql"), "utf8")).filter((statement) =>
+    /CREATE/.test(statement.slice(0, 200)),
+  );
   await worker.db.batch(made.map((statement) => worker.db.prepare(statement)));
 }
 

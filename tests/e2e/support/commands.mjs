@@ -16,7 +16,10 @@ const { scripts } = JSON.parse(text("package.json"));
 const words = (command) => [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c);
 
 /** Names of the options of a command: `--only` of `--only build` or `--only=build`. */
-const options = (command) => words(command).filter((word) => word.startsWith("--") && word !== "--").map((word) => word.split("=")[0]);
+const options = (command) =>
+  words(command)
+    .filter((word) => word.startsWith("--") && word !== "--")
+    .map((word) => word.split("=")[0]);
 
 /** What each npm script hands its options on to. */
 const TAKERS = {
@@ -50,7 +53,10 @@ const help = (program, args) => {
   const key = [program, ...args].join(" ");
   if (!helps.has(key)) {
     const env = { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", NO_COLOR: "1" };
-    helps.set(key, run(program, args, { cwd: inRoot(), env }).then(({ stdout }) => stdout));
+    helps.set(
+      key,
+      run(program, args, { cwd: inRoot(), env }).then(({ stdout }) => stdout),
+    );
   }
   return helps.get(key);
 };
@@ -71,7 +77,11 @@ async function wrangler(command) {
   const subcommand = SUBCOMMANDS.find((one) => `${args.join(" ")} `.startsWith(`${one} `));
   assert.ok(subcommand, "none of wrangler's commands that are known here");
   const parts = subcommand.split(" ");
-  const said = await help(process.execPath, [inRoot("node_modules", "wrangler", "bin", "wrangler.js"), ...parts, "--help"]);
+  const said = await help(process.execPath, [
+    inRoot("node_modules", "wrangler", "bin", "wrangler.js"),
+    ...parts,
+    "--help",
+  ]);
   assert.ok(said.includes(`wrangler ${subcommand}`), said);
   for (const option of options(command)) {
     assert.match(said, new RegExp(`${option}\\b`), `wrangler ${subcommand} has no ${option}`);
@@ -94,7 +104,10 @@ function database() {
 
 function cargoTest(command) {
   const name = command.match(/--test (\w+)/)[1];
-  assert.ok(existsSync(inRoot("tests", `${name}.rs`)) || existsSync(inRoot("tests", name, "main.rs")), `there is no test ${name}`);
+  assert.ok(
+    existsSync(inRoot("tests", `${name}.rs`)) || existsSync(inRoot("tests", name, "main.rs")),
+    `there is no test ${name}`,
+  );
   const [, variable] = command.match(/^(\w+)=/) ?? [];
   if (!variable) return;
   const folder = existsSync(inRoot("tests", name, "main.rs")) ? `${name}/main.rs` : `${name}.rs`;
@@ -111,7 +124,8 @@ function deployed(command) {
 
 async function sender(command) {
   const said = await help("cargo", ["run", "--quiet", "--locked", "--example", "send", "--", "--help"]);
-  for (const option of options(command.split(" -- ")[1])) assert.ok(said.includes(option), `the sender has no ${option}`);
+  for (const option of options(command.split(" -- ")[1]))
+    assert.ok(said.includes(option), `the sender has no ${option}`);
 }
 
 /** What isn't run: commands that are `like` this, and why, and what is checked in place of it. */
@@ -119,7 +133,11 @@ export const NOT_RUN = [
   { like: /^npm start( -- .*)?$/, why: "the gateway of this test is started so", check: npm },
   { like: /^npm test( -- .*)?$/, why: "this test is part of it", check: npm },
   { like: /^npm run (build|api-docs|format)$/, why: "it writes into the checkout", check: npm },
-  { like: /^npm run (simulate|chaos|bench|soak|cost)( -- .*)?$/, why: "it takes minutes, and tests of their own run it", check: npm },
+  {
+    like: /^npm run (simulate|chaos|bench|soak|cost)( -- .*)?$/,
+    why: "it takes minutes, and tests of their own run it",
+    check: npm,
+  },
   { like: /^(\w+=\d+ )?cargo test --test \w+$/, why: "`npm test` runs it", check: cargoTest },
   { like: /^npx wrangler /, why: "it needs a Cloudflare account", check: wrangler },
   { like: /^curl .*https:\/\/leasewire\./, why: "it needs a deployed gateway", check: deployed },

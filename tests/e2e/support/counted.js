@@ -39,7 +39,9 @@ const DOINGS = {
   forgotten: () => clearTimeout(setTimeout(() => {}, 5_000)),
   uncounted: (storage) => storage.put("key", "value"),
   send: (_storage, env) =>
-    env.RECORDS.sendBatch(["", "again", "x".repeat(63_900), "x".repeat(63_901)].map((body) => ({ body, contentType: "text" }))),
+    env.RECORDS.sendBatch(
+      ["", "again", "x".repeat(63_900), "x".repeat(63_901)].map((body) => ({ body, contentType: "text" })),
+    ),
 };
 
 export class Ledger extends DurableObject {

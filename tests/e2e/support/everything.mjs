@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { diff, property, unit } from "./bodies.mjs";
-import { RECORDS_QUEUE, DEAD_QUEUE, serve } from "./leasewire.mjs";
+import { DEAD_QUEUE, RECORDS_QUEUE, serve } from "./leasewire.mjs";
 import { until } from "./wait.mjs";
 
 const SOURCES = {

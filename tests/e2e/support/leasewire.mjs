@@ -14,8 +14,9 @@ import { until } from "./wait.mjs";
 
 // wrangler would tell which files it reads.
 process.env.WRANGLER_LOG = "error";
-const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } =
-  await import("wrangler");
+const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } = await import(
+  "wrangler"
+);
 
 export const RECORDS_QUEUE = "leasewire-records";
 export const DEAD_QUEUE = "leasewire-dead";
@@ -195,7 +196,12 @@ class Leasewire {
 
   /** Rows of D1. */
   async rows(sql, ...params) {
-    return (await this.db.prepare(sql).bind(...params).all()).results;
+    return (
+      await this.db
+        .prepare(sql)
+        .bind(...params)
+        .all()
+    ).results;
   }
 
   /** All records of an integration in D1. */

@@ -5,7 +5,10 @@ import { join } from "node:path";
 
 import { inRoot } from "./paths.mjs";
 
-const namesIn = (...folder) => readdirSync(inRoot(...folder)).filter((name) => name.endsWith(".md")).sort();
+const namesIn = (...folder) =>
+  readdirSync(inRoot(...folder))
+    .filter((name) => name.endsWith(".md"))
+    .sort();
 
 /** Paths of all documents from the root, in the order in which a reader takes them. */
 export const DOCUMENTS = [
@@ -25,23 +28,31 @@ export function read(document) {
   const blocks = [];
   const prose = [];
   let open;
-  textOf(document).split("\n").forEach((line, at) => {
-    const fence = line.match(FENCE);
-    if (open && fence) {
-      open = undefined;
-    } else if (fence) {
-      // What stands right before it: another block, but for empty lines.
-      const before = prose.findLastIndex((text) => text.trim());
-      const [, indent, language] = fence;
-      open = { where: `${document}:${at + 1}`, language, lines: [], indent, follows: before < (blocks.at(-1)?.end ?? Infinity) };
-      open.end = prose.length;
-      blocks.push(open);
-    } else if (open) {
-      open.lines.push(line.replace(open.indent, ""));
-    } else {
-      prose.push(line);
-    }
-  });
+  textOf(document)
+    .split("\n")
+    .forEach((line, at) => {
+      const fence = line.match(FENCE);
+      if (open && fence) {
+        open = undefined;
+      } else if (fence) {
+        // What stands right before it: another block, but for empty lines.
+        const before = prose.findLastIndex((text) => text.trim());
+        const [, indent, language] = fence;
+        open = {
+          where: `${document}:${at + 1}`,
+          language,
+          lines: [],
+          indent,
+          follows: before < (blocks.at(-1)?.end ?? Infinity),
+        };
+        open.end = prose.length;
+        blocks.push(open);
+      } else if (open) {
+        open.lines.push(line.replace(open.indent, ""));
+      } else {
+        prose.push(line);
+      }
+    });
   if (open) throw new Error(`${open.where}: a block without an end`);
   return { blocks, prose };
 }
@@ -59,10 +70,16 @@ export function commands({ lines }) {
 /** What links may point to in a document, as GitHub names its headings. */
 export function anchors(document) {
   const seen = new Map();
-  const headings = read(document).prose.map((line) => line.match(/^#{1,6} (.*)$/)?.[1]).filter(Boolean);
+  const headings = read(document)
+    .prose.map((line) => line.match(/^#{1,6} (.*)$/)?.[1])
+    .filter(Boolean);
   return headings.map((heading) => {
     const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1");
-    const name = plain.trim().toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-");
+    const name = plain
+      .trim()
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-");
     const count = seen.get(name) ?? 0;
     seen.set(name, count + 1);
     return count ? `${name}-${count}` : name;
@@ -71,7 +88,9 @@ export function anchors(document) {
 
 /** Where the links and pictures of a document point to. */
 export function links(document) {
-  const text = read(document).prose.join("\n").replace(/`[^`\n]+`/g, (code) => code.replace(/[[\]()]/g, " "));
+  const text = read(document)
+    .prose.join("\n")
+    .replace(/`[^`\n]+`/g, (code) => code.replace(/[[\]()]/g, " "));
   const inline = [...text.matchAll(/\]\(([^)\s]+)(?: "[^"]*")?\)/g)];
   const html = [...text.matchAll(/\b(?:href|src|srcset)="([^"]+)"/g)];
   return [...inline, ...html].map(([, target]) => target);
