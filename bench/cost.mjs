@@ -94,7 +94,10 @@ async function measure() {
   await Promise.all(
     jobs.map(async ({ name, part, subject }) => {
       const tell = (what) => console.log(`${Math.round((Date.now() - since) / 1000)} s  ${subject.title}: ${what}`);
-      for (const [one, cost] of Object.entries(await part(subject, tell))) (cases[one] ??= {})[name] = cost;
+      for (const [one, cost] of Object.entries(await part(subject, tell))) {
+        cases[one] ??= {};
+        cases[one][name] = cost;
+      }
     }),
   );
   await Promise.all(jobs.map(({ subject }) => subject.stop()));

@@ -342,7 +342,9 @@ function countedMessage(message, queue) {
 async function queue(batch, env, ctx) {
   sums.consumer_calls += 1;
   const counted = batch.messages.map((message) => countedMessage(message, batch.queue));
-  const finish = (well) => counted.forEach((one) => one.finish(well));
+  const finish = (well) => {
+    for (const one of counted) one.finish(well);
+  };
   try {
     const messages = counted.map(({ message }) => message);
     await worker.queue({ queue: batch.queue, messages }, countedBindings(env), ctx);

@@ -89,7 +89,9 @@ async function measure(kind, { round, generator, subjects }) {
       for (const name of inTurn(names, slice + round)) {
         says(one.name, name);
         const result = await one.run(runOf(name));
-        ((cases[one.name] ??= {})[name] ??= []).push({ round, slice, ...result });
+        cases[one.name] ??= {};
+        cases[one.name][name] ??= [];
+        cases[one.name][name].push({ round, slice, ...result });
       }
     }
   }
@@ -119,8 +121,10 @@ async function visitShared({ round, generator }) {
   try {
     for (const name of inTurn(runners, round)) {
       progress.next(`round ${round + 1} of ${plan.rounds}: ${WARMING}, ${titles.get(name)}`);
-      const subject = (subjects[name] = await start(name));
-      (starts[name] ??= []).push(await firstAnswer(subject));
+      const subject = await start(name);
+      subjects[name] = subject;
+      starts[name] ??= [];
+      starts[name].push(await firstAnswer(subject));
       // The wasm and the JavaScript both start slow: compilers get better while they run.
       await warm(subject, { generator, ms: plan.warm_ms, at: () => (last += 1) });
     }

@@ -22,7 +22,7 @@ const STYLE = `
     .one { stroke: #fd7e14 } .two { stroke: #4dabf7 } .three { stroke: #868e96 } .four { stroke: #69db7c }
   }`;
 
-const escape = (text) => String(text).replace(/[&<>]/g, (mark) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[mark]);
+const escaped = (text) => String(text).replace(/[&<>]/g, (mark) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[mark]);
 const at = (value) => Number(value.toFixed(1));
 
 /** Steps of 1, 2 or 5 from 0 to at least `max`, about `count` of them. */
@@ -39,7 +39,7 @@ export class Drawing {
   #parts = [];
 
   text(x, y, content, style = "text") {
-    this.#parts.push(`<text x="${at(x)}" y="${at(y)}" class="${style}">${escape(content)}</text>`);
+    this.#parts.push(`<text x="${at(x)}" y="${at(y)}" class="${style}">${escaped(content)}</text>`);
   }
 
   rect(x, y, width, height, style, round = 2) {
@@ -64,7 +64,7 @@ export class Drawing {
   /** The whole picture; `title` is read to those who don't see it. */
   svg(width, height, title) {
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${Math.ceil(height)}" width="${width}" height="${Math.ceil(height)}" role="img">
-<title>${escape(title)}</title>
+<title>${escaped(title)}</title>
 <style>${STYLE}
 </style>
 <rect width="100%" height="100%" class="page"/>

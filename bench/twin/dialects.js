@@ -43,7 +43,7 @@ function stated(value, read, why) {
   return found;
 }
 
-// eslint-disable-next-line no-control-regex
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what it looks for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** True if something can be named so; `.` and `..` can't be in a path. */

@@ -7,7 +7,7 @@ import { inOrder } from "./ties.js";
 const TIED_MAX = 64;
 
 /** What a field is: without a value, null, since senders leave out `undefined`. */
-const valueOf = (fields, name) => (Object.hasOwn(fields, name) ? fields[name] : null);
+const fieldOf = (fields, name) => (Object.hasOwn(fields, name) ? fields[name] : null);
 
 /** True if what `known` reflects happened at the very time of `event`. */
 export const isTied = (known, { change, occurredAt }) =>
@@ -41,7 +41,7 @@ function changed(known, { previous, next, rest = NOTHING }) {
   const fields = { ...known?.fields };
   const drifted = new Set(known?.drifted);
   const changes = {};
-  const after = (name) => (Object.hasOwn(next, name) ? next[name] : valueOf(rest, name));
+  const after = (name) => (Object.hasOwn(next, name) ? next[name] : fieldOf(rest, name));
   for (const [name, was] of Object.entries(previous)) {
     if (!Object.hasOwn(fields, name)) continue;
     if (same(fields[name], was)) drifted.delete(name);
@@ -49,7 +49,7 @@ function changed(known, { previous, next, rest = NOTHING }) {
     else if (!same(fields[name], after(name))) drifted.add(name);
   }
   for (const [name, value] of Object.entries(next)) {
-    changes[name] = { old: valueOf(previous, name), new: value };
+    changes[name] = { old: fieldOf(previous, name), new: value };
     fields[name] = value;
   }
   for (const [name, was] of Object.entries(previous)) {
@@ -104,7 +104,7 @@ function newestOf(known, event, key, tied) {
 function difference(before, after) {
   const changes = {};
   for (const [name, value] of Object.entries(after)) {
-    const old = valueOf(before, name);
+    const old = fieldOf(before, name);
     if (!Object.hasOwn(before, name) || !same(old, value)) changes[name] = { old, new: value };
   }
   for (const name of Object.keys(before)) {
@@ -118,9 +118,9 @@ export function canRepeat(fields, { previous, next }) {
   if (!previous) return false;
   const mentioned = Object.keys(previous);
   // What it sets without a word on what it was, changes if it is nothing now.
-  const set = Object.keys(next).filter((name) => !Object.hasOwn(previous, name) && valueOf(fields, name) === null);
+  const set = Object.keys(next).filter((name) => !Object.hasOwn(previous, name) && fieldOf(fields, name) === null);
   return (
-    mentioned.every((name) => same(valueOf(fields, name), previous[name])) &&
-    [...mentioned, ...set].some((name) => !same(valueOf(previous, name), valueOf(next, name)))
+    mentioned.every((name) => same(fieldOf(fields, name), previous[name])) &&
+    [...mentioned, ...set].some((name) => !same(fieldOf(previous, name), fieldOf(next, name)))
   );
 }

@@ -9,7 +9,7 @@ const NOT = 0;
 const CHANGES = 1; // all that changed was as the other has it
 const WHOLE = 2; // so was all that did not
 
-const valueOf = (fields, name) => (Object.hasOwn(fields, name) ? fields[name] : null);
+const fieldOf = (fields, name) => (Object.hasOwn(fields, name) ? fields[name] : null);
 
 /** True if two values mean the same, or one is the id of the other: MeterBase writes either. */
 function isOne(a, b) {
@@ -27,11 +27,11 @@ function fit(one, other) {
   // A name that is no field of either describes something else.
   const isField = ([name]) => Object.hasOwn(one.fields, name) || Object.hasOwn(other.fields, name);
   const stated = one.before.filter(isField);
-  const agrees = ([name, was]) => isOne(was, valueOf(other.fields, name));
+  const agrees = ([name, was]) => isOne(was, fieldOf(other.fields, name));
   if (stated.length === 0 || !stated.every(agrees)) return NOT;
   const changed = new Set(one.before.map(([name]) => name));
   const names = Object.keys({ ...one.fields, ...other.fields }).filter((name) => !changed.has(name));
-  const isUnchanged = names.every((name) => isOne(valueOf(one.fields, name), valueOf(other.fields, name)));
+  const isUnchanged = names.every((name) => isOne(fieldOf(one.fields, name), fieldOf(other.fields, name)));
   return isUnchanged ? WHOLE : CHANGES;
 }
 

@@ -1,15 +1,15 @@
 // Which of several whole objects of one time came first, the slow and obvious way.
 
-const valueOf = (fields, name) => fields[name] ?? "null";
+const fieldOf = (fields, name) => fields[name] ?? "null";
 
 /**
  * 0 if before `one` there was something else than `other`, or it doesn't say; 1 if what changed was as
  * `other` has it; 2 if all was.
  */
 function follows(one, other) {
-  const changed = Object.keys(one.before).filter((name) => one.before[name] !== valueOf(one.whole, name));
+  const changed = Object.keys(one.before).filter((name) => one.before[name] !== fieldOf(one.whole, name));
   const was = { ...one.whole, ...one.before };
-  const isBefore = (name) => valueOf(was, name) === valueOf(other.whole, name);
+  const isBefore = (name) => fieldOf(was, name) === fieldOf(other.whole, name);
   if (!changed.length || !changed.every(isBefore)) return 0;
   return Object.keys({ ...one.whole, ...other.whole }).every(isBefore) ? 2 : 1;
 }

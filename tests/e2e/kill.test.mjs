@@ -206,7 +206,11 @@ describe("without a stop", { concurrency: true }, () => {
       const state = () => worker.state("propexo", "int_1");
       await until("the first pack to be lost", async () => (await state())?.unconfirmed === 1);
       let last = 1;
-      while (last < AHEAD) await post((last += 1));
+      const postNext = () => {
+        last += 1;
+        return post(last);
+      };
+      while (last < AHEAD) await postNext();
       await until("all the others to be in D1", () => inD1(AHEAD));
       assert.equal((await state()).confirmed_seq, 0);
 
@@ -214,7 +218,7 @@ describe("without a stop", { concurrency: true }, () => {
       await until(
         "the first to be sent again",
         async () => {
-          await post((last += 1));
+          await postNext();
           return inD1(1);
         },
         { ms: ALARM_MS_MAX, pause_ms: PAUSE_MS },

@@ -110,6 +110,7 @@ describe("the dashboard", () => {
     for (const { title, description, datasource, fieldConfig, targets } of panels) {
       assert.ok(description, title);
       assert.ok(fieldConfig.defaults.unit, title);
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of Grafana's
       assert.equal(datasource.uid, "${datasource}", title);
       const refs = targets.map((target) => target.refId);
       assert.equal(new Set(refs).size, refs.length, title);

@@ -7,14 +7,14 @@ import { after, before, describe, test } from "node:test";
 
 import { run, step } from "../../scripts/lib/command.mjs";
 import { schemathesis } from "../../scripts/lib/tools.mjs";
-import { diff, unit } from "./support/bodies.mjs";
+import { diff } from "./support/bodies.mjs";
 import { Description } from "./support/description.mjs";
 import { serveEverything } from "./support/everything.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
 import { request } from "./support/http.mjs";
 import { serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
-import { headers, SECRETS } from "./support/sign.mjs";
+import { SECRETS } from "./support/sign.mjs";
 import { tool } from "./support/tools.mjs";
 
 const BODY_BYTES_MAX = 1 << 20;

@@ -118,7 +118,7 @@ describe("ids that can't be used", AT_ONCE, () => {
   const inDefault = (record) => diff(undefined, record, {}, { a: 1 });
   const NO_ID = {
     "of 10,000 characters": ["x".repeat(10_000), "bad_record_id"],
-    "of 1,025 bytes": ["é".repeat(512) + "x", "bad_record_id"],
+    "of 1,025 bytes": [`${"é".repeat(512)}x`, "bad_record_id"],
     empty: ["", "bad_record_id"],
     "with a line feed": ["lease\n1", "bad_record_id"],
     "with a zero": ["lease\0", "bad_record_id"],

@@ -183,7 +183,7 @@ describe("401", () => {
     await refused("real-estate", real, { ...old, "x-webhook-timestamp": seconds(now_ms()) });
   });
   test("real-estate: digits moved from the timestamp into the body", async () => {
-    const body = "000" + real;
+    const body = `000${real}`;
     const timestamp = seconds(now_ms());
     const signed = headers("real-estate", real, { timestamp: `${timestamp}000` });
     await refused("real-estate", body, { ...signed, "x-webhook-timestamp": timestamp });

@@ -6,7 +6,7 @@ import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
 const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"];
-const escape = (part) => part.replaceAll("~", "~0").replaceAll("/", "~1");
+const escaped = (part) => part.replaceAll("~", "~0").replaceAll("/", "~1");
 
 export class Description {
   /** Operations that answers were compared with, as `GET /healthz 200`. */
@@ -53,7 +53,7 @@ export class Description {
     assert.ok(item, `${method} ${path}: no such path is described`);
     // Another method's answer is described at the one there is.
     const operation = method.toLowerCase() in item ? method.toLowerCase() : METHODS.find((has) => has in item);
-    const responses = `/paths/${escape(template)}/${operation}/responses`;
+    const responses = `/paths/${escaped(template)}/${operation}/responses`;
     assert.ok(answer.status in this.#follow(responses).node, `${name} is not described: ${answer.text}`);
     const response = this.#follow(`${responses}/${answer.status}`);
     if (response.node.content) this.#checkBody(response, name, answer);
@@ -75,7 +75,7 @@ export class Description {
     const [media] = type.split(";");
     assert.ok(media in node.content, `${name}: ${type} is not described`);
     const body = media.endsWith("json") ? answer.json : answer.text;
-    this.#valid(this.ajv, `${pointer}/content/${escape(media)}/schema`, body, `${name}: ${answer.text}`);
+    this.#valid(this.ajv, `${pointer}/content/${escaped(media)}/schema`, body, `${name}: ${answer.text}`);
   }
 
   /** Fails unless every example is valid; gives how many there are. */
@@ -87,7 +87,7 @@ export class Description {
     }
     for (const [key, child] of Object.entries(node)) {
       if (child && typeof child === "object" && key !== "example") {
-        count += this.checkExamples(child, `${pointer}/${escape(key)}`);
+        count += this.checkExamples(child, `${pointer}/${escaped(key)}`);
       }
     }
     return count;
