@@ -1,6 +1,6 @@
 //! A dialect is one provider's way of signing and shaping a webhook.
 //!
-//! Each has a file of its own and a line in [`dialects!`]. A source's
+//! Each has a file of its own and a line in `dialects!`. A source's
 //! configuration chooses one; a request is never tried against a second.
 //!
 //! # Decisions

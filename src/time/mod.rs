@@ -78,7 +78,7 @@ impl Timestamp {
         Self { us, ns: self.ns }
     }
 
-    /// Reads an instant in ISO 8601 (see [`iso`]), with any offset. Without an
+    /// Reads an instant in ISO 8601 (see the module `iso`), with any offset. Without an
     /// offset the time is taken as UTC: it's what a sender means who formats
     /// its UTC clock and forgets the `Z`. White space around it is ignored.
     pub fn parse(text: &str) -> Option<Self> {
