@@ -1,5 +1,6 @@
-// Tools that some tests need and that not every machine has: schemathesis, which needs Python, and
-// promtool, which comes from Debian. Each is installed into target/, once for each version.
+// Tools that some checks need and that not every machine has: schemathesis and typos, which come from
+// Python's packages, and promtool, which comes from Debian. Each is installed into target/, once for
+// each version.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
@@ -15,6 +16,12 @@ export class Missing extends Error {}
 
 /** A tool that is not for machines like this one. */
 export class NotHere extends Missing {}
+
+/** Set by .ci/run, where nothing that can be tested may go untested. */
+const MUST_RUN = process.env.LEASEWIRE_CI === "1";
+
+/** Whether what ended with `error` may be left out, if that is said. */
+export const maySkip = (error) => error instanceof Missing && (!MUST_RUN || error instanceof NotHere);
 
 const quietly = (program, ...args) => run(program, args, { quiet: true });
 
@@ -59,12 +66,25 @@ export async function promtool() {
   return join(folder, "usr", "bin", "promtool");
 }
 
-/** The path of schemathesis, as tests/e2e/support/schemathesis/requirements.txt pins it. */
+/** How to run schemathesis, as tests/e2e/support/schemathesis/requirements.txt pins it. */
 export async function schemathesis() {
+  const packages = await pythonTool(
+    "schemathesis",
+    inRoot("tests", "e2e", "support", "schemathesis", "requirements.txt"),
+  );
+  return { python: join(packages, "bin", "python"), args: ["-m", "schemathesis.cli"] };
+}
+
+/** The path of typos, as scripts/typos/requirements.txt pins it. */
+export async function typos() {
+  return join(await pythonTool("typos", inRoot("scripts", "typos", "requirements.txt")), "bin", "typos");
+}
+
+/** The folder of an environment of Python with what the file `wanted` lists. */
+function pythonTool(name, wanted) {
   const python = newPython();
-  const wanted = inRoot("tests", "e2e", "support", "schemathesis", "requirements.txt");
-  const name = `schemathesis-${fingerprint([wanted], platform(), arch(), python.version).slice(0, 16)}`;
-  const packages = await once(name, "Installing schemathesis", async (folder) => {
+  const key = fingerprint([wanted], platform(), arch(), python.version).slice(0, 16);
+  return once(`${name}-${key}`, `Installing ${name}`, async (folder) => {
     try {
       await environment(python.program, folder);
       const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", wanted];
@@ -73,7 +93,6 @@ export async function schemathesis() {
       throw new Missing(error.message.trim());
     }
   });
-  return { python: join(packages, "bin", "python"), args: ["-m", "schemathesis.cli"] };
 }
 
 /** Debian leaves `ensurepip` out of Python, which a venv needs; virtualenv brings its own. */
@@ -93,7 +112,7 @@ function newPython() {
   const print = "import sys; print(*sys.version_info[:3], sep='.')";
   const version = execFileSync(program, ["-c", print], { encoding: "utf8" }).trim();
   const [major, minor] = version.split(".").map(Number);
-  if (major === 3 && minor < 10) throw new Missing(`schemathesis needs Python 3.10, this is ${version}`);
+  if (major === 3 && minor < 10) throw new Missing(`Python 3.10 is needed, this is ${version}`);
   return { program, version };
 }
 
