@@ -1,16 +1,13 @@
 // `npm test`: every check there is, in order, up to the first that fails.
 // `npm test -- --only fmt,native` runs some of them, and `npm test -- --quick` those for the inner loop.
 
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { main, run, Stop, seconds } from "./lib/command.mjs";
+import { endToEnd } from "./lib/end-to-end.mjs";
 import { javascript } from "./lib/javascript.mjs";
 import { advisories, licences } from "./lib/licences.mjs";
 import { quickTests } from "./lib/native.mjs";
-import { modernNode, modernPath } from "./lib/node.mjs";
-import { inRoot } from "./lib/paths.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { maySkip, typos } from "./lib/tools.mjs";
 import { buildWorker } from "./lib/worker.mjs";
@@ -44,19 +41,6 @@ async function documentation() {
   for (const target of [[], WASM]) {
     await run("cargo", [...doc, ...target], { env: { RUSTDOCFLAGS: "-D warnings" } });
   }
-}
-
-async function endToEnd() {
-  const [files, more] = [inRoot("tests", "e2e"), inRoot("bench")].map((folder) =>
-    readdirSync(folder)
-      .sort()
-      .filter((name) => name.endsWith(".test.mjs"))
-      .map((name) => join(folder, name)),
-  );
-  // Without a file, Node.js would go and look for tests all over the checkout.
-  if (!files.length) throw new Stop("There are no end-to-end tests in tests/e2e.");
-  const args = ["--test", "--test-reporter=spec", ...files, ...more];
-  await run(modernNode(), args, { env: { PATH: modernPath() } });
 }
 
 /** Which checks to run. */
