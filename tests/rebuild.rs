@@ -289,6 +289,24 @@ fn steps_are_bounded_by_bytes() {
     );
 }
 
+/// The end is in the tables, and nobody has noted it: the alarm has nothing left
+/// to do all the same.
+#[test]
+fn one_that_has_ended_is_not_gone_on_with() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut ledger = filled(&database, &d1, 3);
+    let now = at("2026-02-02T00:00:00Z");
+    ask(&mut ledger, now).unwrap();
+    let part = ledger.next_part().unwrap().unwrap();
+    database.fails_in.set(Some(1));
+    ledger.rebuilt(&part, now).unwrap_err();
+    assert_eq!(database.fails_in.get(), None);
+    assert!(progress(&ledger).ended_at.is_some());
+    assert!(ledger.has_rebuild());
+    assert_eq!(ledger.next_part().unwrap(), None);
+    assert!(!ledger.has_rebuild());
+}
+
 #[test]
 fn a_ledger_without_events_has_none() {
     let database = Database::default();

@@ -177,7 +177,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// The next step of the rebuild at hand, if there is one.
-    pub fn next_part(&self) -> Result<Option<Part>, SqlError> {
+    pub fn next_part(&mut self) -> Result<Option<Part>, SqlError> {
         let going_on = "SELECT number, after_model, after_record_id FROM rebuilds
                         WHERE ended_at IS NULL ORDER BY number LIMIT 1";
         if !self.mark.has_rebuild {
@@ -185,6 +185,8 @@ impl<S: Sql> Ledger<S> {
         }
         let rows = self.sql.query(going_on, &[])?;
         let (Some(at), Some(state)) = (rows.first(), self.state()?) else {
+            // Whoever was to note its end here has failed.
+            self.mark.has_rebuild = false;
             return Ok(None);
         };
         let mut part = Part {
