@@ -7,7 +7,7 @@ use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::discard::{Held, Progress, Request};
 use leasewire::ledger::replay::{self, Reader};
-use leasewire::ledger::{Ledger, Retention};
+use leasewire::ledger::{Ledger, NOT_APPLIED, Retention};
 use leasewire::sql::Sql;
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
@@ -134,6 +134,22 @@ fn many_are_discarded_step_by_step() {
     assert_eq!(steps, 5);
     let state = Ledger::open(&database).unwrap().state().unwrap().unwrap();
     assert_eq!(state.quarantined, 0);
+}
+
+/// A message about it that comes late finds it discarded, and leaves it so.
+#[test]
+fn what_is_discarded_is_not_quarantined_again() {
+    let database = Database::default();
+    let mut ledger = Ledger::open(&database).unwrap();
+    for n in 0..2 {
+        take(&mut ledger, &job(n));
+    }
+    ledger.quarantine(2, 0, NOT_APPLIED, now()).unwrap();
+    discard(&database, &request(Held::Quarantined, 1, 2));
+    let mut ledger = Ledger::open(&database).unwrap();
+    ledger.quarantine(2, 0, NOT_APPLIED, now()).unwrap();
+    assert_eq!(entry(&ledger, 2)["status"], "discarded");
+    assert_eq!(ledger.state().unwrap().unwrap().quarantined, 0);
 }
 
 /// Of a dead pack a part goes; the rest is redriven, and arrives.

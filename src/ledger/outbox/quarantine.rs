@@ -57,15 +57,17 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn keep_quarantine(&self, seq: u64, reason: &str) -> Result<(), SqlError> {
-        // A dead one may have been copied already for when its segment goes;
-        // the copy first, because it is what revival lets go.
+        // One that was discarded since stays so. A dead one may have been copied
+        // already for when its segment goes; the copy first, because it is what
+        // revival lets go.
         let kept = Segment::KEPT;
         let own = self.segments.within(seq, seq).map(|(segment, ..)| segment);
         for segment in [kept].into_iter().chain(own.filter(|own| *own != kept)) {
             let table = segment.table();
             self.sql.execute(
                 &format!(
-                    "UPDATE {table} SET quarantine = ?2 WHERE seq = ?1 AND quarantine IS NULL"
+                    "UPDATE {table} SET quarantine = ?2
+                     WHERE seq = ?1 AND quarantine IS NULL AND ignored IS NULL"
                 ),
                 &[seq.into(), Param::Text(reason)],
             )?;
