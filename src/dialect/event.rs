@@ -173,6 +173,16 @@ pub enum Change<'a> {
     },
 }
 
+impl<'a> Change<'a> {
+    /// The provider's own description of what changed, beside a whole object.
+    pub fn stated(&self) -> Option<&'a Value> {
+        match self {
+            Self::Whole { changes, .. } => *changes,
+            _ => None,
+        }
+    }
+}
+
 /// Why an authentic delivery wasn't understood. It is kept, in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unclear {

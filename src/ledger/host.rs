@@ -15,6 +15,7 @@ use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
 /// How a source is set up today.
+#[derive(Clone)]
 pub struct Setup {
     /// How its bodies are read; `None` while the source can't be used.
     pub dialect: Option<&'static dyn Dialect>,

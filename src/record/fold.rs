@@ -232,7 +232,7 @@ fn whole(
         (Some(known), None) => event.occurred_at >= known.occurred_at,
     };
     if let (Some(known), false) = (known, is_newer) {
-        return late(known, stated.map_or("{}", Value::get));
+        return late(known, stated);
     }
     let other = newest.filter(|newest| newest.key != event.key);
     let other_fields = other.and_then(|other| Object::parse(&other.fields));
@@ -259,10 +259,12 @@ fn whole(
     }
 }
 
-fn late(known: &Known, changes: &str) -> Folded {
+/// What becomes of a record by an event that is older than what is `known` of
+/// it: nothing. `stated` are the changes that the event tells of.
+pub fn late(known: &Known, stated: Option<&Value>) -> Folded {
     Folded {
         record: known.clone(),
-        changes: changes.to_owned(),
+        changes: stated.map_or("{}", Value::get).to_owned(),
         late: true,
         turns: Vec::new(),
     }

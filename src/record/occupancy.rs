@@ -366,6 +366,20 @@ pub fn members(turns: &[Turn]) -> String {
     [r#","notices":"#, &notices, r#","notices_at":"#, &times].concat()
 }
 
+/// The turns that an event's `data` has, as [`members`] wrote them.
+pub fn turns_of(data: &Object) -> Vec<Turn> {
+    let texts = |name| data.value(name).and_then(json::texts).unwrap_or_default();
+    let turns = texts("notices").into_iter().zip(texts("notices_at"));
+    turns
+        .filter_map(|(notice, at)| {
+            Some(Turn {
+                to: Occupancy::noticed(&notice)?,
+                at: Timestamp::parse(&at)?,
+            })
+        })
+        .collect()
+}
+
 /// All notices of a unit that a replay has folded again: of its events from
 /// the first to the last one that is kept, those hold and no others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
 
 use crate::common::Database;
-use crate::only_p0;
 use crate::world::World;
+use crate::{all, only_p0};
 
 fn rent(record: &str, from: u32, to: u32, more: &str) -> String {
     format!(
@@ -67,4 +67,28 @@ fn a_record_of_another_property_stays_out() {
     assert!(!world.ledger.has_replay());
     world.forward();
     assert!(d1.dump("SELECT record_id FROM records").is_empty());
+}
+
+/// What a replay leaves out under a filter that is new, comes in the same way.
+#[test]
+fn what_a_replay_has_left_out_comes_in_too() {
+    let (database, d1) = (Database::default(), Database::default());
+    let mut world = World::new("propexo", &database, &d1);
+    for (from, to) in [(1, 2), (2, 3)] {
+        world.take(&rent("l1", from, to, ""), &Filter::default());
+    }
+    world.forward();
+    let filter = only_p0();
+    for _ in 0..2 {
+        world.replay(&all(2), &filter);
+        let unplaced = "SELECT record_id, first_seq, last_seq, count FROM unplaced";
+        assert_eq!(database.dump(unplaced), ["l1|1|2|2"]);
+    }
+    assert!(database.dump("SELECT record_id FROM records").is_empty());
+    assert_eq!(world.take(&created("l1", "p0"), &filter), ("accepted", 3));
+    replay_on(&mut world, &filter);
+    let fields = r#"{"rent":3,"property_id":"p0","status":"active"}"#;
+    let records = "SELECT version, fields FROM records";
+    assert_eq!(database.dump(records), [format!("3|{fields}")]);
+    assert_eq!(d1.dump(records), [format!("3|{fields}")]);
 }

@@ -36,7 +36,12 @@ impl<'a> World<'a> {
 
     pub fn take(&mut self, body: &str, filter: &Filter) -> (&'static str, u64) {
         // Repetitions cost no time, so that worlds with and without are alike.
-        self.now = at("2026-03-01T00:00:00Z").plus_s(self.ledger.last_seq() + 1);
+        let now = at("2026-03-01T00:00:00Z").plus_s(self.ledger.last_seq() + 1);
+        self.take_at(body, filter, now)
+    }
+
+    pub fn take_at(&mut self, body: &str, filter: &Filter, now: Timestamp) -> (&'static str, u64) {
+        self.now = now;
         let delivery = Delivery {
             filter: Rc::new(filter.clone()),
             ..delivery(self.dialect, "i", body)

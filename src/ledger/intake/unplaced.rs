@@ -4,7 +4,8 @@
 //! Where a source is limited to linked properties, an update that names none,
 //! of a record that nothing is known of, is ignored (`no_property`). When the
 //! record turns out to be of a linked property, what was ignored of it is read
-//! again by a replay of its own, so that it isn't older than the provider's.
+//! again by a replay of its own, so that it isn't older than the provider's. So
+//! is what a replay has left out under a filter that is new.
 
 use crate::dialect::event::Subject;
 use crate::ledger::replay::Request;
@@ -42,6 +43,32 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(placed, &names)?;
         self.mark.has_unplaced = self.has_unplaced()?;
         Ok(())
+    }
+
+    /// Notes that a replay has left out the event `seq` about `subject`. One that
+    /// was left out before, and lies within what is noted, is counted already.
+    /// To be called in a transaction, before the event is written anew.
+    pub(in crate::ledger) fn keep_unplaced(
+        &self,
+        seq: u64,
+        subject: &Subject,
+    ) -> Result<(), SqlError> {
+        let row = self.one("coalesce(ignored, '') = 'no_property'", seq)?;
+        let was_ignored = row.map(|row| row.flag(0)).transpose()? == Some(true);
+        let (model, record_id) = subject.names();
+        self.sql.execute(
+            "INSERT INTO unplaced (model, record_id, first_seq, last_seq, count)
+             VALUES (?1, ?2, ?3, ?3, 1)
+             ON CONFLICT (model, record_id) DO UPDATE SET
+               count = count + (NOT (?4 AND ?3 BETWEEN first_seq AND last_seq)),
+               first_seq = min(first_seq, ?3), last_seq = max(last_seq, ?3)",
+            &[
+                Param::Text(model),
+                Param::Text(record_id),
+                seq.into(),
+                was_ignored.into(),
+            ],
+        )
     }
 
     fn has_unplaced(&self) -> Result<bool, SqlError> {

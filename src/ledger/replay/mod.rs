@@ -12,6 +12,7 @@
 
 mod chain;
 mod event;
+mod ground;
 mod lift;
 mod record;
 mod refold;
@@ -120,6 +121,8 @@ pub(super) struct Step<'a> {
     budget: Budget,
     /// Records that are to be folded again, in order.
     refolds: VecDeque<Refold>,
+    /// Events were ignored because their record's property isn't known.
+    has_unplaced: bool,
 }
 
 impl Job {
@@ -190,6 +193,7 @@ impl<S: Sql> Ledger<S> {
             touched: Ranges::default(),
             budget: Budget(self.pace),
             refolds: VecDeque::new(),
+            has_unplaced: false,
         };
         let index_until = self.index_until(true, now.max(self.mark.last_received_at));
         let stretches = self.sql.transaction(|| {
@@ -199,6 +203,7 @@ impl<S: Sql> Ledger<S> {
             self.take_step(&mut step)
         })?;
         self.mark.index_until = index_until.unwrap_or(self.mark.index_until);
+        self.mark.has_unplaced |= step.has_unplaced;
         self.mark.reported.is_outdated = true;
         // What was written anew may have to outlive its segment, or not any more.
         self.mark.moved = Moved::default();

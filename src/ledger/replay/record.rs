@@ -1,15 +1,15 @@
 //! One record, folded again from its kept events, in the order of the log.
 //!
 //! Where the oldest of them have gone with old history, what they left is the
-//! ground that the others are folded onto. A record with more events than fit
-//! into a step is gone on with in the next one: see [`super::refold`]. Events
-//! about it that come in meanwhile are part of its chain, and are reached in
-//! the end.
+//! ground that the others are folded onto: see [`super::ground`]. A record with
+//! more events than fit into a step is gone on with in the next one: see
+//! [`super::refold`]. Events about it that come in meanwhile are part of its
+//! chain, and are reached in the end.
 
 use super::event::Anew;
 use super::refold::{Folding, Refold, Version};
 use super::{Names, Step};
-use crate::dialect::event::{Change, Content, Event, Kind, Unclear};
+use crate::dialect::event::{Content, Event, Kind, Unclear};
 use crate::dialect::filter::{self, Ignored};
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
@@ -19,9 +19,8 @@ use crate::ledger::intake::tied::Like;
 use crate::ledger::log::ROW_BYTES_MAX;
 use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, key};
 use crate::record::cloudevent::RecordData;
-use crate::record::fold::{Incoming, Known, fold};
+use crate::record::fold::{Incoming, Known, fold, late};
 use crate::record::occupancy::{self, Noticed, Turn};
-use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -58,12 +57,14 @@ impl<S: Sql> Ledger<S> {
         let memory = self.recall_named(refold.names())?;
         let mut folding = match refold.folding.take() {
             Some(folding) => folding.within(memory.as_ref()),
-            None => match self.begin_folding(refold.names(), memory.as_ref(), added)? {
+            None => match self.begin_folding(step, refold.names(), memory.as_ref(), added)? {
                 Some(folding) => folding,
                 None => return Ok(true),
             },
         };
         let last_seq = memory.as_ref().map(|memory| memory.last_seq);
+        let linked = self.chain(folding.last_seq.or(last_seq), 0, 1)?;
+        folding.has_ground = linked.gone.is_some();
         let present = memory.as_ref().map(|memory| memory.known.fields.as_str());
         loop {
             let mut chain = self.chain(last_seq, folding.through, step.budget.rows())?;
@@ -79,21 +80,12 @@ impl<S: Sql> Ledger<S> {
                     refold.folding = Some(folding);
                     return Ok(false);
                 }
-                if folding.is_ground {
-                    self.take_from_ground(step, &mut folding, seq)?;
-                } else {
-                    let is_last = last == Some(seq);
-                    self.fold_member(step, refold.names(), &mut folding, seq, is_last, present)?;
-                }
+                let is_last = last == Some(seq);
+                self.fold_member(step, refold.names(), &mut folding, seq, is_last, present)?;
                 folding.through = seq;
             }
-            match (chain.reaches_end, folding.is_ground) {
-                (true, false) => break,
-                (true, true) => {
-                    folding.is_ground = false;
-                    folding.through = 0;
-                }
-                (false, _) => {}
+            if chain.reaches_end {
+                break;
             }
             if !step.budget.is_left() {
                 refold.folding = Some(folding);
@@ -109,6 +101,7 @@ impl<S: Sql> Ledger<S> {
     /// is gone and has been folded onto it.
     fn begin_folding(
         &self,
+        step: &mut Step,
         names: Names,
         memory: Option<&Memory>,
         added: Option<u64>,
@@ -126,11 +119,11 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let ground = match ground {
-            Some(memory) => Some(self.ground_of(&memory.known)?),
+            Some(memory) => Some(self.ground_of(step, &memory.known, first, added)?),
             None => None,
         };
         Ok(Some(Folding {
-            is_ground: ground.is_some(),
+            has_ground: ground.is_some(),
             through: 0,
             known: ground,
             last_seq: None,
@@ -138,7 +131,9 @@ impl<S: Sql> Ledger<S> {
             last_generation: 0,
             version: None,
             noticed: Noticed {
-                from: first.into_iter().chain(added).min().unwrap_or(0),
+                // Before, events are gone of which the notices hold.
+                from: (first.into_iter().chain(added).min().unwrap_or(0))
+                    .max(self.segments.kept_from()),
                 ..Noticed::default()
             },
         }))
@@ -155,60 +150,6 @@ impl<S: Sql> Ledger<S> {
         };
         let of = row.maybe_text(1)?.zip(row.maybe_text(2)?);
         Ok(row.flag(0)? && of == Some(names))
-    }
-
-    /// What events that are gone have left of a record, before that is taken out
-    /// which those say that are kept. Where the newest whole object is gone, and
-    /// what is kept came late, that is all of it.
-    fn ground_of(&self, known: &Known) -> Result<Known, SqlError> {
-        let has_body = self.one("octet_length(body) > 0", known.version)?;
-        let is_newest_kept = match (known.occurred_at, has_body) {
-            (None, _) => true,
-            (Some(_), Some(row)) => row.flag(0)?,
-            (Some(_), None) => false,
-        };
-        if !is_newest_kept {
-            return Ok(known.clone());
-        }
-        Ok(Known {
-            version: 0,
-            occurred_at: None,
-            key: DedupeKey([0; 16]),
-            ..known.clone()
-        })
-    }
-
-    /// Takes out of the ground what a kept event says.
-    fn take_from_ground(
-        &self,
-        step: &mut Step,
-        folding: &mut Folding,
-        seq: u64,
-    ) -> Result<(), SqlError> {
-        let Some(row) = self.one("body, key", seq)? else {
-            return Ok(());
-        };
-        let (body, Some(known)) = (row.blob(0)?, folding.known.as_mut()) else {
-            return Ok(());
-        };
-        step.budget.spend(body.len() as u64);
-        let reading = dialect::read(step.reader.dialect, body, step.now);
-        if let Meaning::Event(event) = &reading.meaning
-            && let Content::Record(_, change) = &event.content
-        {
-            if let Some(time) = event.occurred_at {
-                known.timeline.remove(time, key(&row, 1)?);
-            }
-            let mut fields = Object::parse(&known.fields).unwrap_or_default();
-            let names = mentioned(change);
-            names.iter().for_each(|name| known.drift.clear(name));
-            // One with a time is a whole object that stays as it is.
-            if known.occurred_at.is_none() && names.iter().any(|name| fields.has(name)) {
-                names.iter().for_each(|name| fields.remove(name));
-                known.fields = fields.to_json();
-            }
-        }
-        Ok(())
     }
 
     fn member(&self, seq: u64) -> Result<Option<Row>, SqlError> {
@@ -255,6 +196,7 @@ impl<S: Sql> Ledger<S> {
                 .or_else(|| Object::parse(present?))
         };
         if is_asked_for && let Some(ignored) = step.reader.filter.ignores(event, fields) {
+            self.take_out(folding, names, seq, (event.occurred_at, key(&row, 1)?))?;
             return self.ignore_again(step, seq, event, ignored);
         }
         let incoming = Incoming {
@@ -273,7 +215,14 @@ impl<S: Sql> Ledger<S> {
             }
             None => Vec::new(),
         };
-        let folded = fold(folding.known.as_ref(), &incoming, tied);
+        let was = self.was_written(folding, seq)?;
+        let folded = match &folding.known {
+            Some(known) if folding.stays_late(was.as_ref(), event.occurred_at) => {
+                late(known, change.stated())
+            }
+            known => fold(known.as_ref(), &incoming, tied),
+        };
+        let turns = was.map_or(folded.turns, |was| was.turns);
         let (ambiguous, own) = written(&row, 5)?;
         let generation = match is_asked_for {
             true if is_last => folding.next_generation(step),
@@ -289,7 +238,7 @@ impl<S: Sql> Ledger<S> {
                 late: folded.late,
                 ambiguous,
                 generation,
-                turns: &folded.turns,
+                turns: &turns,
                 noticed: None,
             },
         );
@@ -315,7 +264,7 @@ impl<S: Sql> Ledger<S> {
         }
         folding.last_seq = Some(seq);
         folding.last_generation = generation;
-        folding.noticed.add(seq, &folded.turns);
+        folding.noticed.add(seq, &turns);
         // A late event changes the record's timeline alone.
         folding.known = Some(folded.record);
         if !folded.late {
@@ -346,8 +295,13 @@ impl<S: Sql> Ledger<S> {
         event: &Event,
         ignored: Ignored,
     ) -> Result<(), SqlError> {
-        if ignored == Ignored::Property {
-            self.keep_unlinked(seq, event, step.now)?;
+        match (ignored, event.subject()) {
+            (Ignored::Property, _) => self.keep_unlinked(seq, event, step.now)?,
+            (Ignored::NoProperty, Some(subject)) => {
+                self.keep_unplaced(seq, subject)?;
+                step.has_unplaced = true;
+            }
+            _ => {}
         }
         let anew = Anew {
             ignored: Some(ignored),
@@ -503,21 +457,4 @@ fn written(row: &Row, at: usize) -> Result<(bool, u64), SqlError> {
     let parts = row.text(at)?.split_once(' ');
     let read = parts.and_then(|(flag, number)| Some((flag == "1", number.parse().ok()?)));
     read.ok_or_else(|| SqlError("an event says something else of itself".to_owned()))
-}
-
-/// The fields whose value depends on an event: not those of a creation, which
-/// changes none that is known.
-fn mentioned(change: &Change) -> Vec<String> {
-    let names = |fields: &Object| -> Vec<String> {
-        fields.iter().map(|(name, _)| name.to_owned()).collect()
-    };
-    match change {
-        Change::Diff {
-            previous,
-            new,
-            rest,
-        } => [names(previous), names(new), names(rest)].concat(),
-        Change::Whole { fields, .. } => names(fields),
-        Change::Sparse(_) => Vec::new(),
-    }
 }

@@ -26,9 +26,8 @@ pub(super) struct Refold {
 
 /// A record on its way through its events.
 pub(super) struct Folding {
-    /// What events that are gone have left of it isn't known yet: at first all
-    /// events are gone through to take out what they mention.
-    pub is_ground: bool,
+    /// It is folded onto what events that are gone have left.
+    pub has_ground: bool,
     /// The events up to here were gone through.
     pub through: u64,
     /// The record so far.
@@ -76,7 +75,8 @@ impl Refold {
 
     fn read(row: &Row) -> Result<Self, SqlError> {
         let mut refold = Self::new((row.text(0)?, row.text(1)?), row.maybe_number(2)?);
-        if let Some(through) = row.maybe_number(3)? {
+        // Where 0.2.0 hasn't got beyond the ground, it begins anew.
+        if let (Some(through), false) = (row.maybe_number(3)?, row.maybe_number(4)? == Some(1)) {
             refold.folding = Some(Folding::read(row, through)?);
         }
         Ok(refold)
@@ -107,7 +107,7 @@ impl Folding {
             }),
         };
         Ok(Self {
-            is_ground: row.flag(4)?,
+            has_ground: false,
             through,
             known,
             last_seq: row.maybe_number(5)?,
@@ -171,7 +171,7 @@ impl<S: Sql> Ledger<S> {
                 Param::Text(&refold.record_id),
                 refold.added.into(),
                 folding.map(|folding| folding.through).into(),
-                folding.map(|folding| folding.is_ground).into(),
+                folding.map(|_| false).into(),
                 folding.and_then(|folding| folding.last_seq).into(),
                 folding.map(|folding| folding.generation).into(),
                 folding.map(|folding| folding.last_generation).into(),
