@@ -47,6 +47,10 @@ pub enum Bug {
     NobodyLeavesTheLine,
     RebuildPassesRefused,
     RebuildInTheOldEpoch,
+    NoticesGoWithHistory,
+    DiscardedComesBack,
+    DiscardTakesNeighbours,
+    UnplacedStaysOut,
 }
 
 impl Bug {
@@ -266,6 +270,26 @@ impl Bug {
             Self::RebuildInTheOldEpoch,
             "rebuild-in-the-old-epoch",
             "what a rebuild writes is no newer than what D1 has",
+        ),
+        (
+            Self::NoticesGoWithHistory,
+            "notices-go-with-history",
+            "a replay forgets which turns events revealed, where what a unit was is gone",
+        ),
+        (
+            Self::DiscardedComesBack,
+            "discarded-comes-back",
+            "a replay reads what was discarded",
+        ),
+        (
+            Self::DiscardTakesNeighbours,
+            "discard-takes-neighbours",
+            "a discard of what is quarantined takes all between as well",
+        ),
+        (
+            Self::UnplacedStaysOut,
+            "unplaced-stays-out",
+            "what was ignored before its record was known to be wanted stays out",
         ),
     ];
 

@@ -8,7 +8,6 @@ use crate::clock::SECOND;
 use crate::fact::{Change, Content, Lasting, object};
 use crate::faults::is_down;
 use crate::host::{Intake, Settled};
-use crate::operator;
 use crate::world::{Asked, Step, World};
 
 /// How long a caller waits for a ledger.
@@ -75,12 +74,7 @@ impl World {
             asked,
         } = request;
         let decoded = calls.iter().map(|call| Call::decode(call.encode()));
-        let mut calls: Vec<_> = decoded.map(Option::unwrap).collect();
-        if self.bug != Some(Bug::FilterForgotten) {
-            for call in &mut calls {
-                call.set_filter(|source| self.sources[source].filter.clone());
-            }
-        }
+        let calls: Vec<_> = decoded.map(Option::unwrap).collect();
         let alive = self.hosts[ledger].life == life;
         let replies = alive.then(|| self.answer(ledger, calls, &facts)).flatten();
         let Some(asked) = asked else {
@@ -101,46 +95,28 @@ impl World {
         if let Some(wrong) = self.answer_wrongly(ledger, &calls, facts) {
             return Some(wrong);
         }
-        let is_set = self.hosts[ledger].alarm.is_some();
+        let alarm = self.hosts[ledger].alarm;
         let asked = calls.clone();
-        let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
-        let retention = self.retention(ledger);
-        let begins_replay = matches!(calls[..], [Call::Replay(_) | Call::Redrive { .. }]);
-        let sweeps = matches!(calls[..], [Call::Sweep { .. }]);
-        let rebuilds = sweeps || matches!(calls[..], [Call::Rebuild]);
+        let setup = self.setup(ledger);
+        let brought_in = self.brought_in(ledger);
         let ended = self.stretch(ledger, |core, now, random| {
-            if sweeps {
-                core.forget_alarm();
+            if core.asks_for_alarm_before(&calls) {
+                core.found_alarm_at(alarm, now);
             }
-            if core.asks_for_alarm() {
-                core.found_alarm(is_set);
-            }
-            let (replies, failed) = core.answer_all(calls, now);
-            if let Some(error) = failed.filter(|_| replies.is_empty()) {
-                return Err(error);
-            }
-            // The replies stand, whatever is the matter with the effects.
-            let mut effects = core.follow_up(now, random);
-            if begins_replay {
-                operator::step(core, &source, now, &mut effects);
-            }
-            if sweeps && let Ok(Some(at)) = core.expire(now, &retention) {
-                effects.wake_at = Some(at);
-            }
-            Ok((replies, effects))
+            let setup = |_: &str| setup.clone();
+            let answered = core.answer_calls(calls, &setup, now, random)?;
+            Ok((answered.replies, answered.effects))
         });
-        if rebuilds {
-            self.begin_rebuild(ledger);
-        }
         if ended.durable
             && let [asked] = &asked[..]
         {
             self.note_settled(ledger, asked, ended.value.is_none());
+            self.note_discard(ledger, asked, ended.value.is_none());
         }
         let replies = ended.value?;
         if ended.durable {
             for ((call, fact), reply) in asked.iter().zip(facts).zip(&replies) {
-                self.note_taken(ledger, call, *fact, reply);
+                self.note_taken(ledger, call, *fact, reply, brought_in);
             }
         }
         if !ended.heard {
@@ -190,7 +166,7 @@ impl World {
                     outcome: Outcome::Duplicate,
                     seq: known.filter(|known| known.at > since)?.seq,
                 };
-                self.note_taken(ledger, call, index, &Reply::Taken(taken));
+                self.note_taken(ledger, call, index, &Reply::Taken(taken), 0);
                 Some(vec![taken.to_json()])
             }
             _ => None,
@@ -247,7 +223,14 @@ impl World {
         self.say(|| format!("ledger {ledger}: {what} {first} to {last}, failed: {uncertain}"));
     }
 
-    fn note_taken(&mut self, ledger: usize, call: &Call, fact: usize, reply: &Reply) {
+    fn note_taken(
+        &mut self,
+        ledger: usize,
+        call: &Call,
+        fact: usize,
+        reply: &Reply,
+        brought_in: usize,
+    ) {
         if let (Call::Intake(delivery), Reply::Taken(taken)) = (call, reply) {
             let (status, seq) = (taken.outcome.label(), taken.seq);
             let intake = Intake {
@@ -255,6 +238,7 @@ impl World {
                 at: self.clock.receiver(),
                 window_s: self.sources[delivery.of.source.as_str()].dedupe_window_s,
                 kept_from: self.hosts[ledger].core().map_or(1, |core| core.kept_from()),
+                brought_in,
                 status,
                 seq,
             };

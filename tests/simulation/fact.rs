@@ -101,6 +101,24 @@ impl Fact {
         }
     }
 
+    /// The property to which it says its record belongs.
+    pub fn property(&self) -> Option<&str> {
+        let Content::Record {
+            model, id, change, ..
+        } = &self.content
+        else {
+            return None;
+        };
+        let fields = match change {
+            Change::Diff { new, .. } => new,
+            Change::Sparse(fields) | Change::Whole { fields, .. } => fields,
+        };
+        match *model {
+            "properties" => Some(id),
+            _ => property(fields),
+        }
+    }
+
     /// A line for the trace.
     pub fn show(&self) -> String {
         let bytes = self.body.len();
@@ -108,6 +126,11 @@ impl Fact {
         let text: String = text.chars().take(300).collect();
         format!("{} {} {bytes} bytes {text}", self.dialect, self.integration)
     }
+}
+
+/// The property that `fields` name.
+pub fn property(fields: &Fields) -> Option<&str> {
+    fields.get("property_id").map(|id| id.trim_matches('"'))
 }
 
 /// `fields` as a JSON object.

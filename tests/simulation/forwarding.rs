@@ -1,6 +1,6 @@
 //! How a ledger's object hands its packs to the queue.
 
-use leasewire::ledger::Batch;
+use leasewire::ledger::{Batch, Next};
 
 use crate::bugs::Bug;
 use crate::world::{Step, World};
@@ -11,41 +11,39 @@ const PROBE_MS: u64 = 40_000;
 /// and 150 s at the most.
 const SILENCE_MS: u64 = 240_000;
 
-/// Pause before the batch that follows one of a single pack.
-const BATCH_INTERVAL_MS: u64 = 1_000;
-
 impl World {
     /// One round of forwarding, up to the queue's answer.
     pub fn forward(&mut self, ledger: usize) {
         let now = self.clock.receiver();
-        let host = &mut self.hosts[ledger];
-        let life = host.life;
-        let pause_ms = host.next_batch_ms.saturating_sub(self.clock.now_ms);
-        if pause_ms > 0 && host.core().is_ok_and(|core| core.may_send()) {
-            return self.clock.after(pause_ms, Step::Forward(ledger, life));
-        }
         self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
+        let life = host.life;
         let goes_on = self.bug == Some(Bug::ProbesGoOn);
-        let batch =
+        let next =
             host.core().and_then(
-                |core| match core.may_send() || goes_on && core.has_unsent() {
-                    true => core.next_batch().map(Some),
-                    false => Ok(None),
+                |core| match goes_on && !core.may_send() && core.has_unsent() {
+                    true => core.next_batch().map(Next::Send),
+                    false => core.next_send(now),
                 },
             );
         host.database.fails.set(None);
-        let Ok(Some(batch)) = batch else {
-            host.sending = false;
-            return self.check_all_was_sent(ledger);
+        let batch = match next {
+            Ok(Next::Wait(ms)) => {
+                return self.clock.after(ms.into(), Step::Forward(ledger, life));
+            }
+            Ok(Next::Send(batch)) if !batch.packs.is_empty() => batch,
+            Ok(Next::Send(_) | Next::Nothing) | Err(_) => {
+                host.sending = false;
+                return self.check_all_was_sent(ledger);
+            }
         };
-        if batch.packs.is_empty() {
-            return self.sent(ledger, Some(batch));
-        }
         let packs = batch.packs.iter();
         let ranges: Vec<_> = packs.map(|pack| (pack.first, pack.last)).collect();
-        self.check_probe(ledger, &batch);
         let (taken, after_ms) = self.send_packs(ledger, batch.packs.clone());
+        // What the queue refuses, nobody can answer.
+        if taken {
+            self.check_probe(ledger, &batch);
+        }
         self.say(|| format!("ledger {ledger}: sends {ranges:?}, heard to be taken: {taken}"));
         if self.bug == Some(Bug::SentIsConfirmed) && taken {
             for (first, last) in ranges {
@@ -71,10 +69,6 @@ impl World {
         if let Ok(core) = host.core() {
             core.sent(&batch, now);
         }
-        // The pause stands before a batch: with nothing to send there is none.
-        let is_alone = batch.packs.len() == 1;
-        let pause_ms = if is_alone { BATCH_INTERVAL_MS } else { 0 };
-        self.hosts[ledger].next_batch_ms = self.clock.now_ms + pause_ms;
         self.forward(ledger);
     }
 

@@ -1,17 +1,16 @@
-//! The object around a ledger: what `src/shell/object.rs` does, cut into the
+//! The object around a ledger: what `src/shell/ledger_object.rs` does, cut into the
 //! stretches between two awaits. What a stretch writes, its alarm included,
 //! is durable together or not at all.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use leasewire::ledger::{Announcement, Call, Effects, Ledger, Retention};
+use leasewire::ledger::{Announcement, Call, Effects, Ledger, Retention, Setup};
 use leasewire::projection::announcement;
 use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
 
 use crate::bugs::Bug;
-use crate::operator;
 use crate::storage::{Database, Failure, Storage};
 use crate::world::{Asked, Step, World};
 
@@ -29,8 +28,6 @@ pub struct Host {
     pub sending: bool,
     /// A step of a rebuild is on its way to D1.
     pub rebuilding: bool,
-    /// When the next batch may go.
-    pub next_batch_ms: u64,
     /// When packs were sent of late though nobody answers, and in which of its
     /// lives.
     pub sent_ms: Vec<(u64, u32)>,
@@ -67,6 +64,8 @@ pub struct Intake {
     pub window_s: u64,
     /// History was whole from this number on.
     pub kept_from: u64,
+    /// Of so many records what was ignored had been brought in before.
+    pub brought_in: usize,
     pub status: &'static str,
     pub seq: u64,
 }
@@ -95,7 +94,6 @@ impl Host {
             life: 0,
             sending: false,
             rebuilding: false,
-            next_batch_ms: 0,
             sent_ms: Vec::new(),
             unheard_since_ms: None,
             alarm: None,
@@ -112,7 +110,13 @@ impl Host {
         self.life += 1;
         self.sending = false;
         self.rebuilding = false;
-        self.next_batch_ms = 0;
+    }
+
+    /// The first number of which the history is whole, as the tables have it.
+    pub fn kept_from(&self) -> u64 {
+        let first = "SELECT first_seq FROM segments ORDER BY number LIMIT 1";
+        let rows = self.database.rows(first);
+        rows.first().map_or(1, |row| row.number(0).unwrap())
     }
 
     pub fn core(&mut self) -> Result<&mut Core, SqlError> {
@@ -172,6 +176,19 @@ impl World {
         }
     }
 
+    /// Of how many records a ledger has read again what was ignored of them.
+    pub fn brought_in(&mut self, ledger: usize) -> usize {
+        let exists = self.hosts[ledger]
+            .core()
+            .is_ok_and(|core| core.last_seq() > 0);
+        if !self.wanted.linked || !exists {
+            return 0;
+        }
+        let ended = "SELECT number FROM replays
+                     WHERE record_id IS NOT NULL AND ended_at IS NOT NULL";
+        self.hosts[ledger].database.rows(ended).len()
+    }
+
     pub fn break_a_statement(&mut self, ledger: usize) {
         if self.random.chance(self.faults.statement) {
             let failure = self.random.pick(&[Failure::Before, Failure::After]);
@@ -186,6 +203,9 @@ impl World {
             let after_ms = self.random.below(20);
             let step = Step::Announce(ledger, life, Box::new(told));
             self.clock.after(after_ms, step);
+        }
+        if effects.rebuild {
+            self.begin_rebuild(ledger);
         }
         if effects.forward && !self.hosts[ledger].sending {
             self.hosts[ledger].sending = true;
@@ -224,16 +244,10 @@ impl World {
         host.alarm = None;
         let not_again = self.bug == Some(Bug::AlarmNotRepeated);
         self.say(|| format!("ledger {ledger}: alarm"));
-        let retention = self.retention(ledger);
-        let source = self.sources[self.hosts[ledger].name.0.as_str()].clone();
+        let setup = self.setup(ledger);
         let ended = self.stretch(ledger, |core, now, random| {
-            let mut effects = core.wake(now, random)?;
-            operator::step(core, &source, now, &mut effects);
+            let mut effects = core.go_off(&|_: &str| setup.clone(), now, random);
             effects.wake_at = effects.wake_at.filter(|_| !not_again);
-            // If old history can't go, the alarm has done its work all the same.
-            if let Ok(Some(at)) = core.expire(now, &retention) {
-                effects.wake_at = Some(at);
-            }
             Ok(((), effects))
         });
         if !ended.durable {
@@ -244,11 +258,24 @@ impl World {
             let at = Core::wake_after_failure(&why, self.clock.receiver(), number);
             self.arm(ledger, at);
         }
-        self.begin_rebuild(ledger);
+    }
+
+    /// How the source of a ledger is set up.
+    pub fn setup(&self, ledger: usize) -> Setup {
+        let source = &self.sources[self.hosts[ledger].name.0.as_str()];
+        let filter = match self.bug {
+            Some(Bug::FilterForgotten) => Rc::default(),
+            _ => source.filter.clone(),
+        };
+        Setup {
+            dialect: Some(source.dialect),
+            filter,
+            retention: self.retention(ledger),
+        }
     }
 
     /// How long the history of a ledger is kept.
-    pub fn retention(&self, ledger: usize) -> Retention {
+    fn retention(&self, ledger: usize) -> Retention {
         let source = &self.sources[self.hosts[ledger].name.0.as_str()];
         let history_s = match self.bug {
             Some(Bug::HistoryTooShort) => 3_600,

@@ -22,6 +22,7 @@ mod host;
 mod occupancy;
 mod operator;
 mod outage;
+mod plan;
 mod provider;
 mod queue;
 mod random;

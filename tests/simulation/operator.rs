@@ -1,14 +1,13 @@
-//! The operator: asks for replays and redrives, at any time and whatever else
-//! goes wrong. As neither code nor filter changes, they change no record.
+//! The operator: asks for replays, redrives, rebuilds and discards, at any time
+//! and whatever else goes wrong. As neither code nor filter changes, they change
+//! no record.
 
-use leasewire::edge::source::Source;
-use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Call, Effects, Ledger, Part};
+use leasewire::ledger::discard::{self, Held};
+use leasewire::ledger::replay::Request;
+use leasewire::ledger::{Call, Part};
 use leasewire::projection::rebuilt;
-use leasewire::time::Timestamp;
 
 use crate::bugs::Bug;
-use crate::storage::Storage;
 use crate::world::{Asked, Step, World};
 
 impl World {
@@ -22,24 +21,69 @@ impl World {
         if last == 0 {
             return;
         }
-        if self.poison.is_empty() && !self.lost.contains(&ledger) && self.random.chance(400) {
+        if self.poison.is_empty() && !self.lost.contains(&ledger) && self.random.chance(600) {
             return self.lose(ledger);
         }
-        let from = self.random.between(1, last);
-        let to = self.random.between(from, last);
-        let call = if self.random.chance(300) {
-            Call::Redrive { from, to }
-        } else {
-            let models = self.random.chance(200).then(|| vec!["unit*".to_owned()]);
-            Call::Replay(Request {
+        let (from, to) = match self.random.chance(300) {
+            true => (1, last),
+            false => {
+                let from = self.random.between(1, last);
+                (from, self.random.between(from, last))
+            }
+        };
+        let call = match self.random.below(10) {
+            0..3 => Call::Redrive { from, to },
+            3..5 => Call::Discard(discard::Request {
+                status: self.random.pick(&[Held::Quarantined, Held::Dead]),
                 from,
                 to,
-                models,
+            }),
+            _ => Call::Replay(Request {
+                from,
+                to,
+                models: self.random.chance(200).then(|| vec!["unit*".to_owned()]),
                 events: None,
-            })
+            }),
         };
-        self.say(|| format!("ledger {ledger}: told to go through {from} to {to} again"));
+        let kind = match call {
+            Call::Redrive { .. } => "redrive",
+            Call::Discard(_) => "discard",
+            _ => "replay",
+        };
+        self.say(|| format!("ledger {ledger}: told to see to {from} to {to}: {kind}"));
         self.ask(ledger, call, Asked::Operated);
+    }
+
+    /// Notes what a ledger was told to discard, if that is what it was told.
+    pub fn note_discard(&mut self, ledger: usize, call: &Call, uncertain: bool) {
+        if let Call::Discard(request) = call {
+            let last_seq = self.hosts[ledger].core().map_or(0, |core| core.last_seq());
+            self.discards.push(Discard {
+                ledger,
+                request: request.clone(),
+                last_seq,
+                uncertain,
+            });
+        }
+    }
+}
+
+/// What a ledger was told to discard.
+pub struct Discard {
+    pub ledger: usize,
+    pub request: discard::Request,
+    /// The last number that it had given.
+    pub last_seq: u64,
+    /// The ledger failed over it: it may do so, or not.
+    pub uncertain: bool,
+}
+
+impl Discard {
+    /// True if it asks for the event `seq`, if that has this status.
+    pub fn asks_for(&self, ledger: usize, seq: u64, status: Held) -> bool {
+        let to = self.request.to.min(self.last_seq);
+        let range = self.request.from..=to;
+        self.ledger == ledger && self.request.status == status && range.contains(&seq)
     }
 }
 
@@ -99,7 +143,7 @@ impl World {
             written.state.epoch = 0;
         }
         // A D1 that is rebuilt has trouble more often than others.
-        let (done, after_ms) = match !self.is_healed && self.random.chance(300) {
+        let (done, after_ms) = match !self.is_healed && self.random.chance(500) {
             true => (Err("Network connection lost.".to_owned()), 50),
             false => self.run_in_d1(rebuilt(&written, now), &mut 0),
         };
@@ -128,20 +172,4 @@ impl World {
             self.arm(ledger, at);
         }
     }
-}
-
-/// One step of the replay that was asked for, if one was.
-pub fn step(core: &mut Ledger<Storage>, source: &Source, now: Timestamp, effects: &mut Effects) {
-    if !core.has_replay() {
-        return;
-    }
-    let reader = Reader {
-        dialect: source.dialect,
-        filter: &source.filter,
-    };
-    // If it fails, the next alarm tries again.
-    if let Ok(Some(at)) = core.replay(&reader, now) {
-        effects.wake_at = Some(at);
-    }
-    effects.forward |= core.may_send();
 }

@@ -24,7 +24,7 @@ pub fn outage(seed: u64, length_s: u64) -> Result<String, String> {
     let mut world = World::new(seed, None, false);
     let (from_ms, to_ms) = (MINUTE, MINUTE + length_s * SECOND);
     for (dialect, integration) in INTEGRATIONS {
-        let provider = Provider::new(dialect, integration, &mut world.random);
+        let provider = Provider::new(dialect, integration, false, &mut world.random);
         world.providers.push(provider);
     }
     world.faults.d1_trouble = Trouble::Away;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leasewire::time::Timestamp;
 
 use crate::fact::{Change, Content, Fact, Fields, Identity, Lasting, object};
+use crate::plan::LINKED;
 use crate::random::Random;
 
 /// Sizes that make a difference: more than a pack, more than a message, more
@@ -14,6 +15,10 @@ use crate::random::Random;
 /// event, because the reference doesn't count every comma.
 const LARGE_BYTES: &[usize] = &[30_000, 70_000, 110_000, 140_000];
 const HUGE_BYTES: &[usize] = &[930_000, 1_000_000];
+
+/// To which records belong, where only one is wanted: of the one model, and of
+/// the other.
+const PROPERTIES: [[Option<&str>; 2]; 2] = [[Some("p2"), Some(LINKED)], [Some(LINKED), None]];
 
 /// One integration of one provider.
 pub struct Provider {
@@ -31,6 +36,11 @@ pub struct Provider {
     large: u64,
     /// Chance that it is one for which a row may be too small, in a thousand.
     huge: u64,
+    /// Chance that a partial change is a creation, if its record is new and if it
+    /// isn't, in a thousand.
+    creations: (u64, u64),
+    /// Chance of a change that nobody hears of, in a thousand.
+    unheard: u64,
 }
 
 struct Record {
@@ -43,7 +53,13 @@ struct Record {
 }
 
 impl Provider {
-    pub fn new(dialect: &'static str, integration: &str, random: &mut Random) -> Self {
+    /// One whose records say to which property they belong if `linked`.
+    pub fn new(
+        dialect: &'static str,
+        integration: &str,
+        linked: bool,
+        random: &mut Random,
+    ) -> Self {
         let models: &[_] = match dialect {
             "propexo" => &[
                 ("leases", "leases"),
@@ -58,10 +74,16 @@ impl Provider {
             let mut fields = Fields::new();
             fields.insert("status".to_owned(), "\"a\"".to_owned());
             fields.insert("rent_in_cents".to_owned(), "750000.0".to_owned());
+            // Two records may differ in their model alone.
+            let at = n / 2;
+            // Who else tells of the record says the same.
+            let property = PROPERTIES[usize::from(model == models[0])][at as usize];
+            if linked && let Some(id) = property {
+                fields.insert("property_id".to_owned(), format!("\"{id}\""));
+            }
             Record {
                 model,
-                // Two records may differ in their model alone.
-                id: format!("r{}", n / 2),
+                id: format!("r{at}"),
                 fields,
                 is_new: true,
             }
@@ -76,8 +98,15 @@ impl Provider {
             said: None,
             values: random.pick(&[2, 2, 3, 5]),
             whole_seconds: random.chance(700),
-            large: random.pick(&[0, 0, 0, 0, 20, 80]),
+            // What was ignored has room when it comes in.
+            large: if linked {
+                0
+            } else {
+                random.pick(&[0, 0, 0, 0, 20, 80])
+            },
             huge: random.pick(&[30, 30, 30, 300]),
+            creations: if linked { (300, 200) } else { (700, 60) },
+            unheard: random.pick(&[40, 40, 300]),
         }
     }
 
@@ -117,7 +146,7 @@ impl Provider {
         let at = random.below(self.records.len() as u64) as usize;
         let (mut previous, mut new) = (Fields::new(), Fields::new());
         // Now and then nobody hears of a change.
-        for unheard in 0..=u64::from(random.chance(40)) {
+        for unheard in 0..=u64::from(random.chance(self.unheard)) {
             let is_unit = self.records[at].model.1 == "units";
             let is_partial = matches!(self.dialect, "propexo" | "propify");
             let names: &[&str] = match (is_unit, is_partial) {
@@ -188,7 +217,8 @@ impl Provider {
         let (at, previous, new) = self.change(random);
         let Record { is_new, fields, .. } = &mut self.records[at];
         let is_small = fields.values().map(String::len).sum::<usize>() < HUGE_BYTES[0];
-        let is_creation = random.chance(if *is_new { 700 } else { 60 }) && is_small;
+        let (if_new, if_not) = self.creations;
+        let is_creation = random.chance(if *is_new { if_new } else { if_not }) && is_small;
         *is_new = false;
         let change = if is_creation {
             // A new record, some of its fields.

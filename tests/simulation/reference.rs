@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leasewire::time::Timestamp;
 
-use crate::fact::{Change, Content, Fact, Fields, Lasting};
+use crate::fact::{Change, Content, Fact, Fields, Lasting, property};
 use crate::host::Intake;
 use crate::occupancy::Unit;
+use crate::plan::{LINKED, Wanted};
 use crate::ties::{Said, in_order};
 
 /// Events of a record by which its ledger knows a repetition beyond the window.
@@ -36,6 +37,13 @@ pub struct Reference {
     pub records: BTreeMap<RecordName, Record>,
     /// First and last end of a synchronisation, microseconds.
     pub synced_us: Option<(i64, i64)>,
+    /// Records of which something was ignored before it was known that they are
+    /// wanted, in the order in which that came out.
+    placed: Vec<RecordName>,
+    /// So many of them have had it brought in.
+    brought_in: usize,
+    /// It was gone already.
+    pub is_unsure: bool,
 }
 
 pub struct Logged {
@@ -45,10 +53,22 @@ pub struct Logged {
     pub quarantined: bool,
     /// Left out by the filter.
     pub ignored: bool,
+    /// It was at first: no record has it in its list.
+    was_ignored: bool,
+    /// Nobody knew then to which property its record belongs.
+    is_unplaced: bool,
     /// What it says of a unit's occupancy; nothing is known of one with a
     /// longer history than is remembered.
     pub notices: Option<Vec<&'static str>>,
     key: [u8; 16],
+}
+
+/// Why an event is left out.
+#[derive(PartialEq, Eq)]
+enum LeftOut {
+    /// Nobody knows to which property its record belongs.
+    Unplaced,
+    Otherwise,
 }
 
 /// A record, with all it ever was.
@@ -60,6 +80,8 @@ pub struct Record {
     /// Number of the last event about it, late ones included.
     last_seq: u64,
     unit: Unit,
+    /// Some of its events were ignored at first.
+    pub was_placed: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,12 +104,9 @@ impl Reference {
     /// says; the dedupe window is counted back from the clock. History is whole
     /// from the event `kept_from` on. Of a record with more than 256 events, the
     /// ledger may have forgotten one beyond the window.
-    pub fn take(
-        &mut self,
-        intake: &Intake,
-        fact: &Fact,
-        models: Option<&[&str]>,
-    ) -> (&'static str, u64) {
+    pub fn take(&mut self, intake: &Intake, facts: &[Fact], wanted: Wanted) -> (&'static str, u64) {
+        let fact = &facts[intake.fact];
+        self.bring_in(facts, intake.brought_in);
         let (window_s, now) = (intake.window_s, intake.at);
         let kept_from = match self.is_long(fact) && intake.status != "duplicate" {
             true => u64::MAX,
@@ -115,24 +134,16 @@ impl Reference {
         }
         let seq = self.log.len() as u64 + 1;
         let mut notices = Some(Vec::new());
-        let is_wanted = |(model, _): &RecordName| models.is_none_or(|some| some.contains(model));
-        let ignored = record.as_ref().is_some_and(|name| !is_wanted(name));
+        let left_out = record
+            .as_ref()
+            .and_then(|name| self.left_out(name, fact, wanted));
+        let ignored = left_out.is_some();
         if let (Some(name), Content::Record { change, .. }) = (&record, &fact.content)
             && !ignored
         {
             let known = self.records.entry(name.clone()).or_default();
-            let said = Said::of(fact);
-            let tied = said.as_ref().map_or(Vec::new(), |said| known.tied(said));
-            let next = fold(known.states.last(), seq, fact, change, &tied, received_at);
-            if next.as_ref().map_or(0, |next| bytes(&next.fields)) <= DATA_BYTES_MAX {
-                known.last_seq = seq;
-                if name.0 == "units" {
-                    let last = known.states.last();
-                    let keys: Vec<_> = tied.iter().map(|said| said.key).collect();
-                    notices = known.unit.add(fact, change, last, next.as_ref(), &keys);
-                }
-                known.states.extend(next);
-                known.said.extend(said);
+            if let Some(new) = known.add(name, seq, fact, change, received_at) {
+                notices = new;
             } else {
                 // It is kept as one that isn't understood, about no record.
                 if known.states.is_empty() {
@@ -150,12 +161,17 @@ impl Reference {
             let (first, last) = self.synced_us.unwrap_or((at, at));
             self.synced_us = Some((first.min(at), last.max(at)));
         }
+        if let Some(name) = record.as_ref().filter(|_| !ignored) {
+            self.place(name, intake.kept_from);
+        }
         self.log.push(Logged {
             fact: intake.fact,
             received_at,
             record,
             quarantined,
             ignored,
+            was_ignored: ignored,
+            is_unplaced: left_out == Some(LeftOut::Unplaced),
             notices,
             key: fact.identity.key,
         });
@@ -165,6 +181,68 @@ impl Reference {
             _ => "accepted",
         };
         (status, seq)
+    }
+
+    /// Why the sources' filter leaves `fact` out, if it does.
+    fn left_out(&self, name: &RecordName, fact: &Fact, wanted: Wanted) -> Option<LeftOut> {
+        if wanted.models.is_some_and(|some| !some.contains(&name.0)) {
+            return Some(LeftOut::Otherwise);
+        }
+        if !wanted.linked {
+            return None;
+        }
+        let stated = fact.property();
+        let known = self.records.get(name).and_then(|known| known.states.last());
+        match stated.or_else(|| property(&known?.fields)) {
+            Some(LINKED | "r0") => None,
+            Some(_) => Some(LeftOut::Otherwise),
+            None => Some(LeftOut::Unplaced),
+        }
+    }
+
+    /// The record `name` is wanted: what was ignored of it before that was known
+    /// is to come in.
+    fn place(&mut self, name: &RecordName, kept_from: u64) {
+        let mut unplaced = (1..).zip(&self.log).filter(|(_, logged)| {
+            logged.is_unplaced && logged.ignored && logged.record.as_ref() == Some(name)
+        });
+        let first = unplaced.next().map(|(seq, _)| seq);
+        if let Some(first) = first
+            && !self.placed.contains(name)
+        {
+            self.placed.push(name.clone());
+            self.is_unsure |= first < kept_from;
+        }
+    }
+
+    /// Brings in what was ignored of the first `count` records of which it turned
+    /// out to be wanted: they are as if it never had been.
+    pub fn bring_in(&mut self, facts: &[Fact], count: usize) {
+        while self.brought_in < count.min(self.placed.len()) {
+            let name = self.placed[self.brought_in].clone();
+            self.brought_in += 1;
+            let mut record = Record {
+                was_placed: true,
+                ..Record::default()
+            };
+            for (seq, logged) in (1..).zip(&mut self.log) {
+                if logged.record.as_ref() != Some(&name) {
+                    continue;
+                }
+                logged.ignored = false;
+                let fact = &facts[logged.fact];
+                if let Content::Record { change, .. } = &fact.content {
+                    let notices = record.add(&name, seq, fact, change, logged.received_at);
+                    logged.notices = notices.unwrap_or(Some(Vec::new()));
+                }
+            }
+            self.records.insert(name, record);
+        }
+    }
+
+    /// All that waits to be brought in.
+    pub fn bring_in_all(&mut self, facts: &[Fact]) {
+        self.bring_in(facts, self.placed.len());
     }
 
     /// True if the record has more events than its ledger remembers.
@@ -188,7 +266,7 @@ impl Reference {
     ) -> Option<u64> {
         let is_known = |(seq, logged): &(u64, &Logged)| {
             let lasts = fact.identity.lasting == Lasting::Ever && *seq >= kept_from;
-            logged.received_at > since || lasts && !logged.ignored && !logged.quarantined
+            logged.received_at > since || lasts && !logged.was_ignored && !logged.quarantined
         };
         let is_same = |(_, logged): &(u64, &Logged)| {
             logged.key == fact.identity.key && logged.record.as_ref() == record
@@ -233,6 +311,34 @@ impl Reference {
 }
 
 impl Record {
+    /// Folds an event in; gives its notices, or nothing if there is no room for
+    /// what the record becomes.
+    fn add(
+        &mut self,
+        name: &RecordName,
+        seq: u64,
+        fact: &Fact,
+        change: &Change,
+        received_at: Timestamp,
+    ) -> Option<Option<Vec<&'static str>>> {
+        let said = Said::of(fact);
+        let tied = said.as_ref().map_or(Vec::new(), |said| self.tied(said));
+        let last = self.states.last();
+        let next = fold(last, seq, fact, change, &tied, received_at);
+        if next.as_ref().map_or(0, |next| bytes(&next.fields)) > DATA_BYTES_MAX {
+            return None;
+        }
+        self.last_seq = seq;
+        let mut notices = Some(Vec::new());
+        if name.0 == "units" {
+            let keys: Vec<_> = tied.iter().map(|said| said.key).collect();
+            notices = self.unit.add(fact, change, last, next.as_ref(), &keys);
+        }
+        self.states.extend(next);
+        self.said.extend(said);
+        Some(notices)
+    }
+
     pub fn now(&self) -> &State {
         self.states.last().unwrap()
     }

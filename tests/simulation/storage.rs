@@ -35,7 +35,11 @@ pub struct Database {
 
 /// What is looked at of an event.
 const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied', 0),
-                     coalesce(quarantine = 'not_applied', 0), coalesce(replay, 0)";
+                     coalesce(quarantine = 'not_applied', 0), coalesce(replay, 0),
+                     coalesce(ignored LIKE 'discarded:%', 0)";
+
+/// What a replay reads of an event whose record has lost older ones.
+const BEFORE_FIRST: &str = "coalesce(data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))";
 
 /// The core owns its storage; the world keeps it when the core is lost.
 #[derive(Clone)]
@@ -63,9 +67,10 @@ impl Database {
         self.select(sql, &[]).unwrap()
     }
 
-    /// Number, body, time of receipt, and whether it is quarantined as not
-    /// understood, or as not to be applied, of the events that are there, in
-    /// order; `condition` begins with WHERE.
+    /// Number, body, time of receipt, whether it is quarantined as not
+    /// understood, or as not to be applied, the replay that wrote it, and whether
+    /// it is discarded, of the events that are there, in order; `condition` begins
+    /// with WHERE.
     pub fn events(&self, condition: &str) -> Vec<Row> {
         let segments = self.rows(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'events!_%' ESCAPE '!'
@@ -161,6 +166,14 @@ impl Database {
                 "SELECT seq, prev_seq FROM events",
                 "SELECT seq, NULL FROM events",
             ),
+            Some(Bug::NoticesGoWithHistory) => (BEFORE_FIRST, "json_remove(WRITTEN, '$.notices')"),
+            Some(Bug::DiscardedComesBack) => ("ignored NOT LIKE 'discarded:%'", "true"),
+            Some(Bug::DiscardTakesNeighbours) if sql.contains("SET ignored = 'discarded:'") => {
+                ("AND quarantine IS NOT NULL", "")
+            }
+            Some(Bug::UnplacedStaysOut) if sql.contains("FROM unplaced\n") => {
+                ("WHERE model = ?1", "WHERE false AND model = ?1")
+            }
             // The flag and the last of the points.
             Some(Bug::LateTurnsUnnoticed) => (
                 "generation, occupancy,",
@@ -168,7 +181,7 @@ impl Database {
             ),
             _ => return Cow::Borrowed(sql),
         };
-        Cow::Owned(sql.replace(from, to))
+        Cow::Owned(sql.replace(from, &to.replace("WRITTEN", BEFORE_FIRST)))
     }
 
     fn change(&self, sql: &str, params: &[Param]) -> Result<(), SqlError> {

@@ -64,9 +64,13 @@ impl Said {
         fn value<'a>(of: &'a Fields, name: &String) -> &'a str {
             lease_id(of.get(name).map_or("null", String::as_str))
         }
+        // What neither has is no field of theirs.
+        let is_field = |name: &String| [self, other].iter().any(|of| of.fields.contains_key(name));
+        let mut before = self.before.clone();
+        before.retain(|name, _| is_field(name));
         let mut was = self.fields.clone();
-        was.extend(self.before.clone());
-        let mut changed = self.before.keys();
+        was.extend(before.clone());
+        let mut changed = before.keys();
         let Some(first) = changed.next() else {
             return 0;
         };

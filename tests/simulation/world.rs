@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use leasewire::edge::group::Groups;
-use leasewire::edge::source::{Source, Sources};
+use leasewire::edge::source::Source;
 use leasewire::ledger::{Announcement, Batch as Packs, Part};
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
@@ -17,29 +17,19 @@ use crate::edge::{Awaited, Group, InLine};
 use crate::fact::Fact;
 use crate::faults::Faults;
 use crate::host::Host;
+use crate::operator::Discard;
+use crate::plan::{DIALECTS, Wanted, source};
 use crate::provider::Provider;
 use crate::queue::Message;
 use crate::random::Random;
 use crate::sender::{Answer, Dispatch};
 use crate::storage::Database;
 
-const DIALECTS: [&str; 4] = ["propexo", "propify", "meterbase", "real-estate"];
-
-/// What a filter lets through.
-const MODELS: &[&[&str]] = &[
-    &["units", "properties"],
-    &["leases", "service_requests", "appointments"],
-    &["residents_to_leases"],
-];
-
 /// When everything must be at rest: faults end within 14 days, a provider's
 /// last attempt comes 27 hours after its first, a repetition up to 4 days after
 /// what it repeats, several of them in a row, and alarms are at most 75 minutes
 /// apart.
 const END_MS: u64 = 40 * DAY;
-
-/// A sweep a day, of which the last finds what was lost with the last faults.
-const SWEEPS: u64 = 17;
 
 /// How far the receiver's clock may be behind: an event is of the future by more
 /// than 5 minutes.
@@ -122,8 +112,8 @@ pub struct World {
     /// Bytes of a ledger from which on its history goes early, where that is
     /// little.
     pub ledger_bytes_max: Option<u64>,
-    /// Models that are wanted, if not all.
-    pub models: Option<&'static [&'static str]>,
+    /// What the sources want.
+    pub wanted: Wanted,
     pub providers: Vec<Provider>,
     pub facts: Vec<Fact>,
     pub dispatches: Vec<Dispatch>,
@@ -139,6 +129,7 @@ pub struct World {
     pub poison: BTreeSet<u64>,
     /// Ledgers of which D1 has lost records.
     pub lost: BTreeSet<usize>,
+    pub discards: Vec<Discard>,
     /// Events that were found guilty, and by which error.
     pub blamed: BTreeMap<(usize, u64), String>,
     /// Messages that wait for their batch.
@@ -176,10 +167,10 @@ impl World {
             faults: Faults::default(),
             bug,
             sources: DIALECTS
-                .map(|dialect| (dialect, source(dialect, None)))
+                .map(|dialect| (dialect, source(dialect, Wanted::default())))
                 .into(),
             ledger_bytes_max: None,
-            models: None,
+            wanted: Wanted::default(),
             providers: Vec::new(),
             facts: Vec::new(),
             dispatches: Vec::new(),
@@ -190,6 +181,7 @@ impl World {
             d1: Database::new(bug),
             poison: BTreeSet::new(),
             lost: BTreeSet::new(),
+            discards: Vec::new(),
             blamed: BTreeMap::new(),
             inbox: VecDeque::new(),
             is_healed: false,
@@ -202,116 +194,6 @@ impl World {
             .run(include_str!("../../migrations/0001_leasewire.sql"));
         world.d1.run(POISON);
         world
-    }
-
-    /// Draws who says how much and when, and what goes wrong until when.
-    fn plan(&mut self) {
-        // An empty ledger has some 100 KB.
-        let sizes = [200_000, 300_000, 500_000];
-        let is_small = self.random.chance(30);
-        self.ledger_bytes_max = is_small.then(|| self.random.pick(&sizes));
-        // Now and then one integration says much at once.
-        let is_busy = is_small || self.random.chance(30);
-        let count = if is_busy {
-            1
-        } else {
-            self.random.between(1, 4)
-        };
-        for _ in 0..count {
-            // Of events of one time those are compared that are kept.
-            let dialect = match is_small {
-                true => self.random.pick(&["propexo", "propify"]),
-                false => self.random.pick(&DIALECTS),
-            };
-            let integration = match dialect {
-                "real-estate" => "default",
-                _ => self.random.pick(&["int_1", "int/2 é"]),
-            };
-            let provider = Provider::new(dialect, integration, &mut self.random);
-            self.providers.push(provider);
-        }
-        let (events, spans_ms): (u64, &[u64]) = if is_busy {
-            (400, &[5 * SECOND, 2 * MINUTE, 20 * MINUTE])
-        } else {
-            let spans_ms = &[
-                SECOND,
-                MINUTE,
-                20 * MINUTE,
-                3 * HOUR,
-                DAY,
-                4 * DAY,
-                12 * DAY,
-            ];
-            (self.random.between(3, 60), spans_ms)
-        };
-        let span_ms = self.random.pick(spans_ms);
-        let healing_ms = self.random.pick(&[0, MINUTE, HOUR, 2 * DAY]);
-        let heal_ms = span_ms + healing_ms;
-        self.faults = Faults::draw(&mut self.random, span_ms, heal_ms);
-        if is_busy {
-            // Each life sends all again that has no answer: where many packs wait and
-            // every seventh call ends a life, more comes than goes.
-            self.faults.crash = self.faults.crash.min(30);
-        }
-        // Beyond, old history goes, and a replay can't fold what it held.
-        let keeps_all = span_ms <= DAY && self.ledger_bytes_max.is_none();
-        let operates = keeps_all && self.random.chance(400);
-        if operates {
-            // An event that is ahead of the clock isn't any more when replayed.
-            self.faults.jumps = 0;
-            for _ in 0..self.random.between(1, 6) {
-                let at_ms = self.random.below(heal_ms.min(2 * DAY));
-                self.clock.after(at_ms, Step::Operate);
-            }
-        }
-        if self.random.chance(150) {
-            self.models = Some(self.random.pick(MODELS));
-            let models = self.models;
-            self.sources = DIALECTS
-                .map(|dialect| (dialect, source(dialect, models)))
-                .into();
-        }
-        self.is_steady = self.faults.is_steady();
-        let faults = self.faults.clone();
-        let (models, bytes_max) = (self.models, self.ledger_bytes_max);
-        self.say(|| format!("wanted: {models:?}, in {bytes_max:?} bytes"));
-        self.say(|| format!("{faults:?}, until {heal_ms} ms"));
-        // Changes come by themselves, or several at once.
-        let at_once = self.random.pick(&[1, 1, 1, 4, 12]);
-        let (mut at_ms, mut provider) = (0, 0);
-        for event in 0..events {
-            if event % at_once == 0 {
-                at_ms = self.random.below(span_ms);
-                provider = self.random.below(count) as usize;
-            }
-            self.clock.after(at_ms, Step::Create(provider));
-        }
-        for _ in 0..self.faults.jumps {
-            let at_ms = self.random.below(heal_ms);
-            self.clock.after(at_ms, Step::Jump);
-        }
-        for _ in 0..self.faults.sudden_deaths {
-            let at_ms = self.random.below(heal_ms);
-            self.clock.after(at_ms, Step::Die);
-        }
-        self.clock.after(heal_ms, Step::Heal);
-        for day in 1..=SWEEPS {
-            self.clock.after(day * DAY, Step::Sweep);
-        }
-        // Of one that says much, it may be nearly everything.
-        let poisoned = match is_busy {
-            true => [0, 60, 4_000, 4_000],
-            false => [0, 1, 3, 12],
-        };
-        let telling = self.random.pick(&[0, 500, 1_000]);
-        for _ in 0..self.random.pick(&poisoned) {
-            let seq = self.random.between(1, events);
-            let tells = u8::from(self.random.chance(telling));
-            self.poison.insert(seq);
-            let poison = format!("INSERT OR IGNORE INTO poison VALUES ({seq}, {tells})");
-            self.d1.run(&poison);
-        }
-        self.say(|| format!("poisoned: {:?}", self.poison));
     }
 
     pub fn step(&mut self, step: Step) {
@@ -452,11 +334,4 @@ impl World {
             println!("{d}d {h:02}:{m:02}:{s:02}.{ms:03} {}", what());
         }
     }
-}
-
-fn source(dialect: &str, models: Option<&[&str]>) -> Source {
-    let filter = models.map_or(String::new(), |models| format!(r#","models":{models:?}"#));
-    let json = format!(r#"{{"{dialect}":{{"dialect":"{dialect}","secret":"SECRET"{filter}}}}}"#);
-    let sources = Sources::parse(&json).unwrap();
-    sources.named(dialect).unwrap().clone().unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leasewire::ledger::{NOT_APPLIED, State};
+use leasewire::ledger::{NOT_APPLIED, State, discard};
 use leasewire::sql::Row;
 use leasewire::time::Timestamp;
 
@@ -10,6 +10,7 @@ use super::{Verdict, expect};
 use crate::d1::ODD;
 use crate::fact::{Change, Content, Fact, Fields};
 use crate::host::{RETENTION_S, Settled};
+use crate::operator::Discard;
 use crate::reference::{Logged, RecordName, Reference};
 use crate::world::World;
 
@@ -17,20 +18,24 @@ use crate::world::World;
 pub struct Held {
     pub dead: BTreeSet<u64>,
     pub not_applied: BTreeSet<u64>,
+    /// They were that, or not understood, until they were discarded.
+    pub discarded: BTreeSet<u64>,
 }
 
 impl Held {
     pub fn has(&self, seq: u64) -> bool {
-        self.dead.contains(&seq) || self.not_applied.contains(&seq)
+        let held = [&self.dead, &self.not_applied, &self.discarded];
+        held.iter().any(|some| some.contains(&seq))
     }
 }
 
-/// The log holds what was accepted: numbered from 1 without gaps, in the
-/// order of acceptance, each with its raw body, and nothing else. What has
-/// gone was there, and was old.
-pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict {
+/// All events of a ledger by their numbers: as they are, or were when they went,
+/// and when that was.
+type Rows = BTreeMap<u64, (Option<Timestamp>, Row)>;
+
+fn rows(world: &World, ledger: usize) -> Rows {
     let database = &world.hosts[ledger].database;
-    let mut rows = BTreeMap::new();
+    let mut rows = Rows::new();
     for (dropped_at, events) in &*database.dropped.borrow() {
         for row in events {
             rows.insert(row.number(0).unwrap(), (Some(*dropped_at), row.clone()));
@@ -39,14 +44,21 @@ pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict
     for row in database.events("") {
         rows.insert(row.number(0).unwrap(), (None, row));
     }
+    rows
+}
+
+/// The log holds what was accepted: numbered from 1 without gaps, in the
+/// order of acceptance, each with its raw body, and nothing else. What has
+/// gone was there, and was old.
+pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict {
+    let rows = rows(world, ledger);
     expect("events in the log", rows.len(), reference.log.len())?;
     for ((seq, (dropped_at, row)), logged) in rows.iter().zip(&reference.log) {
         check_event(world, ledger, row, logged).map_err(|why| format!("number {seq}: {why}"))?;
         let oldest = dropped_at.map(|at| at.minus_s(RETENTION_S));
         let may_go = world.ledger_bytes_max.is_some()
             || oldest.is_none_or(|oldest| logged.received_at <= oldest);
-        let had_to_stay = logged.quarantined || row.flag(4) != Ok(false);
-        if !may_go || dropped_at.is_some() && had_to_stay {
+        if !may_go || dropped_at.is_some() && had_to_stay(world, ledger, row, logged) {
             return Err(format!("number {seq} is gone, and had to stay"));
         }
     }
@@ -54,16 +66,70 @@ pub fn check_log(world: &World, ledger: usize, reference: &Reference) -> Verdict
     expect("numbers without gaps", gapless, true)
 }
 
+/// True if what is in `row` was held, and was neither applied nor discarded
+/// since.
+fn had_to_stay(world: &World, ledger: usize, row: &Row, logged: &Logged) -> bool {
+    let (seq, replay) = (row.number(0).unwrap(), row.number(5).unwrap());
+    let was_held = row.flag(3) != Ok(false) || row.flag(4) != Ok(false);
+    let mut packs = world.hosts[ledger].settled.iter();
+    let is_applied = packs.any(|pack| pack.applied && pack.holds(seq) && pack.replay > replay);
+    was_held && !is_applied && !may_be_discarded(world, ledger, seq, logged)
+}
+
 fn check_event(world: &World, ledger: usize, row: &Row, logged: &Logged) -> Verdict {
     let (source, integration) = &world.hosts[ledger].name;
     let fact = &world.facts[logged.fact];
-    expect("the body", row.blob(1), Ok(&fact.body))?;
+    let is_discarded = row.flag(6) == Ok(true);
+    let body = if is_discarded { &[] } else { &fact.body[..] };
+    expect("the body", row.blob(1), Ok(body))?;
     expect("received at", row.integer(2), Ok(logged.received_at.us()))?;
-    expect("quarantined", row.flag(3), Ok(logged.quarantined))?;
+    let is_quarantined = logged.quarantined && !is_discarded;
+    expect("quarantined", row.flag(3), Ok(is_quarantined))?;
     if (fact.dialect, &fact.integration) != (source, integration) {
         return Err(format!("it is {}'s", fact.integration));
     }
     Ok(())
+}
+
+/// What is discarded was held, and somebody asked for it; what wasn't understood
+/// when somebody asked for it, is discarded, and stays so. Gives what is.
+pub fn check_discarded(
+    world: &World,
+    ledger: usize,
+    reference: &Reference,
+) -> Result<BTreeSet<u64>, String> {
+    let mut discarded = BTreeSet::new();
+    let rows = rows(world, ledger);
+    for ((seq, (dropped_at, row)), logged) in rows.iter().zip(&reference.log) {
+        let may_be = may_be_discarded(world, ledger, *seq, logged);
+        let is = row.flag(6) == Ok(true);
+        let asked = |one: &Discard| {
+            !one.uncertain && one.asks_for(ledger, *seq, discard::Held::Quarantined)
+        };
+        let must_be = logged.quarantined && world.discards.iter().any(asked);
+        // A copy that outlived its segment is forgotten.
+        let was = dropped_at.is_some() && may_be;
+        if is && !may_be || must_be && !is && !was {
+            return Err(format!("number {seq} is discarded: {is}"));
+        }
+        if is || was && row.flag(3) != Ok(false) {
+            discarded.insert(*seq);
+        }
+    }
+    Ok(discarded)
+}
+
+/// True if somebody asked for it that an event be discarded, which was held then,
+/// or may have been.
+fn may_be_discarded(world: &World, ledger: usize, seq: u64, logged: &Logged) -> bool {
+    let asked = |status| {
+        let mut all = world.discards.iter();
+        all.any(|one| one.asks_for(ledger, seq, status))
+    };
+    let was_quarantined = logged.quarantined || world.blamed.contains_key(&(ledger, seq));
+    let mut packs = world.hosts[ledger].settled.iter();
+    let was_dead = packs.any(|pack| !pack.applied && pack.holds(seq));
+    was_quarantined && asked(discard::Held::Quarantined) || was_dead && asked(discard::Held::Dead)
 }
 
 /// Where a request carries a signed time, it has one number for ever: a
@@ -157,6 +223,7 @@ fn last_of<'a>(facts: &[&'a Fact]) -> Option<&'a Fields> {
 /// Nothing is pending or unconfirmed, and nothing will wake the ledger. Gives
 /// what it lists as dead and as impossible to apply.
 pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Result<Held, String> {
+    let discarded = check_discarded(world, ledger, reference)?;
     let host = &mut world.hosts[ledger];
     let alarm = host.alarm;
     let core = host.core().map_err(|why| why.to_string())?;
@@ -177,9 +244,10 @@ pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Re
             "quarantined" => quarantined.push((seq, status, reason)),
             "confirmed" => {}
             "ignored" => ignored.push(seq),
+            "discarded" if discarded.contains(&seq) => {}
             _ => others += 1,
         }
-        if reason == Some(NOT_APPLIED) {
+        if status == "quarantined" && reason == Some(NOT_APPLIED) {
             not_applied.insert(seq);
         }
     }
@@ -190,7 +258,8 @@ pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Re
     expect("ignored", ignored, left_out)?;
     expect("dead", state.dead, dead.len() as u64)?;
     expect("the quarantine", statuses(&page), quarantined)?;
-    let unclear = reference.log.iter().filter(|logged| logged.quarantined);
+    let log = (1..).zip(&reference.log);
+    let unclear = log.filter(|(seq, logged)| logged.quarantined && !discarded.contains(seq));
     let unclear = unclear.count() + not_applied.len();
     let last = reference.log.last();
     let (first_synced_us, last_synced_us) = reference.synced_us.unzip();
@@ -210,7 +279,11 @@ pub fn check_rest(world: &mut World, ledger: usize, reference: &Reference) -> Re
     expect("quarantined", statuses(&page).len(), unclear)?;
     expect("neither confirmed, dead nor quarantined", others, 0)?;
     expect("the alarm", alarm, None)?;
-    Ok(Held { dead, not_applied })
+    Ok(Held {
+        dead,
+        not_applied,
+        discarded,
+    })
 }
 
 /// The numbers, statuses and reasons of a page of the history.
@@ -244,7 +317,10 @@ pub fn check_dead(world: &World, ledger: usize, reference: &Reference, held: &He
         let replay = replays.get(&seq).copied().unwrap_or(0);
         let applied = |pack: &&Settled| pack.applied && !pack.uncertain && pack.replay >= replay;
         let since = news.iter().rposition(applied).map_or(0, |at| at + 1);
-        let quarantined = logged.quarantined || logged.ignored || held.not_applied.contains(&seq);
+        let quarantined = logged.quarantined
+            || logged.ignored
+            || held.not_applied.contains(&seq)
+            || held.discarded.contains(&seq);
         let may_be = !quarantined && news[since..].iter().any(|pack| !pack.applied);
         let must_be = !quarantined
             && news.iter().all(|pack| !pack.applied)

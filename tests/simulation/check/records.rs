@@ -46,6 +46,10 @@ pub fn check_d1(world: &World, ledger: usize, reference: &Reference, held: &Held
         if version == 0 {
             continue;
         }
+        if record.was_placed && is_held_back(name, reference, held) {
+            // It may be as it was before all of it came in.
+            continue;
+        }
         let state = record.states.iter().find(|state| state.version == version);
         let state = state.ok_or_else(|| format!("D1 has {name:?} at an unknown {version}"))?;
         check_record(name, row.copied(), state).map_err(|why| format!("D1: {why}"))?;
@@ -62,7 +66,9 @@ pub fn check_d1(world: &World, ledger: usize, reference: &Reference, held: &Held
 
 /// D1 has every notice that the reference gives, once, but for those of events
 /// that died or couldn't be applied: their own, and, where a replay wrote them,
-/// those of their record, which they bring along.
+/// those of their record, which they bring along. Nor those of events that died
+/// and went out again once the history around them was gone: to D1 they are
+/// older than what a replay has made of their record.
 pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: &Held) -> Verdict {
     let (source, integration) = &world.hosts[ledger].name;
     let rows = world.d1.rows(&format!(
@@ -86,10 +92,18 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
         .filter_map(|seq| reference.log[seq as usize - 1].record.as_ref())
         .collect();
     for (seq, logged) in (1..).zip(&reference.log) {
+        let is_between = |name: &RecordName| {
+            let record = reference.records.get(name);
+            record.is_some_and(|record| record.was_placed) && is_held_back(name, reference, held)
+        };
         let Some(notices) = &logged.notices else {
             found.retain(|(of, _), _| *of != seq);
             continue;
         };
+        if logged.record.as_ref().is_some_and(is_between) {
+            found.retain(|(of, _), _| *of != seq);
+            continue;
+        }
         for kind in BTreeSet::from_iter(notices) {
             let (record, is) = found.remove(&(seq, *kind)).unzip();
             let count = notices.iter().filter(|other| *other == kind).count();
@@ -97,7 +111,8 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
                 .record
                 .as_ref()
                 .is_some_and(|of| held_back.contains(&of));
-            if record.is_none() && !held.has(seq) && !is_held_back {
+            let was_held = held.has(seq) || outlived(world, ledger, seq);
+            if record.is_none() && !was_held && !is_held_back {
                 return Err(format!("D1 lacks the notice {kind} of {seq}"));
             }
             if record.is_some() && record != logged.record.as_ref().map(name_of) {
@@ -112,6 +127,20 @@ pub fn check_notices(world: &World, ledger: usize, reference: &Reference, held: 
         Some(odd) => Err(format!("D1 has a notice that nothing reveals: {odd:?}")),
         None => Ok(()),
     }
+}
+
+/// True if an event could not be applied at some time, and the history around it
+/// is gone.
+fn outlived(world: &World, ledger: usize, seq: u64) -> bool {
+    let host = &world.hosts[ledger];
+    let mut settled = host.settled.iter();
+    seq < host.kept_from() && settled.any(|pack| !pack.applied && pack.holds(seq))
+}
+
+/// True if any event of the record `name` is held.
+fn is_held_back(name: &RecordName, reference: &Reference, held: &Held) -> bool {
+    let mut log = (1..).zip(&reference.log);
+    log.any(|(seq, logged)| logged.record.as_ref() == Some(name) && held.has(seq))
 }
 
 pub fn check_nothing_else(world: &World, ledgers: &[Reference]) -> Verdict {
