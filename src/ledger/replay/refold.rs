@@ -54,7 +54,7 @@ pub(super) struct Version {
     pub generation: u64,
 }
 
-const COLUMNS: &str = "model, record_id, added, through, is_ground, last_seq, generation,
+const COLUMNS: &str = "model, record_id, added, through, last_seq, generation,
     last_generation, version, changes, version_generation, noticed, known_version, fields, partial, drift,
     occurred_at, occurred_ns, version_key, occupancy, drifted";
 
@@ -75,8 +75,7 @@ impl Refold {
 
     fn read(row: &Row) -> Result<Self, SqlError> {
         let mut refold = Self::new((row.text(0)?, row.text(1)?), row.maybe_number(2)?);
-        // Where 0.2.0 hasn't got beyond the ground, it begins anew.
-        if let (Some(through), false) = (row.maybe_number(3)?, row.maybe_number(4)? == Some(1)) {
+        if let Some(through) = row.maybe_number(3)? {
             refold.folding = Some(Folding::read(row, through)?);
         }
         Ok(refold)
@@ -86,35 +85,35 @@ impl Refold {
 impl Folding {
     fn read(row: &Row, through: u64) -> Result<Self, SqlError> {
         let broken = || SqlError("a replay's record is broken".to_owned());
-        let version = match row.maybe_number(8)? {
+        let version = match row.maybe_number(7)? {
             None => None,
             Some(seq) => Some(Version {
                 seq,
-                changes: row.text(9)?.to_owned(),
-                generation: row.number(10)?,
+                changes: row.text(8)?.to_owned(),
+                generation: row.number(9)?,
             }),
         };
-        let known = match row.maybe_number(12)? {
+        let known = match row.maybe_number(11)? {
             None => None,
             Some(version) => Some(Known {
                 version,
-                fields: row.text(13)?.to_owned(),
-                partial: row.flag(14)?,
-                drift: Drift::parse(row.flag(15)?, row.maybe_text(20)?),
-                occurred_at: maybe_time(row, 16, 17)?,
-                key: DedupeKey(row.blob(18)?.try_into().map_err(|_| broken())?),
-                timeline: Timeline::parse(row.maybe_blob(19)?.unwrap_or_default())?,
+                fields: row.text(12)?.to_owned(),
+                partial: row.flag(13)?,
+                drift: Drift::parse(row.flag(14)?, row.maybe_text(19)?),
+                occurred_at: maybe_time(row, 15, 16)?,
+                key: DedupeKey(row.blob(17)?.try_into().map_err(|_| broken())?),
+                timeline: Timeline::parse(row.maybe_blob(18)?.unwrap_or_default())?,
             }),
         };
         Ok(Self {
             has_ground: false,
             through,
             known,
-            last_seq: row.maybe_number(5)?,
-            generation: row.number(6)?,
-            last_generation: row.number(7)?,
+            last_seq: row.maybe_number(4)?,
+            generation: row.number(5)?,
+            last_generation: row.number(6)?,
             version,
-            noticed: Noticed::parse(row.text(11)?).ok_or_else(broken)?,
+            noticed: Noticed::parse(row.text(10)?).ok_or_else(broken)?,
         })
     }
 }
@@ -160,7 +159,7 @@ impl<S: Sql> Ledger<S> {
         let statement = format!(
             "INSERT INTO refolds (number, replay, {COLUMNS})
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23)"
+                     ?18, ?19, ?20, ?21, ?22)"
         );
         self.sql.execute(
             &statement,
@@ -171,7 +170,6 @@ impl<S: Sql> Ledger<S> {
                 Param::Text(&refold.record_id),
                 refold.added.into(),
                 folding.map(|folding| folding.through).into(),
-                folding.map(|_| false).into(),
                 folding.and_then(|folding| folding.last_seq).into(),
                 folding.map(|folding| folding.generation).into(),
                 folding.map(|folding| folding.last_generation).into(),

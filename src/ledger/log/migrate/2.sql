@@ -34,7 +34,6 @@ CREATE TABLE refolds (
   record_id TEXT NOT NULL,
   added INTEGER,
   through INTEGER,
-  is_ground INTEGER,
   last_seq INTEGER,
   generation INTEGER,
   last_generation INTEGER,

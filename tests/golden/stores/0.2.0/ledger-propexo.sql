@@ -451,7 +451,6 @@ CREATE TABLE refolds (
   record_id TEXT NOT NULL,
   added INTEGER,                  -- an event that isn't in its chain
   through INTEGER,                -- the last event gone through; NULL if not begun
-  is_ground INTEGER,
   last_seq INTEGER,
   generation INTEGER,
   last_generation INTEGER,
