@@ -103,15 +103,12 @@ function database() {
 }
 
 function cargoTest(command) {
-  const name = command.match(/--test (\w+)/)[1];
-  assert.ok(
-    existsSync(inRoot("tests", `${name}.rs`)) || existsSync(inRoot("tests", name, "main.rs")),
-    `there is no test ${name}`,
-  );
+  const [, name, topic] = command.match(/--test (\w+)(?: (\w+))?$/);
+  const files = topic ? [`${name}/${topic}.rs`, `${name}/${topic}/mod.rs`] : [`${name}.rs`, `${name}/main.rs`];
+  const file = files.find((file) => existsSync(inRoot("tests", file)));
+  assert.ok(file, `there is no test ${name} ${topic ?? ""}`);
   const [, variable] = command.match(/^(\w+)=/) ?? [];
-  if (!variable) return;
-  const folder = existsSync(inRoot("tests", name, "main.rs")) ? `${name}/main.rs` : `${name}.rs`;
-  assert.match(text("tests", folder), new RegExp(`"${variable}"`), `${folder} doesn't know ${variable}`);
+  if (variable) assert.match(text("tests", file), new RegExp(`"${variable}"`), `${file} doesn't know ${variable}`);
 }
 
 /** The path of a request to a gateway that is deployed is one that the API has. */
@@ -138,7 +135,7 @@ export const NOT_RUN = [
     why: "it takes minutes, and tests of their own run it",
     check: npm,
   },
-  { like: /^(\w+=\d+ )?cargo test --test \w+$/, why: "`npm test` runs it", check: cargoTest },
+  { like: /^(\w+=\d+ )?cargo test --test \w+( \w+)?$/, why: "`npm test` runs it", check: cargoTest },
   { like: /^npx wrangler /, why: "it needs a Cloudflare account", check: wrangler },
   { like: /^curl .*https:\/\/leasewire\./, why: "it needs a deployed gateway", check: deployed },
   { like: /^cargo run --example send -- .*--to https:/, why: "it needs a deployed gateway", check: sender },
