@@ -6,7 +6,6 @@ import { gzipSync } from "node:zlib";
 
 import { bindgen } from "./bindgen.mjs";
 import { run, Stop, step } from "./command.mjs";
-import { keepExports, keepInTable } from "./exports.mjs";
 import { content, fingerprint } from "./fingerprint.mjs";
 import { modernNode } from "./node.mjs";
 import { cargoTarget, inRoot, installed } from "./paths.mjs";
@@ -48,7 +47,7 @@ export async function buildWorker() {
     try {
       await bind(join(folder, "bound"));
       await bundle(join(folder, "bound", "index.js"), join(folder, "index.js"));
-      dropUnused(join(folder, "bound", "index_bg.wasm"), join(folder, "index.js"));
+      await run(bindgen(), ["trim", join(folder, "bound", "index_bg.wasm"), join(folder, "index.js")]);
       await shrink(join(folder, "bound", "index_bg.wasm"), folder);
       rmSync(join(folder, "bound"), { recursive: true });
       writeFileSync(join(folder, "inputs.sha256"), wanted);
@@ -84,7 +83,7 @@ const PASS_LONG_STRING = `
   }`;
 
 async function bind(folder) {
-  await run(bindgen(), [compiled, folder]);
+  await run(bindgen(), ["bind", compiled, folder]);
   const file = join(folder, "index.js");
   let text = readFileSync(file, "utf8");
   // A module of wasm is imported with plain `import` here.
@@ -98,19 +97,6 @@ async function bind(folder) {
   text = text.replace(/^if \(Symbol\.dispose\) .*$/gm, "");
   text = text.replaceAll(": new FinalizationRegistry(", ": /* @__PURE__ */ new FinalizationRegistry(");
   writeFileSync(file, text);
-}
-
-// Only classes that wasm-streams exports use this, and none is made here.
-const UNUSED = /^js_sys::futures::|wasm_streams::/;
-
-/** Takes out of the wasm what the bundled JavaScript doesn't have the name of, and what only that used. */
-function dropUnused(wasm, bundled) {
-  const names = new Set(readFileSync(bundled, "utf8").match(/(?<=\.)[\w$]+/g));
-  const exported = keepExports(readFileSync(wasm), (name) => names.has(name));
-  writeFileSync(
-    wasm,
-    keepInTable(exported, (name) => !UNUSED.test(name)),
-  );
 }
 
 function replaceOnce(text, from, to) {
