@@ -1,16 +1,11 @@
 // Webhooks as Propexo sends them, signed before anything is measured. The n-th request is the same
 // for every subject, byte for byte.
 
-import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
+import { hmac, SECRETS } from "../../tests/e2e/support/sign.mjs";
 
-import { inRoot } from "./paths.mjs";
+export { SECRETS };
 
-/** The secrets for development, by name. */
-export const SECRETS = parseEnv(readFileSync(inRoot(".dev.vars.example"), "utf8"));
-
-export const sign = (body, secret = SECRETS.PROPEXO_SECRET) => createHmac("sha256", secret).update(body).digest("hex");
+export const sign = (body, secret = SECRETS.PROPEXO_SECRET) => hmac(secret, body);
 
 const leases = (integration) => ({ object: "leases", integration_id: integration });
 

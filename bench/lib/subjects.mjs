@@ -2,22 +2,13 @@
 // wrangler.toml, behind a socket of its own. Miniflare's usual entry is a Worker that routes; it
 // would be measured along, so it is left out.
 
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
-
-import { SECRETS } from "./bodies.mjs";
+import { built, host, settings } from "../../tests/e2e/support/host.mjs";
 import { inBench, inRoot } from "./paths.mjs";
-
-// wrangler would tell which files it reads.
-process.env.WRANGLER_LOG = "error";
-const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } = await import(
-  "wrangler"
-);
 
 /**
  * Where state is kept: in memory, where there is such a folder. A disk takes milliseconds to say
@@ -37,11 +28,7 @@ const twin = {
 const floor = (kind) => ({ modules: [esModule(inBench("floor.js"))], bindings: { FLOOR: kind } });
 
 /** Leasewire as it was built into `folder`. */
-export const build = (title, folder) => ({
-  title,
-  modulesRoot: folder,
-  modules: [esModule(resolve(folder, "index.js")), { type: "CompiledWasm", path: resolve(folder, "index_bg.wasm") }],
-});
+export const build = (title, folder) => ({ title, ...built(folder) });
 
 export const SUBJECTS = {
   ours: build("ours", inRoot("build")),
@@ -78,13 +65,6 @@ export async function look({ probeUrl }, sql, params = [], { ms = 0, every_ms = 
   return answer.json();
 }
 
-const runtimes = () =>
-  execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" })
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, parent, command]) => Number(parent) === process.pid && command?.includes("workerd"))
-    .map(([pid]) => Number(pid));
-
 /**
  * Starts the subject called `name`.
  * - `folder`: where state is kept; by default a new one that goes with it.
@@ -95,45 +75,26 @@ const runtimes = () =>
  */
 export async function start(name, { folder, consumes = true, consumer, inspectorPort, bindings: more, adjust } = {}) {
   const { title, bindings, ...code } = SUBJECTS[name];
-  const { workerOptions: settings } = workerOptions(inRoot("wrangler.toml"), undefined, {
-    envFiles: [".dev.vars.example"],
-  });
+  const { compatibilityDate, d1Databases } = settings();
+  const unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
+  const probe = { name: "probe", modules: true, script: PROBE, compatibilityDate, d1Databases, unsafeDirectSockets };
   const place = folder ?? newFolder();
-  const consumers = Object.entries(consumes ? settings.queueConsumers : {});
-  const main = {
-    ...settings,
-    ...code,
-    name: "leasewire",
-    bindings: { ...settings.bindings, ...SECRETS, ...bindings, ...more },
-    queueConsumers: Object.fromEntries(consumers.map(([queue, one]) => [queue, { ...one, ...consumer }])),
-    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-  };
-  adjust?.(main);
-  const probe = {
-    name: "probe",
-    modules: true,
-    script: PROBE,
-    compatibilityDate: settings.compatibilityDate,
-    d1Databases: settings.d1Databases,
-    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-  };
-  const log = new NoOpLog();
-  const options = convertV4MiniflareOptions({ workers: [main, probe], log, port: 0, inspectorPort });
-  const before = new Set(runtimes());
-  const since = performance.now();
-  const mf = new Miniflare({
-    ...options,
-    resourcePersistencePath: place,
-    log,
-    // Lines are read and dropped: writing one is the subject's cost, what becomes of it is not.
-    handleStructuredLogs: () => {},
+  // Lines are read and dropped: writing one is the subject's cost, what becomes of it is not.
+  const { mf, pid, ready_ms } = await host({
+    code,
+    folder: place,
+    bindings: { ...bindings, ...more },
+    adjust(main) {
+      if (!consumes) main.queueConsumers = {};
+      for (const one of Object.values(main.queueConsumers)) Object.assign(one, consumer);
+      main.unsafeDirectSockets = unsafeDirectSockets;
+      adjust?.(main);
+    },
+    workers: [probe],
+    inspectorPort,
   });
-  await mf.ready;
-  const ready_ms = performance.now() - since;
   const port = Number((await mf.unsafeGetDirectURL("leasewire")).port);
   const probeUrl = (await mf.unsafeGetDirectURL("probe")).href;
-  const pid = runtimes().find((pid) => !before.has(pid));
-  await migrate(await mf.getD1Database("DB", "leasewire"));
   const stop = async () => {
     await mf.dispose();
     if (folder === undefined) removeFolder(place);
@@ -155,13 +116,4 @@ export function newFolder() {
 export function removeFolder(folder) {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   folders.delete(folder);
-}
-
-async function migrate(db) {
-  const { results } = await db.prepare("SELECT name FROM sqlite_master WHERE name = 'records'").all();
-  if (results.length) return;
-  for (const name of readdirSync(inRoot("migrations")).sort()) {
-    const sql = readFileSync(inRoot("migrations", name), "utf8");
-    await db.batch(statements(sql).map((statement) => db.prepare(statement)));
-  }
 }

@@ -1,96 +1,35 @@
 // The built Worker on workerd, with the settings of wrangler.toml: what is tested is what is shipped.
 
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-
-import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
-
 import { parse } from "./exposition.mjs";
 import { newFolder, removeFolder } from "./folders.mjs";
+import { built, host } from "./host.mjs";
 import { request } from "./http.mjs";
 import { inRoot } from "./paths.mjs";
 import { headers, SECRETS } from "./sign.mjs";
 import { until } from "./wait.mjs";
 
-// wrangler would tell which files it reads.
-process.env.WRANGLER_LOG = "error";
-const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } = await import(
-  "wrangler"
-);
-
 export const RECORDS_QUEUE = "leasewire-records";
 export const DEAD_QUEUE = "leasewire-dead";
 
-function settings({ folder, bindings, queues, adjust, workers = [], inspectorPort }) {
-  const { workerOptions: options } = workerOptions(inRoot("wrangler.toml"), undefined, {
-    envFiles: [".dev.vars.example"],
-  });
-  const consumers = Object.entries(options.queueConsumers).map(([name, consumer]) => [
-    name,
-    { ...consumer, ...queues?.[name] },
-  ]);
-  const values = Object.entries({ ...options.bindings, ...SECRETS, ...bindings });
-  const main = {
-    ...options,
-    name: "leasewire",
-    modules: [
-      { type: "ESModule", path: inRoot("build", "index.js") },
-      { type: "CompiledWasm", path: inRoot("build", "index_bg.wasm") },
-    ],
-    bindings: Object.fromEntries(values.filter(([, value]) => value !== undefined)),
-    queueConsumers: Object.fromEntries(consumers),
-  };
-  adjust?.(main);
-  return { main, workers, folder, inspectorPort };
-}
-
-function start({ main, workers, folder, inspectorPort }, onLog) {
-  const log = new NoOpLog();
-  const options = convertV4MiniflareOptions({ workers: [main, ...workers], log, port: 0, inspectorPort });
-  return new Miniflare({
-    ...options,
-    resourcePersistencePath: folder,
-    handleStructuredLogs: onLog,
-    log: new NoOpLog(),
-  });
-}
-
-/** Children of this process that are workerd. */
-const runtimes = () =>
-  execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" })
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, parent, command]) => Number(parent) === process.pid && command?.includes("workerd"))
-    .map(([pid]) => Number(pid));
-
 /**
- * Starts the Worker.
+ * Starts the Worker, with what `host` can be told besides:
  * - `folder`: where state is kept; by default a new one that goes away with the Worker.
- * - `bindings`: in place of, or beside, those of wrangler.toml; undefined removes one.
  * - `queues`: settings of consumers by queue, in place of wrangler.toml's.
- * - `adjust`: changes Miniflare's options of the Worker.
- * - `workers`: further workers beside it.
- * - `inspectorPort`: where its isolate can be looked into; 0 for any.
  */
-export async function serve(options = {}) {
-  const folder = options.folder ?? newFolder();
-  const worker = new Leasewire(folder, options.folder === undefined);
-  const before = new Set(runtimes());
-  worker.mf = start(settings({ ...options, folder }), (line) => worker.log.push(line.message));
-  worker.url = (await worker.mf.ready).href.replace(/\/$/, "");
-  worker.pid = runtimes().find((pid) => !before.has(pid));
-  worker.db = await worker.mf.getD1Database("DB", "leasewire");
-  await migrate(worker.db);
-  return worker;
-}
-
-async function migrate(db) {
-  const { results } = await db.prepare("SELECT name FROM sqlite_master WHERE name = 'records'").all();
-  if (results.length) return;
-  for (const name of readdirSync(inRoot("migrations")).sort()) {
-    const sql = readFileSync(inRoot("migrations", name), "utf8");
-    await db.batch(statements(sql).map((statement) => db.prepare(statement)));
-  }
+export async function serve({ folder, queues, adjust, ...options } = {}) {
+  const worker = new Leasewire(folder ?? newFolder(), folder === undefined);
+  const hosted = await host({
+    ...options,
+    // Some tests put modules from elsewhere in the checkout in their place.
+    code: { ...built(inRoot("build")), modulesRoot: inRoot() },
+    folder: worker.folder,
+    adjust(main) {
+      for (const [name, consumer] of Object.entries(queues ?? {})) Object.assign(main.queueConsumers[name], consumer);
+      adjust?.(main);
+    },
+    onLog: (line) => worker.log.push(line.message),
+  });
+  return Object.assign(worker, hosted);
 }
 
 class Leasewire {
