@@ -1,4 +1,6 @@
-// Drawing: text, bars, axes and lines, in colours for light and dark.
+// Drawing: text, bars, axes and lines, in colours for light and dark. Observable Plot with a light DOM
+// would be 56 packages of 16 MB for the 80 lines of `ticks`, `bars` and `lines`: how the panels stand on
+// one page, the matrix, the goals and the dark colours would stay as they are.
 
 import { readable } from "./numbers.mjs";
 
