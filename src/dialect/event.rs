@@ -121,10 +121,22 @@ pub struct Subject<'a> {
     pub record_id: Cow<'a, str>,
 }
 
+/// Which record of an integration: its model and its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey<'a> {
+    /// Normalised model: `leases`.
+    pub model: &'a str,
+    /// The provider's id of the record.
+    pub id: &'a str,
+}
+
 impl<'a> Subject<'a> {
-    /// Model and id.
-    pub fn names(&self) -> (&str, &str) {
-        (&self.model, &self.record_id)
+    /// Which record it is.
+    pub fn key(&self) -> RecordKey<'_> {
+        RecordKey {
+            model: &self.model,
+            id: &self.record_id,
+        }
     }
 
     /// Makes a subject of a model as the provider writes it and a record id.

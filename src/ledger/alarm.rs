@@ -16,8 +16,6 @@ pub(super) const WAKE_S: u64 = 60;
 /// How long after an event that came alone. The object forgets what was
 /// confirmed when it has been idle for ten seconds, and would send it again.
 const WAKE_SPARSE_S: u64 = 7;
-/// How long an event may wait for its confirmation before it is sent again.
-pub(super) const PATIENCE_S: u64 = 45;
 /// An alarm that should have gone off so long ago is lost, whatever the storage
 /// says.
 const ALARM_LATE_S: u64 = 10 * 60;
@@ -59,13 +57,13 @@ impl<S: Sql> Ledger<S> {
     /// True until the host has looked whether an alarm is set, and said so
     /// with [`Ledger::found_alarm`].
     pub fn asks_for_alarm(&self) -> bool {
-        self.mark.alarm == Alarm::Unknown
+        self.alarm == Alarm::Unknown
     }
 
     /// Notes whether an alarm is set.
     pub fn found_alarm(&mut self, is_set: bool) {
-        if self.mark.alarm == Alarm::Unknown {
-            self.mark.alarm = if is_set { Alarm::Set } else { Alarm::None };
+        if self.alarm == Alarm::Unknown {
+            self.alarm = if is_set { Alarm::Set } else { Alarm::None };
         }
     }
 
@@ -77,7 +75,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Makes the ledger ask for its alarm once more: what was set may be lost.
     pub fn forget_alarm(&mut self) {
-        self.mark.alarm = Alarm::Unknown;
+        self.alarm = Alarm::Unknown;
     }
 
     /// Notes that the list of integrations has the ledger up to `listed_seq` of
@@ -99,21 +97,20 @@ impl<S: Sql> Ledger<S> {
             self.begin_again(listed_epoch, now)?;
         }
         if listed_epoch.is_none_or(|listed| listed == self.epoch) {
-            let announced_seq = listed_seq.min(self.mark.last_seq);
-            self.mark.announced_seq = self.mark.announced_seq.max(announced_seq);
+            self.health.announced(listed_seq.min(self.sequence.last()));
         }
         self.check_report(now)?;
-        Ok(self.waits() && self.mark.alarm != Alarm::Set)
+        Ok(self.waits() && self.alarm != Alarm::Set)
     }
 
     /// What is to be done after a call. `random` spreads the wake-up, so that
     /// ledgers which failed together don't all try again together. It can't
     /// fail: what was taken in must be watched over, whatever else is wrong.
     pub fn follow_up(&mut self, now: Timestamp, random: u32) -> Effects {
-        self.mark.awake_since.get_or_insert(now);
-        let arms = self.waits() && self.mark.alarm != Alarm::Set;
+        self.health.awake(now);
+        let arms = self.waits() && self.alarm != Alarm::Set;
         let wake_at = arms.then(|| {
-            if self.mark.is_sparse {
+            if self.sequence.is_sparse() {
                 self.arm_at(now.plus_s(WAKE_SPARSE_S))
             } else {
                 self.arm(now, random)
@@ -121,16 +118,14 @@ impl<S: Sql> Ledger<S> {
         });
         // Where the list may not know the ledger, at once; the alarm repeats
         // it. Where it does, the consumer brings it up to date.
-        let announce = if self.mark.asked_to_announce || self.mark.announced_seq > 0 {
-            None
-        } else {
-            let state = self.state().ok().flatten();
-            state.map(|state| Announcement {
-                state,
-                report: None,
-            })
-        };
-        self.mark.asked_to_announce |= announce.is_some();
+        let mut announce = None;
+        if self.health.is_unheard_of()
+            && let Ok(Some(state)) = self.state()
+        {
+            let report = None;
+            announce = Some(Announcement { state, report });
+            self.health.asked_to_announce();
+        }
         Effects {
             wake_at,
             announce,
@@ -144,23 +139,22 @@ impl<S: Sql> Ledger<S> {
     /// failed half-way has left it behind: what is known to be settled is not
     /// sent again, and nobody else would move it.
     pub fn wake(&mut self, now: Timestamp, random: u32) -> Result<Effects, SqlError> {
-        self.mark.alarm = Alarm::None;
-        self.mark.awake_since.get_or_insert(now);
-        if !self.is_patient(now) {
+        self.alarm = Alarm::None;
+        self.health.awake(now);
+        if !self.outbox.is_patient(now) {
             self.forget_empty()?;
         }
         self.settle(now)?;
-        self.keep_mark()?;
+        self.store_mark()?;
         // Before anything counts as unsent again.
         let announce = self.news(now)?;
-        if self.has_unsettled() && !self.is_patient(now) {
-            self.mark.attempts = self.mark.attempts.saturating_add(1);
+        if self.has_unsettled() && !self.outbox.is_patient(now) {
+            let attempts = self.outbox.attempts().saturating_add(1);
             self.sql.execute(
                 "UPDATE ledger SET attempts = ?1",
-                &[u64::from(self.mark.attempts).into()],
+                &[u64::from(attempts).into()],
             )?;
-            self.take_for_lost();
-            self.mark.waiting_since = Some(now);
+            self.outbox.take_for_lost(now);
         }
         Ok(Effects {
             wake_at: self.waits().then(|| self.arm(now, random)),
@@ -168,12 +162,6 @@ impl<S: Sql> Ledger<S> {
             forward: self.may_send(),
             ..Effects::default()
         })
-    }
-
-    /// What was sent may yet be confirmed.
-    fn is_patient(&self, now: Timestamp) -> bool {
-        let since = self.mark.waiting_since;
-        since.is_some_and(|since| since > now.minus_s(PATIENCE_S))
     }
 
     /// When to look again where the ledger itself can't be used, and why it
@@ -186,10 +174,8 @@ impl<S: Sql> Ledger<S> {
     /// Something is to be done or watched over. Also an event that isn't
     /// forwarded is to be counted in the list, and trouble to be reported.
     fn waits(&self) -> bool {
-        let unannounced = self.mark.announced_seq < self.mark.last_seq;
-        let untold = unannounced || self.mark.reported.waits();
-        let has_work = self.mark.has_replay || self.mark.has_rebuild || self.mark.has_discard;
-        self.has_unsettled() || has_work || untold
+        let has_work = self.has_replay() || self.has_rebuild() || self.has_discard();
+        self.has_unsettled() || has_work || self.health.waits(self.sequence.last())
     }
 
     /// Notes that the list of integrations has what it was told. True if
@@ -199,16 +185,15 @@ impl<S: Sql> Ledger<S> {
     pub fn announced(&mut self, told: &Announcement) -> Result<bool, SqlError> {
         let was_waiting = self.waits();
         if told.state.epoch == self.epoch {
-            self.mark.announced_seq = self.mark.announced_seq.max(told.state.last_seq);
+            self.health.announced(told.state.last_seq);
         }
         if let Some(report) = &told.report {
             self.reported(report)?;
         }
-        let is_kept = self.mark.kept_seq == self.mark.confirmed_seq;
-        let is_done = is_kept && !self.waits();
-        let is_last = was_waiting && is_done && self.mark.alarm == Alarm::Set;
+        let is_done = self.outbox.is_stored() && !self.waits();
+        let is_last = was_waiting && is_done && self.alarm == Alarm::Set;
         if is_last {
-            self.mark.alarm = Alarm::None;
+            self.alarm = Alarm::None;
         }
         Ok(is_last)
     }
@@ -216,16 +201,16 @@ impl<S: Sql> Ledger<S> {
     /// Makes the next follow-up arm the alarm anew: after some attempts it is
     /// far away.
     pub(super) fn wake_sooner(&mut self) {
-        self.mark.alarm = Alarm::None;
+        self.alarm = Alarm::None;
     }
 
     fn arm(&mut self, now: Timestamp, random: u32) -> Timestamp {
-        self.arm_at(pause(self.mark.attempts, now, random))
+        self.arm_at(pause(self.outbox.attempts(), now, random))
     }
 
     /// Notes that the alarm is to be set for `at`.
     pub(super) fn arm_at(&mut self, at: Timestamp) -> Timestamp {
-        self.mark.alarm = Alarm::Set;
+        self.alarm = Alarm::Set;
         at
     }
 }

@@ -4,7 +4,7 @@ use super::log::discard;
 use super::log::segments::{FORWARDED, QUARANTINED};
 use super::outbox::forward::{kind, time};
 use super::replay::Progress;
-use super::{Ledger, Rebuild, first, maybe_time};
+use super::{Ledger, Ranges, Rebuild, first, maybe_time, record_key};
 use crate::dialect::event::TEST_INTEGRATION;
 use crate::dialect::filter::Filter;
 use crate::encoding;
@@ -109,38 +109,25 @@ impl<S: Sql> Ledger<S> {
         let Some(name) = self.name.clone() else {
             return Ok(None);
         };
-        let mark = &self.mark;
         let row = first(
             self.sql
                 .query("SELECT first_synced_at, last_synced_at FROM ledger", &[])?,
         )?;
-        let all = (1, mark.last_seq);
-        let (mut unconfirmed, mut dead) = (
-            self.forwarded_within(mark.confirmed_seq.saturating_add(1), mark.sent_seq)?,
-            0_u64,
-        );
-        for (first, last) in mark.ahead.iter() {
-            let last = last.min(mark.sent_seq);
-            unconfirmed = unconfirmed.saturating_sub(self.forwarded_within(first, last)?);
-        }
-        for (first, last) in mark.dead.iter() {
-            dead = dead.saturating_add(self.forwarded_within(first, last)?);
-            let beyond = first.max(mark.confirmed_seq.saturating_add(1));
-            let beyond = self.forwarded_within(beyond, last.min(mark.sent_seq))?;
-            unconfirmed = unconfirmed.saturating_sub(beyond);
-        }
+        let (last_seq, sent_seq) = (self.sequence.last(), self.outbox.sent_seq());
+        let unconfirmed = self.forwarded_of(&self.outbox.never_settled(1, sent_seq))?;
+        let dead = self.forwarded_of(self.outbox.dead())?;
         let (again_unsent, again_sent) = self.counted_again()?;
-        let unsent = self.forwarded_within(mark.sent_seq.saturating_add(1), mark.last_seq)?;
+        let unsent = self.forwarded_within(sent_seq.saturating_add(1), last_seq)?;
         let at = |us: Option<i64>| us.map(Timestamp::from_us);
         Ok(Some(State {
             of: name,
             epoch: self.epoch,
-            last_seq: mark.last_seq,
-            confirmed_seq: mark.confirmed_seq,
+            last_seq,
+            confirmed_seq: self.outbox.confirmed_seq(),
             pending: unsent.saturating_add(again_unsent),
             unconfirmed: unconfirmed.saturating_add(again_sent),
             dead,
-            quarantined: self.count(QUARANTINED, all)?,
+            quarantined: self.count(QUARANTINED, self.sequence.all())?,
             bytes: self.sql.size()?,
             oldest_unconfirmed_at: self.oldest_unconfirmed_at()?,
             first_synced_at: at(row.maybe_integer(0)?),
@@ -148,27 +135,27 @@ impl<S: Sql> Ledger<S> {
             replay: self.last_replay()?,
             rebuild: self.last_rebuild()?,
             discard: self.last_discard()?,
-            last_event_at: (mark.last_seq > 0).then_some(mark.last_received_at),
+            last_event_at: (last_seq > 0).then_some(self.sequence.last_received_at()),
         }))
     }
 
     fn oldest_unconfirmed_at(&self) -> Result<Option<Timestamp>, SqlError> {
-        let waiting = self.never_settled(1, self.mark.last_seq);
+        let waiting = self.outbox.never_settled(1, self.sequence.last());
         let first = self.first_received_at(&waiting)?;
-        Ok(first.into_iter().chain(self.again.since()).min())
+        Ok(first.into_iter().chain(self.outbox.again().since()).min())
     }
 
     /// Up to `limit` entries of the history after number `after`, as the
     /// API's answer.
     pub fn events(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        let all = (after.saturating_add(1), self.mark.last_seq);
+        let all = (after.saturating_add(1), self.sequence.last());
         self.page_of_events("", all, limit)
     }
 
     /// Up to `limit` quarantined events after number `after`, as the API's
     /// answer.
     pub fn quarantined(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        let all = (after.saturating_add(1), self.mark.last_seq);
+        let all = (after.saturating_add(1), self.sequence.last());
         self.page_of_events(QUARANTINED, all, limit)
     }
 
@@ -293,7 +280,7 @@ impl<S: Sql> Ledger<S> {
             origin: &name.path(),
             seq,
             kind: kind(row, 2)?,
-            subject: row.maybe_text(3)?.zip(row.maybe_text(4)?),
+            record: record_key(row, 3)?,
             time: time(row, (5, 11), 6)?,
             epoch: self.epoch,
             replay: row.maybe_number(10)?,
@@ -319,7 +306,7 @@ impl<S: Sql> Ledger<S> {
             Some(_) if discarded.is_some() => "discarded",
             Some(_) if row.flag(9)? => "ignored",
             Some(_) => "quarantined",
-            None => self.status(seq, replay.unwrap_or(0)),
+            None => self.outbox.status(seq, replay.unwrap_or(0)),
         };
         reason = discarded.or(reason);
         let mut entry = Writer::default()
@@ -343,28 +330,15 @@ impl<S: Sql> Ledger<S> {
         Ok(entry)
     }
 
-    fn status(&self, seq: u64, replay: u64) -> &'static str {
-        let mark = &self.mark;
-        if mark.dead.end_of(seq).is_some() {
-            return "dead";
-        }
-        match self.again.was_sent(seq, replay) {
-            Some(true) => return "sent",
-            Some(false) => return "pending",
-            None => {}
-        }
-        if seq <= mark.confirmed_seq || mark.ahead.end_of(seq).is_some() {
-            "confirmed"
-        } else if seq <= mark.sent_seq {
-            "sent"
-        } else {
-            "pending"
-        }
-    }
-
     /// How many events of `first..=last` are forwarded at all.
     fn forwarded_within(&self, from: u64, to: u64) -> Result<u64, SqlError> {
         self.count(FORWARDED, (from, to))
+    }
+
+    /// How many events in `ranges` are forwarded at all.
+    fn forwarded_of(&self, ranges: &Ranges) -> Result<u64, SqlError> {
+        let mut counts = ranges.iter().map(|range| self.count(FORWARDED, range));
+        counts.try_fold(0, |sum, count| Ok(u64::saturating_add(sum, count?)))
     }
 }
 

@@ -202,7 +202,7 @@ impl<S: Sql> Ledger<S> {
     /// after each batch that the queue has taken.
     pub fn next_send(&mut self, now: Timestamp) -> Result<Next, SqlError> {
         while self.may_send() {
-            if let Some(ms) = self.mark.flight.pause_ms(now) {
+            if let Some(ms) = self.outbox.flight().pause_ms(now) {
                 return Ok(Next::Wait(ms));
             }
             let batch = self.next_batch()?;

@@ -11,6 +11,7 @@
 
 mod alarm;
 mod call;
+mod health;
 mod history;
 mod host;
 mod intake;
@@ -19,30 +20,41 @@ mod outbox;
 mod rebuild;
 pub mod replay;
 mod report;
+mod sequence;
 
+use alarm::Alarm;
 pub use alarm::Effects;
 pub use call::{
     CALL_FORMAT, Call, Reply, UnknownFormat, check_format, is_nobodys, received_at, was_woken,
 };
+use health::Health;
 pub use history::{PAGE_BYTES_MAX, State};
 pub use host::{Answered, Next, Setup};
 pub use intake::dedupe::RECENT_MAX;
+use intake::unplaced::Unplaced;
 pub use intake::{Outcome, Taken};
 pub use log::discard;
+use log::discard::Discards;
+use log::index::Index;
+use log::migrate;
 pub use log::migrate::SCHEMA_VERSION;
+use log::retention::Moved;
 pub use log::retention::Retention;
 use log::segments::Segments;
-use log::{migrate, retention};
 pub use outbox::flight::UNANSWERED_BYTES_MAX;
 pub use outbox::forward::{Batch, Reach, Sent};
 pub use outbox::packs::Pack;
 pub use outbox::quarantine::NOT_APPLIED;
 pub use outbox::ranges::Ranges;
 pub use outbox::redrive::Redriven;
-use outbox::resend::Again;
+use outbox::state::Outbox;
+use rebuild::Rebuilds;
 pub use rebuild::{Part, Rebuild, Rebuilt};
+use replay::Replays;
 pub use report::{Announcement, Numbers, Report};
+use sequence::Sequence;
 
+use crate::dialect::event::RecordKey;
 use crate::integration::IntegrationId;
 use crate::signature::DedupeKey;
 use crate::sql::{Row, Sql, SqlError};
@@ -51,72 +63,26 @@ use crate::time::Timestamp;
 /// The tables of a ledger.
 pub const SCHEMA: &str = include_str!("log/schema.sql");
 
-/// One integration's ledger on the storage `S`.
+/// One integration's ledger on the storage `S`. Each part keeps its own state,
+/// which can be read back from the tables; what is lost with the memory only
+/// makes events go out again.
 pub struct Ledger<S> {
     sql: S,
     /// Whose it is; `None` until the first event is taken in.
     name: Option<IntegrationId>,
     /// Of its numbers: see [`State::epoch`].
     epoch: u64,
+    sequence: Sequence,
     segments: Segments,
-    again: Again,
-    mark: Mark,
-    pace: replay::Pace,
-}
-
-/// How far things are. All of it can be read back from the tables; what is
-/// lost with the memory only makes events go out again.
-#[derive(Debug, Clone, Default)]
-struct Mark {
-    /// The last number given.
-    last_seq: u64,
-    /// When the event with that number was received.
-    last_received_at: Timestamp,
-    /// Nothing had come for some time before it.
-    is_sparse: bool,
-    /// Everything up to here was handed to the queue since the ledger opened.
-    sent_seq: u64,
-    /// Everything up to here is settled: confirmed, dead or quarantined.
-    confirmed_seq: u64,
-    /// The watermark as the tables have it.
-    kept_seq: u64,
-    /// What was sent and not answered.
-    flight: outbox::flight::Flight,
-    /// Confirmed beyond the watermark.
-    ahead: Ranges,
-    /// Not to be sent again.
-    dead: Ranges,
-    /// Since when the first unsettled event has been waiting for an answer.
-    waiting_since: Option<Timestamp>,
-    /// How often it was sent again without one.
-    attempts: u32,
-    /// An event about a record that was received until then may be in the index
-    /// and not in its list.
-    index_until: Timestamp,
-    /// Keys of events that went early are kept.
-    has_kept_keys: bool,
-    /// How far the oldest segment was gone through before it goes.
-    moved: retention::Moved,
-    /// A replay was asked for and has not ended.
-    has_replay: bool,
-    /// Events were ignored because their record's property isn't known.
-    has_unplaced: bool,
-    /// A rebuild was asked for and has not ended.
-    has_rebuild: bool,
-    /// How its steps go.
-    rebuild_pace: rebuild::Pace,
-    /// A discard was asked for and has not ended.
-    has_discard: bool,
-    /// What is known of the alarm.
-    alarm: alarm::Alarm,
-    /// The last number that the list of integrations is known to have.
-    announced_seq: u64,
-    /// It was asked for since the ledger was opened.
-    asked_to_announce: bool,
-    /// What the list was last told of the ledger's trouble.
-    reported: report::Reported,
-    /// Since when the ledger has been open.
-    awake_since: Option<Timestamp>,
+    index: Index,
+    moved: Moved,
+    unplaced: Unplaced,
+    outbox: Outbox,
+    replays: Replays,
+    rebuilds: Rebuilds,
+    discards: Discards,
+    alarm: Alarm,
+    health: Health,
 }
 
 impl<S: Sql> Ledger<S> {
@@ -129,10 +95,17 @@ impl<S: Sql> Ledger<S> {
             sql,
             name: None,
             epoch: 0,
+            sequence: Sequence::default(),
             segments: Segments::default(),
-            again: Again::default(),
-            mark: Mark::default(),
-            pace: replay::Pace::default(),
+            index: Index::default(),
+            moved: Moved::default(),
+            unplaced: Unplaced::default(),
+            outbox: Outbox::default(),
+            replays: Replays::default(),
+            rebuilds: Rebuilds::default(),
+            discards: Discards::default(),
+            alarm: Alarm::default(),
+            health: Health::default(),
         };
         if ledger.migrate()? {
             ledger.load()?;
@@ -147,7 +120,7 @@ impl<S: Sql> Ledger<S> {
 
     /// The last number given; 0 if none was.
     pub fn last_seq(&self) -> u64 {
-        self.mark.last_seq
+        self.sequence.last()
     }
 
     /// The first event of which the history is whole; before it, only what is
@@ -186,42 +159,24 @@ impl<S: Sql> Ledger<S> {
         // Events that are gone have left these behind.
         let last_seq = last_seq.max(before_present);
         let last_received_us = last_received_us.max(row.maybe_integer(4)?.unwrap_or(0));
-        let kept_seq = row.number(2)?.max(along);
-        self.mark = Mark {
-            last_seq,
-            last_received_at: Timestamp::from_us(last_received_us),
-            sent_seq: kept_seq,
-            confirmed_seq: kept_seq,
-            kept_seq,
-            index_until: index_until(row.integer(5)?, last_received_us),
-            has_kept_keys: row.flag(10)?,
-            has_discard: row.flag(11)?,
-            has_unplaced: row.flag(12)?,
-            has_replay: row.flag(6)?,
-            has_rebuild: row.flag(9)?,
-            attempts: u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
-            reported: report::Reported::parse(row.maybe_text(7)?)?,
-            ..Mark::default()
-        };
-        // What was sent again without an answer isn't all sent now either.
-        if self.mark.attempts > 0 {
-            self.mark.flight.probe();
-        }
-        for row in self
-            .sql
-            .query("SELECT first_seq, last_seq FROM dead", &[])?
-        {
-            self.mark.dead.insert(row.number(0)?, row.number(1)?);
-        }
-        self.again = Again::load(&self.sql.query(
-            "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
-            &[],
-        )?)?;
+        self.sequence = Sequence::load(last_seq, Timestamp::from_us(last_received_us));
+        self.index = Index::load(row.integer(5)?, last_received_us, row.flag(10)?);
+        self.unplaced = Unplaced::load(row.flag(12)?);
+        self.replays = Replays::load(row.flag(6)?);
+        self.rebuilds = Rebuilds::load(row.flag(9)?);
+        self.discards = Discards::load(row.flag(11)?);
+        self.health = Health::load(row.maybe_text(7)?)?;
+        self.outbox = Outbox::load(
+            row.number(2)?.max(along),
+            u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
+            self.load_dead()?,
+            self.load_again()?,
+        );
         self.advance()?;
         // Whoever confirmed the last event has put its number into the list.
-        let is_dead = self.mark.dead.end_of(last_seq).is_some();
-        if is_forwarded && !is_dead && self.mark.confirmed_seq == last_seq {
-            self.mark.announced_seq = last_seq;
+        let is_dead = self.outbox.dead().end_of(last_seq).is_some();
+        if is_forwarded && !is_dead && self.outbox.confirmed_seq() == last_seq {
+            self.health.announced(last_seq);
         }
         Ok(())
     }
@@ -274,20 +229,20 @@ fn beyond_us(time: Option<Timestamp>) -> Option<u64> {
     time.map(|time| u64::from(time.ns())).filter(|ns| *ns > 0)
 }
 
-/// Until when the index is needed, from what the tables say: 1 is what version
-/// 0.1.0 wrote for ever, and means as long as there were events.
-fn index_until(kept: i64, last_received_us: i64) -> Timestamp {
-    Timestamp::from_us(if kept == 1 { last_received_us } else { kept })
-}
-
 fn first(rows: Vec<Row>) -> Result<Row, SqlError> {
     rows.into_iter()
         .next()
         .ok_or_else(|| SqlError("a row is missing".to_owned()))
 }
 
+/// The record of which column `at` has the model and the next one the id.
+fn record_key(row: &Row, at: usize) -> Result<Option<RecordKey<'_>>, SqlError> {
+    let (model, id) = (row.maybe_text(at)?, row.maybe_text(at.saturating_add(1))?);
+    Ok(model.zip(id).map(|(model, id)| RecordKey { model, id }))
+}
+
 /// The dedupe key in the column `at`.
-fn key(row: &Row, at: usize) -> Result<DedupeKey, SqlError> {
+fn dedupe_key(row: &Row, at: usize) -> Result<DedupeKey, SqlError> {
     let key = row.blob(at)?.try_into();
     key.map(DedupeKey)
         .map_err(|_| SqlError("a key has another length".to_owned()))

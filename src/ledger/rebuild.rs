@@ -12,7 +12,6 @@ use super::intake::dedupe::Recent;
 use super::log::epoch::epoch_at;
 use super::{Ledger, State, maybe_time};
 use crate::json::Writer;
-
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -28,11 +27,30 @@ const ATTEMPTS_MAX: u32 = 5;
 
 /// How the steps of a rebuild go. It is lost with the memory, and found anew.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+struct Pace {
     /// Records of the next step.
     records_max: u64,
     /// How often a single one was refused.
     attempts: u32,
+}
+
+/// The rebuilds of a ledger.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rebuilds {
+    /// One was asked for and has not ended.
+    is_going_on: bool,
+    /// How its steps go.
+    pace: Pace,
+}
+
+impl Rebuilds {
+    /// As the tables have it.
+    pub fn load(is_going_on: bool) -> Self {
+        Self {
+            is_going_on,
+            pace: Pace::default(),
+        }
+    }
 }
 
 impl Default for Pace {
@@ -134,7 +152,7 @@ impl<S: Sql> Ledger<S> {
         if self.name.is_none() {
             return Ok(None);
         }
-        if !self.mark.has_rebuild {
+        if !self.rebuilds.is_going_on {
             self.begin_again(0, now)?;
         }
         self.last_rebuild()
@@ -158,9 +176,8 @@ impl<S: Sql> Ledger<S> {
             self.forget_report()
         })?;
         self.epoch = epoch;
-        self.mark.has_rebuild = true;
-        self.mark.announced_seq = 0;
-        self.mark.reported.forget();
+        self.rebuilds.is_going_on = true;
+        self.health.forget();
         Ok(())
     }
 
@@ -173,20 +190,20 @@ impl<S: Sql> Ledger<S> {
 
     /// True if a rebuild was asked for and has not ended.
     pub fn has_rebuild(&self) -> bool {
-        self.mark.has_rebuild
+        self.rebuilds.is_going_on
     }
 
     /// The next step of the rebuild at hand, if there is one.
     pub fn next_part(&mut self) -> Result<Option<Part>, SqlError> {
         let going_on = "SELECT number, after_model, after_record_id FROM rebuilds
                         WHERE ended_at IS NULL ORDER BY number LIMIT 1";
-        if !self.mark.has_rebuild {
+        if !self.rebuilds.is_going_on {
             return Ok(None);
         }
         let rows = self.sql.query(going_on, &[])?;
         let (Some(at), Some(state)) = (rows.first(), self.state()?) else {
             // Whoever was to note its end here has failed.
-            self.mark.has_rebuild = false;
+            self.rebuilds.is_going_on = false;
             return Ok(None);
         };
         let mut part = Part {
@@ -212,7 +229,7 @@ impl<S: Sql> Ledger<S> {
         {
             let record = self.to_rebuild(row)?;
             bytes = bytes.saturating_add(record.fields.len());
-            let is_full = part.records.len() as u64 >= self.mark.rebuild_pace.records_max
+            let is_full = part.records.len() as u64 >= self.rebuilds.pace.records_max
                 || bytes > STEP_BYTES_MAX;
             if is_full && !part.records.is_empty() {
                 part.is_last = false;
@@ -231,7 +248,7 @@ impl<S: Sql> Ledger<S> {
         if part.state.epoch != self.epoch {
             return Ok(None);
         }
-        let pace = &mut self.mark.rebuild_pace;
+        let pace = &mut self.rebuilds.pace;
         pace.attempts = 0;
         pace.records_max = pace.records_max.saturating_mul(2).min(STEP_RECORDS_MAX);
         self.go_on_behind(part, false, now)
@@ -247,11 +264,11 @@ impl<S: Sql> Ledger<S> {
         takes_others: bool,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SqlError> {
-        if !takes_others || part.state.epoch != self.epoch || !self.mark.has_rebuild {
+        if !takes_others || part.state.epoch != self.epoch || !self.rebuilds.is_going_on {
             return Ok(None);
         }
         let records = part.records.len() as u64;
-        let pace = &mut self.mark.rebuild_pace;
+        let pace = &mut self.rebuilds.pace;
         pace.records_max = (records / 2).max(1);
         if records <= 1 {
             pace.attempts = pace.attempts.saturating_add(1);
@@ -289,8 +306,8 @@ impl<S: Sql> Ledger<S> {
             ],
         )?;
         let left = "SELECT number FROM rebuilds WHERE ended_at IS NULL LIMIT 1";
-        self.mark.has_rebuild = !self.sql.query(left, &[])?.is_empty();
-        if !self.mark.has_rebuild {
+        self.rebuilds.is_going_on = !self.sql.query(left, &[])?.is_empty();
+        if !self.rebuilds.is_going_on {
             return Ok(None);
         }
         Ok(Some(self.arm_at(now.plus_s(STEP_S))))
@@ -328,7 +345,7 @@ impl<S: Sql> Ledger<S> {
     /// What is gone from the history was received before.
     fn history_began_at(&self) -> Timestamp {
         let oldest = self.segments.iter().nth(1);
-        oldest.map_or(self.mark.last_received_at, |segment| segment.began_at)
+        oldest.map_or(self.sequence.last_received_at(), |segment| segment.began_at)
     }
 }
 

@@ -6,7 +6,7 @@
 //! to the last byte.
 
 use super::occupancy::{self, Noticed, Turn};
-use crate::dialect::event::Kind;
+use crate::dialect::event::{Kind, RecordKey};
 use crate::json::{Object, push_all, quoted};
 use crate::time::Timestamp;
 
@@ -133,8 +133,8 @@ pub struct CloudEvent<'a> {
     pub seq: u64,
     /// What kind of news it is.
     pub kind: Kind,
-    /// Model and id of its record.
-    pub subject: Option<(&'a str, &'a str)>,
+    /// The record that it is about.
+    pub record: Option<RecordKey<'a>>,
     /// When it happened, or was received.
     pub time: Timestamp,
     /// The epoch of its number: of two states of a record the one of the greater
@@ -157,8 +157,8 @@ impl CloudEvent<'_> {
         let seq = self.seq.to_string();
         let time = self.time.to_string();
         let subject = self
-            .subject
-            .map(|(model, id)| quoted(&[model, "/", id].concat()));
+            .record
+            .map(|key| quoted(&[key.model, "/", key.id].concat()));
         let mut json = String::with_capacity(self.data.len().saturating_add(USUAL_BYTES));
         let mut push = |parts: &[&str]| push_all(&mut json, parts);
         push(&[r#"{"specversion":"1.0","id":""#, &seq]);
@@ -191,7 +191,7 @@ impl CloudEvent<'_> {
             push(&[r#","replay":true,"generation":"#, &replay.to_string()]);
         }
         // Of a record, `data` says it. Here `data` is the provider's.
-        if self.ambiguous && self.subject.is_none() {
+        if self.ambiguous && self.record.is_none() {
             push(&[r#","ambiguous":true"#]);
         }
         push(&[r#","data":"#, self.data, "}"]);

@@ -1,13 +1,11 @@
 //! What an intake writes: one statement, or one transaction.
 
-use std::borrow::Cow;
-
 use super::dedupe::Recent;
 use super::{Outcome, Taken};
-use crate::dialect::event::{Kind, Subject, Unclear};
+use crate::dialect::event::{Kind, Unclear};
 use crate::dialect::filter::Ignored;
 use crate::edge::delivery::Delivery;
-use crate::ledger::log::ROW_BYTES_MAX;
+use crate::ledger::log::entry::Entry;
 use crate::ledger::log::epoch::epoch_at;
 use crate::ledger::log::migrate::MIN_VERSION;
 use crate::ledger::log::segments::Segments;
@@ -16,35 +14,28 @@ use crate::record::fold::Known;
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
-/// For how long it is noted ahead that the index is needed.
-const INDEX_NOTED_S: u64 = 86_400;
-
-/// A row of the log, before it has a number.
-#[derive(Default)]
-pub(super) struct Entry<'a> {
-    pub name: Option<&'a str>,
-    pub kind: Option<Kind>,
-    pub occurred_at: Option<Timestamp>,
-    pub quarantine: Option<Unclear>,
-    pub ignored: Option<Ignored>,
-    pub data: Option<String>,
-    pub subject: Option<&'a Subject<'a>>,
-    pub prev_seq: Option<u64>,
-    /// What becomes of the record that it is about.
+/// A delivery's row of the log, and what becomes of its record.
+pub(super) struct Intake<'a> {
+    pub entry: Entry<'a>,
+    /// The record that it is about, and its latest events.
     pub record: Option<(&'a Known, Recent)>,
-    /// The record's generation.
-    pub generation: u64,
     /// It may be a repetition.
     pub ambiguous: bool,
-    /// A property that isn't linked.
-    pub unlinked: Option<Cow<'a, str>>,
     /// Only the index knows a repetition of it.
     pub by_key: bool,
-    /// When a synchronisation ended, if that is what it reports.
-    pub synced_at: Option<Timestamp>,
 }
 
-impl Entry<'_> {
+impl<'a> Intake<'a> {
+    /// One that changes no record, and that only the index knows.
+    pub fn by_key(entry: Entry<'a>) -> Self {
+        Self {
+            entry,
+            record: None,
+            ambiguous: false,
+            by_key: true,
+        }
+    }
+
     /// True for what may be about a record without standing in its list.
     pub fn needs_index(outcome: Outcome) -> bool {
         matches!(
@@ -52,58 +43,48 @@ impl Entry<'_> {
             Outcome::Ignored(_) | Outcome::Quarantined(Unclear::FutureTime)
         )
     }
-
-    fn outcome(&self) -> Outcome {
-        match (self.quarantine, self.ignored) {
-            (Some(unclear), _) => Outcome::Quarantined(unclear),
-            (_, Some(ignored)) => Outcome::Ignored(ignored),
-            _ => Outcome::Accepted,
-        }
-    }
 }
 
 impl<S: Sql> Ledger<S> {
     /// Writes the next event, and what it brings about.
-    pub(super) fn keep(
+    pub(super) fn store(
         &self,
         delivery: &Delivery,
-        entry: &Entry,
+        intake: &Intake,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
-        let data = entry.data.as_deref();
-        let bytes = delivery.body.len().saturating_add(data.map_or(0, str::len));
-        let large = data.filter(|_| bytes > ROW_BYTES_MAX);
-        let needs_index = Entry::needs_index(entry.outcome());
-        let index_until = self.index_until(needs_index, self.received_at(now));
-        let is_one_statement = self.name.is_some()
-            && large.is_none()
-            && entry.synced_at.is_none()
-            && index_until.is_none();
+        let entry = &intake.entry;
+        let (data, large) = entry.split_data(delivery.body.len());
+        let synced_at = entry.synced_at(self.sequence.received_at(now));
+        let needs_index = Intake::needs_index(entry.outcome());
+        let index_until = self
+            .index
+            .to_note(needs_index, self.sequence.received_at(now));
+        let is_one_statement =
+            self.name.is_some() && large.is_none() && synced_at.is_none() && index_until.is_none();
         if is_one_statement {
-            self.insert(delivery, entry, data, now)?;
+            self.insert(delivery, intake, data, now)?;
         } else {
             self.sql.transaction(|| {
                 if self.name.is_none() {
                     self.create(delivery, now)?;
                 }
-                if let Some(at) = entry.synced_at {
-                    self.keep_synced(at)?;
-                }
+                self.store_synced(synced_at)?;
                 if let Some(until) = index_until {
                     self.keep_index_until(until)?;
                 }
                 if let Some(large) = large {
                     self.sql.execute(
                         "INSERT INTO large (seq, data) VALUES (?1, ?2)",
-                        &[self.next_seq().into(), Param::Text(large)],
+                        &[self.sequence.next().into(), Param::Text(large)],
                     )?;
                 }
-                self.insert(delivery, entry, data.filter(|_| large.is_none()), now)
+                self.insert(delivery, intake, data, now)
             })?;
         }
         Ok(Taken {
             outcome: entry.outcome(),
-            seq: self.next_seq(),
+            seq: self.sequence.next(),
         })
     }
 
@@ -128,24 +109,16 @@ impl<S: Sql> Ledger<S> {
         )
     }
 
-    /// Until when the index will be needed, where that isn't noted, for an event
-    /// received at `received_at` that no record has in its list. Noted once a
-    /// day, so that the row is shared.
-    pub(in crate::ledger) fn index_until(
-        &self,
-        is_needed: bool,
-        received_at: Timestamp,
-    ) -> Option<Timestamp> {
-        let is_new = is_needed && self.mark.index_until < received_at;
-        is_new.then(|| received_at.plus_s(INDEX_NOTED_S))
-    }
-
     pub(in crate::ledger) fn keep_index_until(&self, until: Timestamp) -> Result<(), SqlError> {
         let statement = "UPDATE ledger SET uses_index = ?1";
         self.sql.execute(statement, &[until.us().into()])
     }
 
-    pub(in crate::ledger) fn keep_synced(&self, at: Timestamp) -> Result<(), SqlError> {
+    /// Notes when a synchronisation ended, if one did.
+    pub(in crate::ledger) fn store_synced(&self, at: Option<Timestamp>) -> Result<(), SqlError> {
+        let Some(at) = at else {
+            return Ok(());
+        };
         self.sql.execute(
             "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
                                last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
@@ -156,16 +129,16 @@ impl<S: Sql> Ledger<S> {
     fn insert(
         &self,
         delivery: &Delivery,
-        entry: &Entry,
+        intake: &Intake,
         data: Option<&str>,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        let record = entry.record.as_ref().map(|(record, _)| record);
-        let recent = entry.record.as_ref().map(|(_, recent)| recent.to_bytes());
+        let entry = &intake.entry;
+        let record = intake.record.as_ref().map(|(record, _)| record);
+        let recent = intake.record.as_ref().map(|(_, recent)| recent.to_bytes());
         let occupancy = record.map(|record| record.timeline.to_bytes());
         let occupancy = occupancy.filter(|bytes| !bytes.is_empty());
         let drifted = record.and_then(|record| record.drift.to_json());
-        let subject = entry.subject;
         self.sql.execute(
             "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
@@ -175,14 +148,14 @@ impl<S: Sql> Ledger<S> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
                      ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
             &[
-                self.next_seq().into(),
+                self.sequence.next().into(),
                 Param::Blob(&delivery.key.0),
-                entry.by_key.into(),
+                intake.by_key.into(),
                 entry.prev_seq.into(),
-                self.received_at(now).us().into(),
-                self.mark.confirmed_seq.into(),
-                subject.map(|subject| subject.model.as_str()).into(),
-                subject.map(|subject| subject.record_id.as_ref()).into(),
+                self.sequence.received_at(now).us().into(),
+                self.outbox.confirmed_seq().into(),
+                entry.record.map(|key| key.model).into(),
+                entry.record.map(|key| key.id).into(),
                 entry.name.into(),
                 entry.kind.map(Kind::name).into(),
                 entry.occurred_at.map(Timestamp::us).into(),
@@ -204,7 +177,7 @@ impl<S: Sql> Ledger<S> {
                 occupancy.as_deref().into(),
                 entry.unlinked.as_deref().into(),
                 beyond_us(entry.occurred_at).into(),
-                entry.ambiguous.into(),
+                intake.ambiguous.into(),
                 beyond_us(record.and_then(|record| record.occurred_at)).into(),
                 drifted.as_deref().into(),
             ],

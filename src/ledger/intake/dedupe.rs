@@ -25,11 +25,11 @@ const ENTRY_BYTES: usize = 32;
 pub struct Recent {
     /// When the index got the last event that found no place here.
     overflowed_at: Option<Timestamp>,
-    entries: Vec<Entry>,
+    entries: Vec<Seen>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
+struct Seen {
     key: DedupeKey,
     seq: u64,
     received_at: Timestamp,
@@ -42,7 +42,7 @@ impl Recent {
         let (head, entries) = bytes.split_first_chunk::<8>().ok_or_else(broken)?;
         let overflowed_us = i64::from_le_bytes(*head);
         let (entries, rest) = entries.as_chunks();
-        let entries: Option<_> = entries.iter().map(Entry::parse).collect();
+        let entries: Option<_> = entries.iter().map(Seen::parse).collect();
         Ok(Self {
             overflowed_at: (overflowed_us != 0).then(|| Timestamp::from_us(overflowed_us)),
             entries: entries.filter(|_| rest.is_empty()).ok_or_else(broken)?,
@@ -106,7 +106,7 @@ impl Recent {
         }
         let fits = self.entries.len() < RECENT_MAX;
         if fits {
-            self.entries.push(Entry {
+            self.entries.push(Seen {
                 key,
                 seq,
                 received_at,
@@ -118,7 +118,7 @@ impl Recent {
     }
 }
 
-impl Entry {
+impl Seen {
     fn is_known(&self, since: Timestamp, kept_from: Option<u64>) -> bool {
         self.received_at > since || kept_from.is_some_and(|from| self.seq >= from)
     }

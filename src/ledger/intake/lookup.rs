@@ -4,9 +4,9 @@
 use super::dedupe::Recent;
 use super::window_start;
 use crate::dialect::Identity;
-use crate::dialect::event::Subject;
+use crate::dialect::event::{RecordKey, Subject};
 use crate::edge::delivery::Delivery;
-use crate::ledger::{Ledger, key, maybe_time};
+use crate::ledger::{Ledger, dedupe_key, maybe_time};
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
 use crate::record::occupancy::Timeline;
@@ -28,15 +28,8 @@ pub(in crate::ledger) struct Memory {
 }
 
 impl<S: Sql> Ledger<S> {
-    pub(super) fn recall(&self, subject: &Subject) -> Result<Option<Memory>, SqlError> {
-        self.recall_named(subject.names())
-    }
-
-    /// What is known of the record of a model and id.
-    pub(in crate::ledger) fn recall_named(
-        &self,
-        (model, record_id): (&str, &str),
-    ) -> Result<Option<Memory>, SqlError> {
+    /// What is known of a record.
+    pub(in crate::ledger) fn recall(&self, record: RecordKey) -> Result<Option<Memory>, SqlError> {
         if self.name.is_none() {
             return Ok(None);
         }
@@ -44,7 +37,7 @@ impl<S: Sql> Ledger<S> {
             "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
                     generation, occupancy, occurred_ns, drifted
              FROM records WHERE model = ?1 AND record_id = ?2",
-            &[Param::Text(model), Param::Text(record_id)],
+            &[Param::Text(record.model), Param::Text(record.id)],
         )?;
         rows.first().map(memory).transpose()
     }
@@ -65,10 +58,10 @@ impl<S: Sql> Ledger<S> {
         };
         let listed = recent.and_then(|recent| recent.find(delivery.key, since, kept_from));
         let is_elsewhere = recent.is_some_and(|recent| recent.is_elsewhere(since));
-        if !is_elsewhere && self.mark.index_until <= since {
+        if !is_elsewhere && !self.index.is_needed(since) {
             return Ok(listed);
         }
-        let indexed = self.indexed(&delivery.key.0, Some(subject.names()), since)?;
+        let indexed = self.indexed(&delivery.key.0, Some(subject.key()), since)?;
         Ok(listed.max(indexed))
     }
 
@@ -92,7 +85,7 @@ impl<S: Sql> Ledger<S> {
             let soon = window.max(now.minus_s(CONTROL_WINDOW_S));
             // Behind anything else it may be the end of what that belongs to.
             let last = self.indexed(key, None, soon)?;
-            if let Some(seq) = last.filter(|seq| *seq == self.mark.last_seq) {
+            if let Some(seq) = last.filter(|seq| *seq == self.sequence.last()) {
                 return Ok(Some((seq, false)));
             }
         }
@@ -110,7 +103,7 @@ fn memory(row: &Row) -> Result<Memory, SqlError> {
             partial: row.flag(2)?,
             drift: Drift::parse(row.flag(3)?, row.maybe_text(11)?),
             occurred_at: maybe_time(row, 4, 10)?,
-            key: key(row, 5)?,
+            key: dedupe_key(row, 5)?,
             timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
         },
         last_seq: row.number(6)?,

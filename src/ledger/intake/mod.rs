@@ -9,20 +9,18 @@ mod lookup;
 pub(super) mod tied;
 pub(super) mod unplaced;
 
-use append::Entry;
+use append::Intake;
 pub(super) use lookup::Memory;
 
 use super::Ledger;
-use super::alarm::WAKE_S;
-use super::log::ROW_BYTES_MAX;
+use super::log::entry::{Entry, Facts};
 use super::log::epoch::epoch_at;
 use super::log::segments::Segments;
 use crate::dialect::event::{Change, Content, Event, Kind, Subject, Unclear};
-use crate::dialect::filter::{self, Ignored};
+use crate::dialect::filter::Ignored;
 use crate::dialect::{self, Identity, Meaning};
 use crate::edge::delivery::Delivery;
 use crate::json::Object;
-use crate::record::cloudevent::{RecordData, control_data};
 use crate::record::fold::{Incoming, can_repeat, fold};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -87,7 +85,7 @@ impl<S: Sql> Ledger<S> {
                 && let Some(subject) = event.subject()
             {
                 // The event is kept, whatever becomes of this.
-                let _ = self.place(subject, now);
+                let _ = self.place(subject.key(), now);
             }
         } else if let Meaning::Event(event) = &reading.meaning
             && event.occurred_at.is_some()
@@ -104,22 +102,16 @@ impl<S: Sql> Ledger<S> {
             self.epoch = epoch_at(now);
             self.segments = Segments::new(now);
         }
-        let received_at = self.received_at(now);
-        let needs_index = Entry::needs_index(taken.outcome);
-        let index_until = self.index_until(needs_index, received_at);
-        let awake_since = received_at.minus_s(WAKE_S);
-        self.mark.is_sparse = self.mark.last_received_at < awake_since;
-        self.mark.last_received_at = received_at;
-        let mark = &mut self.mark;
-        mark.has_unplaced |= taken.outcome == Outcome::Ignored(Ignored::NoProperty);
-        mark.index_until = index_until.unwrap_or(mark.index_until);
-        mark.kept_seq = mark.confirmed_seq;
-        let settled = mark.confirmed_seq == mark.last_seq;
-        mark.last_seq = taken.seq;
-        if settled && taken.outcome != Outcome::Accepted {
-            mark.confirmed_seq = taken.seq;
-            mark.sent_seq = mark.sent_seq.max(taken.seq);
-        }
+        let needs_index = Intake::needs_index(taken.outcome);
+        let received_at = self.sequence.received_at(now);
+        self.index
+            .noted(self.index.to_note(needs_index, received_at));
+        let is_unplaced = taken.outcome == Outcome::Ignored(Ignored::NoProperty);
+        self.unplaced.add(is_unplaced);
+        let is_forwarded = taken.outcome == Outcome::Accepted;
+        self.outbox
+            .taken_in(self.sequence.last(), taken.seq, is_forwarded);
+        self.sequence.advance(now);
     }
 
     fn take_record(
@@ -132,7 +124,7 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
         let since = window_start(delivery, now);
-        let memory = self.recall(subject)?;
+        let memory = self.recall(subject.key())?;
         let mut ambiguous = false;
         if let Some(seq) = self.repeated(memory.as_ref(), delivery, subject, identity, since)? {
             ambiguous = *identity == Identity::RepeatableBody
@@ -145,13 +137,14 @@ impl<S: Sql> Ledger<S> {
         }
         let fields = || Object::parse(&memory.as_ref()?.known.fields);
         if let Some(ignored) = delivery.filter.ignores(event, fields) {
-            return self.take_ignored(delivery, event, ignored, now);
+            let entry = Entry::ignored(event, ignored);
+            return self.store(delivery, &Intake::by_key(entry), now);
         }
         let incoming = Incoming {
-            seq: self.next_seq(),
+            seq: self.sequence.next(),
             key: delivery.key,
             occurred_at: event.occurred_at,
-            received_at: self.received_at(now),
+            received_at: self.sequence.received_at(now),
             model: &subject.model,
             is_creation: event.kind == Kind::RecordCreated,
             change,
@@ -165,49 +158,34 @@ impl<S: Sql> Ledger<S> {
             None => Vec::new(),
         };
         let folded = fold(known, &incoming, tied);
-        let generation = memory.as_ref().map_or(0, |memory| memory.generation);
-        let data = RecordData {
-            event: event.name.as_deref(),
-            model: &subject.model,
-            record_id: &subject.record_id,
+        let prev_seq = memory.as_ref().map(|memory| memory.last_seq);
+        let facts = Facts {
             changes: &folded.changes,
-            record: &folded.record.fields,
-            version: folded.record.version,
-            partial: folded.record.partial,
-            drift: folded.record.drift.is_some(),
             late: folded.late,
             ambiguous,
-            generation,
+            generation: memory.as_ref().map_or(0, |memory| memory.generation),
             turns: &folded.turns,
             noticed: None,
-        }
-        .within(ROW_BYTES_MAX);
-        let Some(data) = data else {
-            return self.take_unclear(delivery, Unclear::TooLarge, None, now);
         };
-        let prev_seq = memory.as_ref().map(|memory| memory.last_seq);
+        let entry = Entry::record(event, subject.key(), &folded.record, prev_seq, &facts);
+        if let Some(unclear) = entry.quarantine {
+            return self.take_unclear(delivery, unclear, None, now);
+        }
         let mut recent = memory.map(|memory| memory.recent).unwrap_or_default();
         // Which of the others have a job, the list doesn't say.
         let kept_from = match identity {
             Identity::JobBody | Identity::RepeatableBody => Some(self.segments.kept_from()),
             _ => None,
         };
-        let received_at = self.received_at(now);
+        let received_at = self.sequence.received_at(now);
         let fits = recent.add(delivery.key, incoming.seq, received_at, since, kept_from);
-        let entry = Entry {
-            name: event.name.as_deref(),
-            kind: Some(event.kind),
-            occurred_at: event.occurred_at,
-            data: Some(data),
-            subject: Some(subject),
-            prev_seq,
+        let intake = Intake {
+            entry,
             record: Some((&folded.record, recent)),
-            generation,
             ambiguous,
             by_key: !fits,
-            ..Entry::default()
         };
-        self.keep(delivery, &entry, now)
+        self.store(delivery, &intake, now)
     }
 
     fn take_control(
@@ -222,44 +200,9 @@ impl<S: Sql> Ledger<S> {
             Some((seq, false)) => return Ok(duplicate(seq)),
             earlier => earlier.is_some(),
         };
-        if let Some(ignored) = delivery.filter.ignores(event, || None) {
-            return self.take_ignored(delivery, event, ignored, now);
-        }
-        let synced = is_end_of_sync(event, fields);
-        let entry = Entry {
-            name: event.name.as_deref(),
-            kind: Some(event.kind),
-            occurred_at: event.occurred_at,
-            data: Some(control_data(event.name.as_deref(), fields)),
-            ambiguous,
-            by_key: true,
-            synced_at: synced.then(|| event.occurred_at.unwrap_or(self.received_at(now))),
-            ..Entry::default()
-        };
-        self.keep(delivery, &entry, now)
-    }
-
-    fn take_ignored(
-        &self,
-        delivery: &Delivery,
-        event: &Event,
-        ignored: Ignored,
-        now: Timestamp,
-    ) -> Result<Taken, SqlError> {
-        let entry = Entry {
-            name: event.name.as_deref(),
-            kind: Some(event.kind),
-            occurred_at: event.occurred_at,
-            ignored: Some(ignored),
-            subject: event.subject(),
-            unlinked: match ignored {
-                Ignored::Property => filter::property(event),
-                _ => None,
-            },
-            by_key: true,
-            ..Entry::default()
-        };
-        self.keep(delivery, &entry, now)
+        let mut intake = Intake::by_key(Entry::control(event, fields, &delivery.filter));
+        intake.ambiguous = ambiguous && intake.entry.ignored.is_none();
+        self.store(delivery, &intake, now)
     }
 
     fn take_unclear(
@@ -273,7 +216,7 @@ impl<S: Sql> Ledger<S> {
         let repeated = match about {
             // It may have been understood before: the clock has gone back.
             Some(subject) => {
-                let memory = self.recall(subject)?;
+                let memory = self.recall(subject.key())?;
                 self.repeated(memory.as_ref(), delivery, subject, &Identity::Body, since)?
             }
             None => self.indexed(&delivery.key.0, None, since)?,
@@ -281,33 +224,9 @@ impl<S: Sql> Ledger<S> {
         if let Some(seq) = repeated {
             return Ok(duplicate(seq));
         }
-        let entry = Entry {
-            quarantine: Some(unclear),
-            subject: about,
-            by_key: true,
-            ..Entry::default()
-        };
-        self.keep(delivery, &entry, now)
+        let entry = Entry::unclear(unclear, about);
+        self.store(delivery, &Intake::by_key(entry), now)
     }
-
-    /// When an event that arrives `now` was received. Never before the event
-    /// before it, so that the log is in the order of time even where the clock
-    /// went back. The dedupe window is counted back from the clock, by which
-    /// the edge takes a signed time for too old: so it can become longer, and
-    /// no replay falls between the two.
-    fn received_at(&self, now: Timestamp) -> Timestamp {
-        now.max(self.mark.last_received_at)
-    }
-
-    fn next_seq(&self) -> u64 {
-        self.mark.last_seq.saturating_add(1)
-    }
-}
-
-/// True if an event reports the end of a synchronisation:
-/// `is_sync_finished: false` reports a stuck one.
-pub(super) fn is_end_of_sync(event: &Event, fields: &Object) -> bool {
-    event.kind.is_sync() && fields.flag("is_sync_finished") != Some(false)
 }
 
 fn duplicate(seq: u64) -> Taken {

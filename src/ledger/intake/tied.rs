@@ -1,9 +1,9 @@
 //! The whole objects in the log that are of the same time as one that comes in
 //! (decision 7): see [`crate::record::ties`].
 
-use crate::dialect::event::Subject;
+use crate::dialect::event::{RecordKey, Subject};
 use crate::dialect::{self, Dialect, Meaning};
-use crate::ledger::{Ledger, key};
+use crate::ledger::{Ledger, dedupe_key};
 use crate::record::ties::Tied;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -19,8 +19,8 @@ const BYTES_MAX: u64 = 8_000_000;
 pub(in crate::ledger) struct Like<'a> {
     /// How bodies are read.
     pub dialect: &'static dyn Dialect,
-    /// Model and id of the record.
-    pub names: (&'a str, &'a str),
+    /// The record.
+    pub record: RecordKey<'a>,
     /// When they happened.
     pub time: Timestamp,
 }
@@ -30,7 +30,7 @@ impl<'a> Like<'a> {
     pub fn new(dialect: &'static dyn Dialect, subject: &'a Subject, time: Timestamp) -> Self {
         Self {
             dialect,
-            names: subject.names(),
+            record: subject.key(),
             time,
         }
     }
@@ -69,7 +69,7 @@ impl<S: Sql> Ledger<S> {
 }
 
 fn read(like: &Like, row: &Row, now: Timestamp) -> Result<Option<Tied>, SqlError> {
-    let key = key(row, 1)?;
+    let key = dedupe_key(row, 1)?;
     let reading = dialect::read(like.dialect, row.blob(0)?, now);
     let Meaning::Event(event) = &reading.meaning else {
         return Ok(None);
@@ -77,6 +77,6 @@ fn read(like: &Like, row: &Row, now: Timestamp) -> Result<Option<Tied>, SqlError
     let is_like = event.occurred_at == Some(like.time)
         && event
             .subject()
-            .is_some_and(|subject| subject.names() == like.names);
+            .is_some_and(|subject| subject.key() == like.record);
     Ok(Tied::of(event, key).filter(|_| is_like))
 }

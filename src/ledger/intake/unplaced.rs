@@ -7,25 +7,42 @@
 //! again by a replay of its own, so that it isn't older than the provider's. So
 //! is what a replay has left out under a filter that is new.
 
-use crate::dialect::event::Subject;
+use crate::dialect::event::RecordKey;
 use crate::ledger::replay::Request;
 use crate::ledger::{Ledger, first};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
+/// Events that were ignored because their record's property isn't known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::ledger) struct Unplaced {
+    has_any: bool,
+}
+
+impl Unplaced {
+    /// As the tables have it.
+    pub fn load(has_any: bool) -> Self {
+        Self { has_any }
+    }
+
+    /// Notes that there are some, if `any`.
+    pub fn add(&mut self, any: bool) {
+        self.has_any |= any;
+    }
+}
+
 impl<S: Sql> Ledger<S> {
-    /// Asks for a replay of what was ignored of `subject`, of which an event was
+    /// Asks for a replay of what was ignored of `record`, of which an event was
     /// accepted `now`. If it fails, the record's next event brings it about.
     pub(in crate::ledger) fn place(
         &mut self,
-        subject: &Subject,
+        record: RecordKey,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        if !self.mark.has_unplaced {
+        if !self.unplaced.has_any {
             return Ok(());
         }
-        let (model, record_id) = subject.names();
-        let names = [Param::Text(model), Param::Text(record_id)];
+        let names = [Param::Text(record.model), Param::Text(record.id)];
         let ignored = "SELECT first_seq, last_seq, count FROM unplaced
                        WHERE model = ?1 AND record_id = ?2";
         let rows = self.sql.query(ignored, &names)?;
@@ -35,27 +52,26 @@ impl<S: Sql> Ledger<S> {
         let request = Request {
             from: row.number(0)?,
             to: row.number(1)?,
-            models: Some(vec![model.to_owned()]),
+            models: Some(vec![record.model.to_owned()]),
             events: None,
         };
-        self.ask_for_replay_of(&request, record_id, row.number(2)?, now)?;
+        self.ask_for_replay_of(&request, record.id, row.number(2)?, now)?;
         let placed = "DELETE FROM unplaced WHERE model = ?1 AND record_id = ?2";
         self.sql.execute(placed, &names)?;
-        self.mark.has_unplaced = self.has_unplaced()?;
+        self.unplaced.has_any = self.has_unplaced()?;
         Ok(())
     }
 
-    /// Notes that a replay has left out the event `seq` about `subject`. One that
+    /// Notes that a replay has left out the event `seq` about `record`. One that
     /// was left out before, and lies within what is noted, is counted already.
     /// To be called in a transaction, before the event is written anew.
-    pub(in crate::ledger) fn keep_unplaced(
+    pub(in crate::ledger) fn store_unplaced(
         &self,
         seq: u64,
-        subject: &Subject,
+        record: RecordKey,
     ) -> Result<(), SqlError> {
         let row = self.one("coalesce(ignored, '') = 'no_property'", seq)?;
         let was_ignored = row.map(|row| row.flag(0)).transpose()? == Some(true);
-        let (model, record_id) = subject.names();
         self.sql.execute(
             "INSERT INTO unplaced (model, record_id, first_seq, last_seq, count)
              VALUES (?1, ?2, ?3, ?3, 1)
@@ -63,8 +79,8 @@ impl<S: Sql> Ledger<S> {
                count = count + (NOT (?4 AND ?3 BETWEEN first_seq AND last_seq)),
                first_seq = min(first_seq, ?3), last_seq = max(last_seq, ?3)",
             &[
-                Param::Text(model),
-                Param::Text(record_id),
+                Param::Text(record.model),
+                Param::Text(record.id),
                 seq.into(),
                 was_ignored.into(),
             ],

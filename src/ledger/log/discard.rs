@@ -96,6 +96,20 @@ impl Progress {
     }
 }
 
+/// The discards of a ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::ledger) struct Discards {
+    /// One was asked for and has not ended.
+    are_going_on: bool,
+}
+
+impl Discards {
+    /// As the tables have it.
+    pub fn load(are_going_on: bool) -> Self {
+        Self { are_going_on }
+    }
+}
+
 /// A step's own part of the log.
 struct Stretch {
     from: u64,
@@ -119,7 +133,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let request = Request {
-            to: request.to.min(self.mark.last_seq),
+            to: request.to.min(self.sequence.last()),
             ..request.clone()
         };
         let (from, to) = (request.from.into(), request.to.into());
@@ -139,7 +153,7 @@ impl<S: Sql> Ledger<S> {
              SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, 0, ?2, ?5 FROM discards",
             &[status, from, to, count.into(), now.us().into()],
         )?;
-        self.mark.has_discard = true;
+        self.discards.are_going_on = true;
         self.last_discard()
     }
 
@@ -152,7 +166,7 @@ impl<S: Sql> Ledger<S> {
 
     /// True if a discard was asked for and has not ended.
     pub fn has_discard(&self) -> bool {
-        self.mark.has_discard
+        self.discards.are_going_on
     }
 
     fn count_held(&self, request: &Request) -> Result<u64, SqlError> {
@@ -168,7 +182,7 @@ impl<S: Sql> Ledger<S> {
 
     /// What of `from..=to` lies in dead packs.
     fn dead_within(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> {
-        self.mark.dead.within(from, to)
+        self.outbox.dead().within(from, to)
     }
 
     /// Takes one step of the oldest discard that has not ended. Returns the
@@ -178,17 +192,16 @@ impl<S: Sql> Ledger<S> {
         &mut self,
         now: Timestamp,
     ) -> Result<Option<(Progress, Option<Timestamp>)>, SqlError> {
-        if !self.mark.has_discard {
+        if !self.discards.are_going_on {
             return Ok(None);
         }
         let Some((mut progress, next)) = self.discard_at_hand()? else {
-            self.mark.has_discard = false;
+            self.discards.are_going_on = false;
             return Ok(None);
         };
         let request = &progress.request;
         let stretch = self.next_stretch(request, next)?;
         let bytes = self.sql.size()?;
-        let mut dead = self.mark.dead.clone();
         let ended_at = (stretch.to >= request.to).then_some(now);
         self.sql.transaction(|| {
             match request.status {
@@ -197,7 +210,6 @@ impl<S: Sql> Ledger<S> {
                     for range in self.dead_within(stretch.from, stretch.to) {
                         self.discard_dead(range)?;
                     }
-                    dead.remove(stretch.from, stretch.to);
                     self.end_dead((stretch.from, stretch.to))?;
                 }
             }
@@ -215,13 +227,15 @@ impl<S: Sql> Ledger<S> {
                 ],
             )
         })?;
-        self.mark.dead = dead;
-        self.mark.reported.is_outdated = true;
+        if request.status == Held::Dead {
+            self.outbox.revive(stretch.from, stretch.to);
+        }
+        self.health.outdate();
         progress.done = progress.done.saturating_add(stretch.events);
         progress.ended_at = ended_at;
         self.shrunk(bytes)?;
-        self.mark.has_discard = ended_at.is_none() || self.discard_at_hand()?.is_some();
-        let goes_on = self.mark.has_discard;
+        self.discards.are_going_on = ended_at.is_none() || self.discard_at_hand()?.is_some();
+        let goes_on = self.discards.are_going_on;
         let next_at = goes_on.then(|| self.arm_at(now.plus_s(STEP_S)));
         Ok(Some((progress, next_at)))
     }

@@ -18,6 +18,6 @@ impl<S: Sql> Ledger<S> {
     /// True if the list of integrations has something that this ledger never
     /// had: then it was set back, or is another one than was listed.
     pub(in crate::ledger) fn was_set_back(&self, listed_seq: u64, listed_epoch: u64) -> bool {
-        listed_epoch > self.epoch || listed_epoch == self.epoch && listed_seq > self.mark.last_seq
+        listed_epoch > self.epoch || listed_epoch == self.epoch && listed_seq > self.sequence.last()
     }
 }

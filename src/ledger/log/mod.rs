@@ -1,7 +1,9 @@
 //! The log: tables in segments, their versions, and how old history goes.
 
 pub mod discard;
+pub(in crate::ledger) mod entry;
 pub(in crate::ledger) mod epoch;
+pub(in crate::ledger) mod index;
 pub(in crate::ledger) mod migrate;
 pub(in crate::ledger) mod retention;
 pub(in crate::ledger) mod segments;

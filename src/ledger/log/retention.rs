@@ -66,7 +66,7 @@ impl Retention {
     }
 }
 
-/// How far the oldest segment was gone through.
+/// How far the oldest segment was gone through before it goes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::ledger) struct Moved {
     /// The segment's number; 0 if none was begun.
@@ -111,7 +111,7 @@ impl<S: Sql> Ledger<S> {
         let more_keys = self.forget_keys(now, retention)?;
         let Some(expired) = self.expired(now, retention, bytes) else {
             // Who goes on later looks at all of it anew.
-            self.mark.moved = Moved::default();
+            self.moved = Moved::default();
             return Ok(more_keys.then(|| self.arm_at(now.plus_s(STEP_S))));
         };
         let is_gone = self.move_on(&expired, now, retention)?;
@@ -122,8 +122,7 @@ impl<S: Sql> Ledger<S> {
 
     fn present_is_over(&self, now: Timestamp, retention: &Retention, bytes: u64) -> bool {
         let present = self.segments.present();
-        let next_seq = self.mark.last_seq.saturating_add(1);
-        let events = next_seq.saturating_sub(present.first_seq);
+        let events = self.sequence.next().saturating_sub(present.first_seq);
         let grown = bytes.saturating_sub(present.began_bytes);
         let is_old = present.began_at <= now.minus_s(retention.history_s / SEGMENTS);
         let is_large = events >= SEGMENT_EVENTS_MAX || grown >= retention.segment_bytes_max;
@@ -131,7 +130,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn begin_next(&mut self, now: Timestamp, bytes: u64) -> Result<(), SqlError> {
-        let segment = self.segments.next(self.mark.last_seq, now, bytes);
+        let segment = self.segments.next(self.sequence.last(), now, bytes);
         self.sql.transaction(|| {
             self.sql.execute(&segment.schema(), &[])?;
             self.begin(segment)
@@ -159,10 +158,10 @@ impl<S: Sql> Ledger<S> {
     /// The oldest segment and the one behind it, if the oldest may go.
     fn expired(&self, now: Timestamp, retention: &Retention, bytes: u64) -> Option<Expired> {
         let (oldest, next) = self.segments.oldest()?;
-        let is_settled = self.mark.confirmed_seq.saturating_add(1) >= next.first_seq
-            && !self.again.reaches_below(next.first_seq.saturating_sub(1));
+        let last_seq = next.first_seq.saturating_sub(1);
         let is_early = next.began_at > now.minus_s(retention.history_s);
-        let may_go = is_settled && (!is_early || bytes > retention.ledger_bytes_max);
+        let may_go = self.outbox.is_done_through(last_seq)
+            && (!is_early || bytes > retention.ledger_bytes_max);
         may_go.then_some(Expired {
             oldest,
             next,
@@ -178,22 +177,19 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
         retention: &Retention,
     ) -> Result<bool, SqlError> {
-        if self.mark.moved.segment != expired.oldest.number {
+        if self.moved.segment != expired.oldest.number {
             let before = expired.oldest.first_seq.saturating_sub(1);
-            self.mark.moved = Moved {
+            self.moved = Moved {
                 segment: expired.oldest.number,
                 keys_seq: before,
                 stays_seq: before,
             };
         }
-        if expired.is_early && self.mark.moved.keys_seq < expired.last_seq() {
+        if expired.is_early && self.moved.keys_seq < expired.last_seq() {
             self.keep_keys(expired, retention.keys_since(now))?;
             return Ok(false);
         }
-        let (from, last) = (
-            self.mark.moved.stays_seq.saturating_add(1),
-            expired.last_seq(),
-        );
+        let (from, last) = (self.moved.stays_seq.saturating_add(1), expired.last_seq());
         let through = self.stays_through(expired.oldest, from, last)?;
         let bytes = self.sql.size()?;
         self.sql.transaction(|| {
@@ -203,11 +199,11 @@ impl<S: Sql> Ledger<S> {
                 false => Ok(()),
             }
         })?;
-        self.mark.moved.stays_seq = through;
+        self.moved.stays_seq = through;
         if through < last {
             return Ok(false);
         }
-        self.mark.kept_seq = self.mark.confirmed_seq;
+        self.outbox.stored();
         self.segments.forget(expired.oldest);
         self.shrunk(bytes)?;
         Ok(true)
@@ -216,7 +212,7 @@ impl<S: Sql> Ledger<S> {
     /// Keeps the keys that only the segment's index knows, of events received
     /// after `since`.
     fn keep_keys(&mut self, expired: &Expired, since: Timestamp) -> Result<(), SqlError> {
-        let from = self.mark.moved.keys_seq.saturating_add(1);
+        let from = self.moved.keys_seq.saturating_add(1);
         let through = from
             .saturating_add(STEP_KEYS_MAX.saturating_sub(1))
             .min(expired.last_seq());
@@ -228,21 +224,21 @@ impl<S: Sql> Ledger<S> {
         );
         let params = [from.into(), through.into(), since.us().into()];
         self.sql.execute(&kept, &params)?;
-        self.mark.moved.keys_seq = through;
-        self.mark.has_kept_keys = true;
+        self.moved.keys_seq = through;
+        self.index.keeps_keys(true);
         Ok(())
     }
 
     /// Forgets keys that are too old to tell a repetition; true if there are
     /// more of them. They are in the order of time, because the log is.
     fn forget_keys(&mut self, now: Timestamp, retention: &Retention) -> Result<bool, SqlError> {
-        if !self.mark.has_kept_keys {
+        if !self.index.has_kept_keys() {
             return Ok(false);
         }
         let oldest = "SELECT received_at FROM kept_keys ORDER BY seq LIMIT 1";
         let rows = self.sql.query(oldest, &[])?;
         let Some(row) = rows.first() else {
-            self.mark.has_kept_keys = false;
+            self.index.keeps_keys(false);
             return Ok(false);
         };
         let since = retention.keys_since(now).us();
@@ -307,8 +303,8 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(
             "UPDATE ledger SET confirmed_seq = ?1, last_event_at = ?2",
             &[
-                self.mark.confirmed_seq.into(),
-                self.mark.last_received_at.us().into(),
+                self.outbox.confirmed_seq().into(),
+                self.sequence.last_received_at().us().into(),
             ],
         )?;
         self.sql

@@ -1,6 +1,7 @@
 //! The log in segments: a table each, so that old history goes by dropping
 //! one.
 
+use crate::dialect::event::RecordKey;
 use crate::ledger::Ledger;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -223,15 +224,14 @@ impl<S: Sql> Ledger<S> {
         Ok(count)
     }
 
-    /// The last event with `key` about the record `subject`, or about none,
+    /// The last event with `key` about `record`, or about none,
     /// that was received after `since` and is in the index.
     pub(in crate::ledger) fn indexed(
         &self,
         key: &[u8],
-        subject: Option<(&str, &str)>,
+        record: Option<RecordKey>,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        let (model, record_id) = subject.unzip();
         for segment in self.segments.since(since) {
             let statement = format!(
                 "SELECT seq FROM {} WHERE key = ?1 AND by_key AND received_at > ?2
@@ -242,15 +242,15 @@ impl<S: Sql> Ledger<S> {
             let params = [
                 Param::Blob(key),
                 since.us().into(),
-                model.into(),
-                record_id.into(),
+                record.map(|key| key.model).into(),
+                record.map(|key| key.id).into(),
             ];
             if let Some(row) = self.sql.query(&statement, &params)?.first() {
                 return row.number(0).map(Some);
             }
         }
-        match self.mark.has_kept_keys {
-            true => self.kept_key(key, subject, since),
+        match self.index.has_kept_keys() {
+            true => self.kept_key(key, record, since),
             false => Ok(None),
         }
     }
@@ -259,10 +259,9 @@ impl<S: Sql> Ledger<S> {
     fn kept_key(
         &self,
         key: &[u8],
-        subject: Option<(&str, &str)>,
+        record: Option<RecordKey>,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        let (model, record_id) = subject.unzip();
         let rows = self.sql.query(
             "SELECT seq FROM kept_keys WHERE key = ?1 AND received_at > ?2
                AND model IS ?3 AND record_id IS ?4
@@ -270,8 +269,8 @@ impl<S: Sql> Ledger<S> {
             &[
                 Param::Blob(key),
                 since.us().into(),
-                model.into(),
-                record_id.into(),
+                record.map(|key| key.model).into(),
+                record.map(|key| key.id).into(),
             ],
         )?;
         rows.first().map(|row| row.number(0)).transpose()

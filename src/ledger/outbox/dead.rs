@@ -12,6 +12,18 @@ use crate::time::Timestamp;
 const MANY: u64 = 1_000_000;
 
 impl<S: Sql> Ledger<S> {
+    /// What the tables have of dead packs.
+    pub(in crate::ledger) fn load_dead(&self) -> Result<Ranges, SqlError> {
+        let mut dead = Ranges::default();
+        for row in self
+            .sql
+            .query("SELECT first_seq, last_seq FROM dead", &[])?
+        {
+            dead.insert(row.number(0)?, row.number(1)?);
+        }
+        Ok(dead)
+    }
+
     /// Notes that the pack `first..=last` could not be applied. It stays in
     /// the log and is not sent again until it is redriven.
     pub fn bury(
@@ -22,10 +34,10 @@ impl<S: Sql> Ledger<S> {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        if first == 0 || first > last || last > self.mark.last_seq {
+        if !self.sequence.has(first, last) {
             return Err(SqlError("no such pack".to_owned()));
         }
-        for (first, last) in self.unsettled_within(first, last, replay).iter() {
+        for (first, last) in self.outbox.unsettled_within(first, last, replay).iter() {
             if self.count(FORWARDED, (first, last))? == 0 {
                 continue;
             }
@@ -39,25 +51,12 @@ impl<S: Sql> Ledger<S> {
                     now.us().into(),
                 ],
             )?;
-            self.mark.dead.insert(first, last);
-            self.mark.reported.is_outdated = true;
+            self.outbox.bury(first, last);
+            self.health.outdate();
         }
         self.confirm_again(first, last, replay)?;
-        self.mark.flight.land(first, last);
+        self.outbox.land(first, last);
         self.settle(now)
-    }
-
-    /// What of a pack nobody has settled: parts of it may have been applied,
-    /// or all of it by a repetition, or it is dead already.
-    fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
-        let mut unsettled = self.never_settled(first, last);
-        for one in self.again.waiting_for(first, last, replay) {
-            unsettled.insert(one.first.max(first), one.last.min(last));
-        }
-        for (first, last) in self.mark.dead.within(first, last) {
-            unsettled.remove(first, last);
-        }
-        unsettled
     }
 
     /// Takes those of `first..=last` out of the dead packs that no replay after
@@ -75,11 +74,8 @@ impl<S: Sql> Ledger<S> {
             alive.remove(seq, seq);
         }
         for (first, last) in alive.iter() {
-            let mut dead = self.mark.dead.clone();
-            if dead.remove(first, last) {
-                self.revive((first, last), &dead)?;
-                self.mark.dead = dead;
-                self.mark.reported.is_outdated = true;
+            if self.outbox.dead().touches(first, last) {
+                self.revive((first, last))?;
             }
         }
         Ok(())
@@ -87,16 +83,16 @@ impl<S: Sql> Ledger<S> {
 
     /// Takes `first..=last` out of the dead packs, whole or in part: first what
     /// is behind it gets a row of its own, then what is before it ends there.
-    /// `dead` are those that are left.
-    pub(in crate::ledger) fn revive(
-        &self,
-        (first, last): (u64, u64),
-        dead: &Ranges,
-    ) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn revive(&mut self, (first, last): (u64, u64)) -> Result<(), SqlError> {
+        let mut dead = self.outbox.dead().clone();
+        dead.remove(first, last);
         self.sql.transaction(|| {
             self.end_dead((first, last))?;
-            self.forget_kept((first, last), None, dead)
-        })
+            self.forget_kept((first, last), None, &dead)
+        })?;
+        self.outbox.revive(first, last);
+        self.health.outdate();
+        Ok(())
     }
 
     /// The same, without a word on what outlived its segment. To be called in a
@@ -131,7 +127,7 @@ impl<S: Sql> Ledger<S> {
     ) -> Result<(), SqlError> {
         let mut arrived = Ranges::default();
         arrived.insert(first, last);
-        for one in self.again.waiting((first, last)) {
+        for one in self.outbox.again().waiting((first, last)) {
             if confirmed.is_none_or(|replay| one.replay > replay) {
                 arrived.remove(one.first, one.last);
             }

@@ -10,9 +10,7 @@
 //! A pack without an answer among others that have one is no outage: it is sent
 //! again with growing pauses, and holds up nothing.
 
-use super::forward::Batch;
-use crate::ledger::{Ledger, Pack, Reach};
-use crate::sql::{Sql, SqlError};
+use super::packs::Pack;
 use crate::time::Timestamp;
 
 /// Bytes that may be on their way without an answer: three of the consumer's
@@ -23,10 +21,6 @@ pub const UNANSWERED_BYTES_MAX: usize = 8_000_000;
 /// Shortest time between two batches, in milliseconds. The first event of a
 /// quiet integration goes out at once; a busy one's share their messages.
 const BATCH_INTERVAL_MS: u32 = 1_000;
-
-/// After so many attempts what others have overtaken goes one by one: if one
-/// event holds up its pack, the rest of the pack arrives.
-const ALONE_ATTEMPTS: u32 = 3;
 
 /// Packs that were handed to the queue since the ledger was opened.
 #[derive(Debug, Clone, Default)]
@@ -122,69 +116,22 @@ impl Flight {
             None => self.bytes < UNANSWERED_BYTES_MAX,
         }
     }
-}
 
-impl<S: Sql> Ledger<S> {
-    /// True if something is to be handed to the queue now: it wasn't yet, and
-    /// not too much is on its way.
-    pub fn may_send(&self) -> bool {
-        self.has_unsent() && self.mark.flight.has_room()
-    }
-
-    /// Notes that the queue has not taken a batch, as far as it says. While
-    /// nobody answers, the next try is the alarm's.
-    pub fn not_sent(&mut self) {
-        self.mark.flight.probe_sent();
-    }
-
-    /// Takes all that waits for an answer for lost on its way, so that it is
-    /// sent again: after a probe, if nothing was answered.
-    pub(in crate::ledger) fn take_for_lost(&mut self) {
-        let mark = &mut self.mark;
-        // What the queue never took needs no probe.
-        let was_heard = mark.flight.is_answered || mark.waiting_since.is_none();
-        mark.flight.probe = (!was_heard).then_some(false);
+    /// Takes all for lost, of which the log's part went up to `sent_seq`. A
+    /// probe comes first, if nothing was answered and one is needed.
+    pub fn lose(&mut self, sent_seq: u64, needs_no_probe: bool) {
+        let was_heard = self.is_answered || needs_no_probe;
+        self.probe = (!was_heard).then_some(false);
         if was_heard {
-            mark.flight.overtaken_seq = mark.sent_seq;
+            self.overtaken_seq = sent_seq;
         }
-        mark.flight.is_answered = false;
-        mark.flight.packs.clear();
-        mark.flight.bytes = 0;
-        mark.sent_seq = mark.confirmed_seq;
-        self.again.send_all();
+        self.is_answered = false;
+        self.packs.clear();
+        self.bytes = 0;
     }
 
-    /// True if the event `seq` goes in a pack of its own, because all of its
-    /// pack was overtaken time and again.
-    pub(in crate::ledger) fn goes_alone(&self, seq: u64) -> bool {
-        self.mark.attempts >= ALONE_ATTEMPTS && seq <= self.mark.flight.overtaken_seq
-    }
-
-    /// The probe: one pack. The first attempt tries what has waited the
-    /// longest, and every fourth one; the others the newest event, so that one
-    /// that nobody can answer holds up nothing for long.
-    pub(in crate::ledger) fn next_probe(&self) -> Result<Batch, SqlError> {
-        let (first, last) = (
-            self.mark.confirmed_seq.saturating_add(1),
-            self.mark.last_seq,
-        );
-        let tries_oldest = self.mark.attempts % 4 == 1;
-        if !tries_oldest && first <= last {
-            let mut batch = self.next_of_log(last)?;
-            if !batch.packs.is_empty() {
-                // What lies before it isn't sent.
-                batch.through = Reach::Probe;
-                return Ok(batch);
-            }
-        }
-        let mut batch = match self.next_again()? {
-            Some(batch) => batch,
-            None => self.next_of_log(first)?,
-        };
-        batch.packs.truncate(1);
-        if let Some(pack) = batch.packs.first() {
-            batch.through.end_at(pack.last);
-        }
-        Ok(batch)
+    /// Others have overtaken the event `seq`.
+    pub fn was_overtaken(&self, seq: u64) -> bool {
+        seq <= self.overtaken_seq
     }
 }

@@ -53,8 +53,8 @@ impl Reach {
 /// What was handed to the queue.
 #[derive(Debug, Clone, Default)]
 pub struct Sent<'a> {
-    packs: &'a [Pack],
-    through: Reach,
+    pub(super) packs: &'a [Pack],
+    pub(super) through: Reach,
 }
 
 impl<'a> From<&'a Batch> for Sent<'a> {
@@ -91,28 +91,28 @@ impl<S: Sql> Ledger<S> {
     /// The next batch to send. Where it has no packs, there is nothing to
     /// send up to its end.
     pub fn next_batch(&self) -> Result<Batch, SqlError> {
-        if self.mark.flight.is_probing() {
+        if self.outbox.flight().is_probing() {
             return self.next_probe();
         }
         match self.next_again()? {
             Some(batch) => Ok(batch),
-            None => self.next_of_log(self.mark.sent_seq.saturating_add(1)),
+            None => self.next_of_log(self.outbox.sent_seq().saturating_add(1)),
         }
     }
 
     /// The next batch of the log's events from the number `from` on.
-    pub(in crate::ledger) fn next_of_log(&self, from: u64) -> Result<Batch, SqlError> {
+    fn next_of_log(&self, from: u64) -> Result<Batch, SqlError> {
         let Some(name) = &self.name else {
             return Ok(Batch::default());
         };
-        let unsent = self.unsent(FORWARDED, (from, self.mark.last_seq))?;
+        let unsent = self.unsent(FORWARDED, (from, self.sequence.last()))?;
         let origin = name.path();
         let events = unsent.events(&origin, self.epoch)?;
         let Some(end) = events.last() else {
             // What is left is quarantined.
             return Ok(Batch {
                 packs: Vec::new(),
-                through: Reach::Log(self.mark.last_seq),
+                through: Reach::Log(self.sequence.last()),
             });
         };
         // A confirmed or dead event within reach ends a pack, so that a
@@ -121,8 +121,7 @@ impl<S: Sql> Ledger<S> {
         let mut packs = Packs::default();
         for event in &events {
             let seq = event.seq;
-            let settled = self.mark.ahead.end_of(seq).or(self.mark.dead.end_of(seq));
-            if settled.is_some() {
+            if self.outbox.settled_through(seq).is_some() {
                 packs.close();
                 continue;
             }
@@ -131,7 +130,7 @@ impl<S: Sql> Ledger<S> {
                 through = seq.saturating_sub(1);
                 break;
             }
-            if self.goes_alone(seq) {
+            if self.outbox.goes_alone(seq) {
                 packs.close();
             }
         }
@@ -141,36 +140,55 @@ impl<S: Sql> Ledger<S> {
         })
     }
 
+    /// The probe: one pack.
+    fn next_probe(&self) -> Result<Batch, SqlError> {
+        let beyond = self.outbox.beyond(self.sequence.last());
+        if !self.outbox.probes_oldest()
+            && let Some((_, last)) = beyond
+        {
+            let mut batch = self.next_of_log(last)?;
+            if !batch.packs.is_empty() {
+                // What lies before it isn't sent.
+                batch.through = Reach::Probe;
+                return Ok(batch);
+            }
+        }
+        let mut batch = match self.next_again()? {
+            Some(batch) => batch,
+            None => self.next_of_log(self.outbox.confirmed_seq().saturating_add(1))?,
+        };
+        batch.packs.truncate(1);
+        if let Some(pack) = batch.packs.first() {
+            batch.through.end_at(pack.last);
+        }
+        Ok(batch)
+    }
+
     /// True if an event was not handed to the queue yet.
     pub fn has_unsent(&self) -> bool {
-        self.mark.sent_seq < self.mark.last_seq || self.again.has_unsent()
+        self.outbox.has_unsent(self.sequence.last())
     }
 
     /// True if something waits for its confirmation.
     pub fn has_unsettled(&self) -> bool {
-        self.mark.confirmed_seq < self.mark.last_seq || !self.again.is_empty()
+        self.outbox.has_unsettled(self.sequence.last())
+    }
+
+    /// True if something is to be handed to the queue now: it wasn't yet, and
+    /// not too much is on its way.
+    pub fn may_send(&self) -> bool {
+        self.outbox.may_send(self.sequence.last())
     }
 
     /// Notes that a batch was handed to the queue.
     pub fn sent<'a>(&mut self, sent: impl Into<Sent<'a>>, now: Timestamp) {
-        let Sent { packs, through } = sent.into();
-        self.mark.flight.add(packs, now);
-        self.mark.flight.probe_sent();
-        match through {
-            Reach::Probe => {}
-            Reach::Again {
-                first,
-                last,
-                replay,
-            } => self.again.sent(first, last, replay),
-            Reach::Log(seq) => {
-                let mark = &mut self.mark;
-                mark.sent_seq = mark.sent_seq.max(seq.min(mark.last_seq));
-            }
-        }
-        if self.has_unsettled() {
-            self.mark.waiting_since.get_or_insert(now);
-        }
+        self.outbox.sent(sent.into(), self.sequence.last(), now);
+    }
+
+    /// Notes that the queue has not taken a batch, as far as it says. While
+    /// nobody answers, the next try is the alarm's.
+    pub fn not_sent(&mut self) {
+        self.outbox.not_sent();
     }
 
     /// Notes that a consumer has applied the pack `first..=last`, whose events
@@ -184,17 +202,15 @@ impl<S: Sql> Ledger<S> {
         replay: u64,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SqlError> {
-        if first == 0 || first > last || last > self.mark.last_seq {
+        if !self.sequence.has(first, last) {
             return Err(SqlError("no such pack".to_owned()));
         }
-        let settled_now = self.never_settled(first, last);
-        if self.mark.dead.touches(first, last) {
+        let settled_now = self.outbox.never_settled(first, last);
+        if self.outbox.dead().touches(first, last) {
             self.revive_written((first, last), replay)?;
         }
         self.confirm_again(first, last, replay)?;
-        self.mark.ahead.insert(first, last);
-        self.mark.flight.land(first, last);
-        self.mark.flight.answer();
+        self.outbox.confirm(first, last);
         self.settle(now)?;
         if replay > 0 {
             return Ok(None);
@@ -216,86 +232,51 @@ impl<S: Sql> Ledger<S> {
         Ok(None)
     }
 
-    /// What of `first..=last` waits to be settled for the first time.
-    pub(in crate::ledger) fn never_settled(&self, first: u64, last: u64) -> Ranges {
-        let mut unsettled = Ranges::default();
-        let beyond = first.max(self.mark.confirmed_seq.saturating_add(1));
-        for (first, last) in self.mark.ahead.gaps(beyond, last) {
-            unsettled.insert(first, last);
-        }
-        for (first, last) in self.mark.dead.within(beyond, last) {
-            unsettled.remove(first, last);
-        }
-        unsettled
-    }
-
-    /// Moves the watermark, and notes that there was an answer if it moved, if
-    /// nothing waits any more, or if a probe had its answer.
+    /// Moves the watermark, and notes what was answered by that.
     pub(in crate::ledger) fn settle(&mut self, now: Timestamp) -> Result<(), SqlError> {
-        let before = self.mark.confirmed_seq;
+        let before = self.outbox.confirmed_seq();
         self.advance()?;
-        let still_waits = self.has_unsettled();
-        let has_probed = self.mark.flight.take_end();
-        if self.mark.confirmed_seq == before && still_waits && !has_probed {
-            return Ok(());
-        }
-        self.mark.waiting_since = still_waits.then_some(now);
-        // After a resend the watermark is written at once: else a ledger that
-        // falls asleep between two alarms would send the same for ever.
-        if self.mark.attempts > 0 {
-            self.mark.attempts = 0;
+        let settled = self.outbox.settle(before, self.sequence.last(), now);
+        if settled.is_to_be_stored {
             self.write_mark()?;
-            // The alarm may be far away, and the rest goes out now.
-            if self.mark.reported.says_waiting() || has_probed && still_waits {
+            // The alarm may be far away.
+            if settled.goes_on || self.health.says_waiting() {
                 self.wake_sooner();
             }
         }
         Ok(())
     }
 
-    pub(in crate::ledger) fn keep_mark(&mut self) -> Result<(), SqlError> {
-        if self.mark.kept_seq < self.mark.confirmed_seq {
-            self.write_mark()?;
+    /// Writes the watermark, unless the tables have it.
+    pub(in crate::ledger) fn store_mark(&mut self) -> Result<(), SqlError> {
+        match self.outbox.is_stored() {
+            true => Ok(()),
+            false => self.write_mark(),
         }
-        Ok(())
     }
 
     fn write_mark(&mut self) -> Result<(), SqlError> {
         self.sql.execute(
             "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
             &[
-                self.mark.confirmed_seq.into(),
-                u64::from(self.mark.attempts).into(),
+                self.outbox.confirmed_seq().into(),
+                u64::from(self.outbox.attempts()).into(),
             ],
         )?;
-        self.mark.kept_seq = self.mark.confirmed_seq;
+        self.outbox.stored();
         Ok(())
     }
 
     /// Moves the watermark over everything that is settled.
     pub(in crate::ledger) fn advance(&mut self) -> Result<(), SqlError> {
-        loop {
-            let mark = &self.mark;
-            if mark.confirmed_seq >= mark.last_seq {
-                break;
-            }
-            let from = mark.confirmed_seq.saturating_add(1);
-            let rows = self.scan("seq", FORWARDED, (from, mark.last_seq), 1)?;
-            let mark = &mut self.mark;
-            let Some(next) = rows.first() else {
-                mark.confirmed_seq = mark.last_seq;
-                break;
-            };
-            let next = next.number(0)?;
-            let settled = mark.ahead.end_of(next).or(mark.dead.end_of(next));
-            mark.confirmed_seq = settled.unwrap_or(next.saturating_sub(1));
-            if settled.is_none() {
+        let last_seq = self.sequence.last();
+        while let Some(beyond) = self.outbox.beyond(last_seq) {
+            let rows = self.scan("seq", FORWARDED, beyond, 1)?;
+            let next = rows.first().map(|row| row.number(0)).transpose()?;
+            if !self.outbox.pass(next, last_seq) {
                 break;
             }
         }
-        let mark = &mut self.mark;
-        mark.ahead.forget_through(mark.confirmed_seq);
-        mark.sent_seq = mark.sent_seq.max(mark.confirmed_seq);
         Ok(())
     }
 

@@ -9,4 +9,5 @@ pub(in crate::ledger) mod ranges;
 pub(in crate::ledger) mod reader;
 pub(in crate::ledger) mod redrive;
 pub(in crate::ledger) mod resend;
+pub(in crate::ledger) mod state;
 pub(in crate::ledger) mod stretches;

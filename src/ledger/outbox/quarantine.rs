@@ -31,28 +31,24 @@ impl<S: Sql> Ledger<S> {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        if seq == 0 || seq > self.mark.last_seq {
+        if !self.sequence.has(seq, seq) {
             return Err(SqlError("no such event".to_owned()));
         }
-        let mut dead = self.mark.dead.clone();
-        let was_dead = dead.remove(seq, seq);
-        let waits = was_dead || self.again.waits(seq, seq, replay);
-        let is_settled = seq <= self.mark.confirmed_seq || self.mark.ahead.end_of(seq).is_some();
+        let was_dead = self.outbox.dead().touches(seq, seq);
+        let waits = was_dead || self.outbox.again().waits(seq, seq, replay);
+        let is_settled = self.outbox.is_confirmed(seq);
         let row = self.one("coalesce(replay, 0)", seq)?;
         let is_newer = row.is_some_and(|row| row.number(0).is_ok_and(|newest| newest > replay));
         if is_newer || is_settled && !waits {
             return Ok(());
         }
         self.keep_quarantine(seq, reason)?;
-        self.mark.reported.is_outdated = true;
+        self.health.outdate();
         if was_dead {
-            self.revive((seq, seq), &dead)?;
-            self.mark.dead = dead;
+            self.revive((seq, seq))?;
         }
         self.confirm_again(seq, seq, replay)?;
-        self.mark.flight.land(seq, seq);
-        // Whoever says so has seen D1 work.
-        self.mark.flight.answer();
+        self.outbox.refuse(seq);
         self.settle(now)
     }
 

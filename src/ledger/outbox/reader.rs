@@ -5,7 +5,7 @@
 //! it.
 
 use super::packs::{BATCH_BYTES_MAX, EVENT_BYTES_MAX};
-use crate::dialect::event::Kind;
+use crate::dialect::event::{Kind, RecordKey};
 use crate::ledger::Ledger;
 use crate::record::cloudevent::CloudEvent;
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -66,7 +66,7 @@ fn event<'a>(
 ) -> Option<CloudEvent<'a>> {
     let seq = values.next()?.parse().ok()?;
     let kind = Kind::named(values.next()?)?;
-    let (model, record_id) = (values.next()?, values.next()?);
+    let (model, id) = (values.next()?, values.next()?);
     let time = Timestamp::from_us(values.next()?.parse().ok()?);
     let time = time.with_ns(values.next()?.parse().ok()?);
     let replay = match values.next()? {
@@ -78,7 +78,7 @@ fn event<'a>(
         origin,
         seq,
         kind,
-        subject: (!record_id.is_empty()).then_some((model, record_id)),
+        record: (!id.is_empty()).then_some(RecordKey { model, id }),
         time,
         epoch,
         replay,

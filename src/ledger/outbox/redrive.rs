@@ -40,12 +40,12 @@ impl<S: Sql> Ledger<S> {
             return Ok(Redriven::default());
         }
         let mut wanted = Ranges::default();
-        wanted.insert(from, to.min(self.mark.last_seq));
+        wanted.insert(from, to.min(self.sequence.last()));
         let (packs, events) = self.redrive_dead(&wanted, now)?;
         Ok(Redriven {
             packs,
             events,
-            not_applied: self.ask_to_lift(from, to.min(self.mark.last_seq), now)?,
+            not_applied: self.ask_to_lift(from, to.min(self.sequence.last()), now)?,
         })
     }
 
@@ -91,10 +91,10 @@ impl<S: Sql> Ledger<S> {
         })?;
         // Nothing can fail from here on: the tables have it already.
         for pack in &packs {
-            self.mark.dead.remove(pack.first, pack.last);
-            self.again.add(*pack);
+            self.outbox.revive(pack.first, pack.last);
+            self.outbox.send_again(*pack);
         }
-        self.mark.reported.is_outdated = true;
+        self.health.outdate();
         let events = counts.into_iter().fold(0, u64::saturating_add);
         Ok((packs.len() as u64, events))
     }

@@ -8,7 +8,7 @@ use super::forward::{Batch, Reach};
 use super::packs::Packs;
 use super::stretches::{Stretch, Stretches};
 use crate::ledger::Ledger;
-use crate::sql::{Row, Sql, SqlError};
+use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
 /// Stretches looked at for one batch, two statements each.
@@ -24,20 +24,6 @@ pub(in crate::ledger) struct Again {
 }
 
 impl Again {
-    /// Those of the table `again`; none of them is known to be sent.
-    pub fn load(rows: &[Row]) -> Result<Self, SqlError> {
-        let mut again = Self::default();
-        for row in rows {
-            again.add(Stretch {
-                first: row.number(0)?,
-                last: row.number(1)?,
-                replay: row.number(2)?,
-                since: Timestamp::from_us(row.integer(3)?),
-            });
-        }
-        Ok(again)
-    }
-
     /// Adds a stretch, which the table has already.
     pub fn add(&mut self, stretch: Stretch) {
         self.waiting.add(stretch);
@@ -45,7 +31,7 @@ impl Again {
     }
 
     /// Nobody waits any more for that part of a stretch.
-    fn forget(&mut self, part: &Stretch) {
+    pub fn forget(&mut self, part: &Stretch) {
         self.waiting.remove(part.replay, (part.first, part.last));
         self.unsent.remove(part.replay, (part.first, part.last));
     }
@@ -109,10 +95,28 @@ impl Again {
 }
 
 impl<S: Sql> Ledger<S> {
+    /// What the table `again` has; none of it is known to be sent.
+    pub(in crate::ledger) fn load_again(&self) -> Result<Again, SqlError> {
+        let rows = self.sql.query(
+            "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
+            &[],
+        )?;
+        let mut again = Again::default();
+        for row in &rows {
+            again.add(Stretch {
+                first: row.number(0)?,
+                last: row.number(1)?,
+                replay: row.number(2)?,
+                since: Timestamp::from_us(row.integer(3)?),
+            });
+        }
+        Ok(again)
+    }
+
     /// The next batch of events that go out again, if there are any. They are
     /// of one replay.
     pub(in crate::ledger) fn next_again(&self) -> Result<Option<Batch>, SqlError> {
-        let unsent = self.again.unsent.all();
+        let unsent = self.outbox.again().unsent.all();
         let (Some(name), Some(head)) = (&self.name, unsent.first()) else {
             return Ok(None);
         };
@@ -128,7 +132,7 @@ impl<S: Sql> Ledger<S> {
                 let seq = event.seq;
                 // All that a pack spans is confirmed with it, so it may span
                 // nothing that still waits.
-                if before.is_some_and(|before| !self.may_span(before, seq, head.replay)) {
+                if before.is_some_and(|before| !self.outbox.may_span(before, seq, head.replay)) {
                     packs.close();
                 }
                 before = Some(seq);
@@ -153,16 +157,6 @@ impl<S: Sql> Ledger<S> {
         }))
     }
 
-    /// True if nothing between the two events, the next ones of `replay`, is
-    /// still to be settled.
-    fn may_span(&self, before: u64, seq: u64, replay: u64) -> bool {
-        let between = (before.saturating_add(1), seq.saturating_sub(1));
-        between.0 == seq
-            || seq <= self.mark.confirmed_seq
-                && !self.mark.dead.touches(between.0, between.1)
-                && !(self.again.waiting(between).iter()).any(|one| one.replay != replay)
-    }
-
     /// Notes that nobody waits any more for `first..=last`, as far as they
     /// were written by `replay` or before.
     pub(in crate::ledger) fn confirm_again(
@@ -171,7 +165,7 @@ impl<S: Sql> Ledger<S> {
         last: u64,
         replay: u64,
     ) -> Result<(), SqlError> {
-        let done = self.again.waiting_for(first, last, replay);
+        let done = self.outbox.again().waiting_for(first, last, replay);
         if done.is_empty() {
             return Ok(());
         }
@@ -196,9 +190,9 @@ impl<S: Sql> Ledger<S> {
         self.sql.transaction(|| {
             done.iter().try_for_each(|one| self.drop_again(one))?;
             left.iter().try_for_each(|part| self.insert_again(part))?;
-            self.forget_kept((first, last), Some(replay), &self.mark.dead)
+            self.forget_kept((first, last), Some(replay), self.outbox.dead())
         })?;
-        gone.iter().for_each(|part| self.again.forget(part));
+        gone.iter().for_each(|part| self.outbox.forget_again(part));
         Ok(())
     }
 
@@ -206,11 +200,11 @@ impl<S: Sql> Ledger<S> {
     /// quarantined or written by a later replay, and whoever was to note that
     /// here has failed.
     pub(in crate::ledger) fn forget_empty(&mut self) -> Result<(), SqlError> {
-        let waiting = self.again.waiting.all().to_vec();
+        let waiting = self.outbox.again().waiting.all().to_vec();
         let counts = self.count_each(&waiting)?;
         for (one, _) in waiting.iter().zip(counts).filter(|(_, count)| *count == 0) {
             self.drop_again(one)?;
-            self.again.forget(one);
+            self.outbox.forget_again(one);
         }
         Ok(())
     }
@@ -243,7 +237,7 @@ impl<S: Sql> Ledger<S> {
     /// Keeps `stretches` until they are confirmed, each with what it touches as
     /// one row. To be called in a transaction.
     pub(in crate::ledger) fn keep_again(&self, stretches: &[Stretch]) -> Result<(), SqlError> {
-        let mut waiting = self.again.waiting.clone();
+        let mut waiting = self.outbox.again().waiting.clone();
         stretches.iter().for_each(|one| waiting.add(*one));
         let mut kept = None;
         for stretch in stretches {
@@ -265,7 +259,10 @@ impl<S: Sql> Ledger<S> {
             let counts = self.count_each(stretches.all())?;
             Ok::<u64, SqlError>(counts.into_iter().fold(0, u64::saturating_add))
         };
-        let (all, unsent) = (count(&self.again.waiting)?, count(&self.again.unsent)?);
+        let (all, unsent) = (
+            count(&self.outbox.again().waiting)?,
+            count(&self.outbox.again().unsent)?,
+        );
         Ok((unsent, all.saturating_sub(unsent)))
     }
 

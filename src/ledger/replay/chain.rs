@@ -4,7 +4,7 @@
 //! SQLite walks it, a segment at a time: a walk of 10,000 events takes some
 //! milliseconds, and only the numbers that are asked for come over here.
 
-use super::Names;
+use crate::dialect::event::RecordKey;
 use crate::ledger::Ledger;
 use crate::sql::{Param, Sql, SqlError};
 
@@ -103,9 +103,9 @@ impl<S: Sql> Ledger<S> {
         &self,
         seq: u64,
         prev_seq: Option<u64>,
-        names: Names,
+        key: RecordKey,
     ) -> Result<(), SqlError> {
-        let Some(last_seq) = self.last_of(names)? else {
+        let Some(last_seq) = self.last_of(key)? else {
             return Ok(());
         };
         if last_seq != seq {
@@ -118,8 +118,8 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(
             "UPDATE records SET last_seq = ?3 WHERE model = ?1 AND record_id = ?2",
             &[
-                Param::Text(names.0),
-                Param::Text(names.1),
+                Param::Text(key.model),
+                Param::Text(key.id),
                 prev_seq.unwrap_or(0).into(),
             ],
         )
@@ -142,9 +142,9 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(&statement, &[seq.into(), prev_seq.into()])
     }
 
-    fn last_of(&self, (model, record_id): Names) -> Result<Option<u64>, SqlError> {
+    fn last_of(&self, key: RecordKey) -> Result<Option<u64>, SqlError> {
         let statement = "SELECT last_seq FROM records WHERE model = ?1 AND record_id = ?2";
-        let params = [Param::Text(model), Param::Text(record_id)];
+        let params = [Param::Text(key.model), Param::Text(key.id)];
         let rows = self.sql.query(statement, &params)?;
         rows.first().map(|row| row.number(0)).transpose()
     }

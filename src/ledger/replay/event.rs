@@ -1,48 +1,20 @@
 //! One event, read again: what becomes of its row.
 
+use super::Step;
 use super::refold::Refold;
-use super::{Names, Step};
-use crate::dialect::event::{Content, Event, Kind, Subject, Unclear};
-use crate::dialect::filter::{self, Ignored};
+use crate::dialect::event::{Content, Event, Kind, RecordKey, Subject, Unclear};
+use crate::dialect::filter::Ignored;
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
-use crate::ledger::intake::is_end_of_sync;
-use crate::ledger::log::ROW_BYTES_MAX;
-use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, first};
-use crate::record::cloudevent::control_data;
+use crate::ledger::log::entry::Entry;
+use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, first, record_key};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
-
-/// What an event's row says once it is read again.
-#[derive(Default)]
-pub(super) struct Anew<'a> {
-    pub subject: Option<(&'a str, &'a str)>,
-    pub name: Option<&'a str>,
-    pub kind: Option<Kind>,
-    pub occurred_at: Option<Timestamp>,
-    pub quarantine: Option<Unclear>,
-    pub ignored: Option<Ignored>,
-    pub data: Option<&'a str>,
-    pub prev_seq: Option<u64>,
-}
-
-impl<'a> Anew<'a> {
-    /// Of an event about a record, or about none.
-    pub fn of(event: &'a Event) -> Self {
-        Self {
-            subject: event.subject().map(Subject::names),
-            name: event.name.as_deref(),
-            kind: Some(event.kind),
-            occurred_at: event.occurred_at,
-            ..Self::default()
-        }
-    }
-}
 
 /// What an event was about before it is read again.
 struct Was<'a> {
     /// Its record, if it was part of one.
-    names: Option<Names<'a>>,
+    key: Option<RecordKey<'a>>,
     /// The event before about the same record.
     prev_seq: Option<u64>,
 }
@@ -64,9 +36,9 @@ impl<S: Sql> Ledger<S> {
         if row.number(4)? >= step.job.written_from {
             return Ok(());
         }
-        let names = row.maybe_text(1)?.zip(row.maybe_text(2)?);
+        let key = record_key(&row, 1)?;
         let was = Was {
-            names: names.filter(|_| row.flag(3) == Ok(true)),
+            key: key.filter(|_| row.flag(3) == Ok(true)),
             prev_seq: row.maybe_number(5)?,
         };
         step.budget.spend(row.blob(0)?.len() as u64);
@@ -90,8 +62,8 @@ impl<S: Sql> Ledger<S> {
                 self.take_control_again(step, seq, event, fields)
             }
             Content::Record(subject, _) => {
-                self.fold_without(step, seq, &was, Some(subject.names()))?;
-                let refold = Refold::new(subject.names(), Some(seq));
+                self.fold_without(step, seq, &was, Some(subject.key()))?;
+                let refold = Refold::new(subject.key(), Some(seq));
                 step.refolds.push_back(refold);
                 Ok(())
             }
@@ -108,12 +80,7 @@ impl<S: Sql> Ledger<S> {
         about: Option<&Subject>,
     ) -> Result<(), SqlError> {
         self.fold_without(step, seq, was, None)?;
-        let anew = Anew {
-            quarantine: Some(unclear),
-            subject: about.map(Subject::names),
-            ..Anew::default()
-        };
-        self.write_again(step, seq, &anew)
+        self.write_again(step, seq, &Entry::unclear(unclear, about))
     }
 
     /// Takes the event out of the record that it has left, if it has left one,
@@ -123,13 +90,13 @@ impl<S: Sql> Ledger<S> {
         step: &mut Step,
         seq: u64,
         was: &Was,
-        is: Option<Names>,
+        is: Option<RecordKey>,
     ) -> Result<(), SqlError> {
-        if let Some(names) = was.names
-            && is != Some(names)
+        if let Some(key) = was.key
+            && is != Some(key)
         {
-            self.unlink(seq, was.prev_seq, names)?;
-            step.refolds.push_back(Refold::new(names, None));
+            self.unlink(seq, was.prev_seq, key)?;
+            step.refolds.push_back(Refold::new(key, None));
         }
         Ok(())
     }
@@ -141,27 +108,22 @@ impl<S: Sql> Ledger<S> {
         event: &Event,
         fields: &Object,
     ) -> Result<(), SqlError> {
-        let data = control_data(event.name.as_deref(), fields);
-        let mut anew = Anew::of(event);
-        match step.reader.filter.ignores(event, || None) {
-            Some(ignored) => anew.ignored = Some(ignored),
-            None => anew.data = Some(&data),
-        }
-        if anew.ignored.is_none() && is_end_of_sync(event, fields) {
+        let entry = Entry::control(event, fields, step.reader.filter);
+        if entry.ends_sync {
             let received_at = self.one("received_at", seq)?;
             let received_at = received_at.map(|row| row.integer(0)).transpose()?;
-            let at = event.occurred_at.or(received_at.map(Timestamp::from_us));
-            self.keep_synced(at.unwrap_or(step.now))?;
+            let received_at = received_at.map_or(step.now, Timestamp::from_us);
+            self.store_synced(entry.synced_at(received_at))?;
         }
-        self.write_again(step, seq, &anew)
+        self.write_again(step, seq, &entry)
     }
 
-    /// Writes the row of the event `seq` anew.
+    /// Writes the row of the event `seq` entry.
     pub(super) fn write_again(
         &self,
         step: &mut Step,
         seq: u64,
-        anew: &Anew,
+        entry: &Entry,
     ) -> Result<(), SqlError> {
         let Some((segment, ..)) = self.segments.within(seq, seq).next() else {
             return Ok(());
@@ -169,40 +131,37 @@ impl<S: Sql> Ledger<S> {
         let table = segment.table();
         let statement = format!("SELECT length(body) FROM {table} WHERE seq = ?1");
         let body_bytes = first(self.sql.query(&statement, &[seq.into()])?)?.number(0)?;
-        let data_bytes = anew.data.map_or(0, str::len) as u64;
-        let large = anew
-            .data
-            .filter(|_| body_bytes.saturating_add(data_bytes) > ROW_BYTES_MAX as u64);
-        self.keep_large(seq, large)?;
+        let (data, large) = entry.split_data(usize::try_from(body_bytes).unwrap_or(usize::MAX));
+        self.store_large(seq, large)?;
         let statement = format!(
             "UPDATE {table} SET model = ?2, record_id = ?3, name = ?4, kind = ?5, occurred_at = ?6,
                     quarantine = ?7, ignored = ?8, data = ?9, prev_seq = ?10, replay = ?11,
-                    occurred_ns = ?12
+                    occurred_ns = ?12, generation = ?13
              WHERE seq = ?1"
         );
-        let (model, record_id) = anew.subject.unzip();
         self.sql.execute(
             &statement,
             &[
                 seq.into(),
-                model.into(),
-                record_id.into(),
-                anew.name.into(),
-                anew.kind.map(Kind::name).into(),
-                anew.occurred_at.map(Timestamp::us).into(),
-                anew.quarantine.map(Unclear::label).into(),
-                anew.ignored.map(Ignored::label).into(),
-                anew.data.filter(|_| large.is_none()).into(),
-                anew.prev_seq.into(),
+                entry.record.map(|key| key.model).into(),
+                entry.record.map(|key| key.id).into(),
+                entry.name.into(),
+                entry.kind.map(Kind::name).into(),
+                entry.occurred_at.map(Timestamp::us).into(),
+                entry.quarantine.map(Unclear::label).into(),
+                entry.ignored.map(Ignored::label).into(),
+                data.into(),
+                entry.prev_seq.into(),
                 step.job.next_number().into(),
-                beyond_us(anew.occurred_at).into(),
+                beyond_us(entry.occurred_at).into(),
+                entry.generation.into(),
             ],
         )?;
         step.touched.insert(seq, seq);
         Ok(())
     }
 
-    fn keep_large(&self, seq: u64, data: Option<&str>) -> Result<(), SqlError> {
+    fn store_large(&self, seq: u64, data: Option<&str>) -> Result<(), SqlError> {
         match data {
             Some(data) => self.sql.execute(
                 "INSERT OR REPLACE INTO large (seq, data) VALUES (?1, ?2)",
@@ -215,19 +174,16 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Notes a property that isn't linked.
-    pub(super) fn keep_unlinked(
+    pub(super) fn store_unlinked(
         &self,
         seq: u64,
-        event: &Event,
+        property: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        let Some(property) = filter::property(event) else {
-            return Ok(());
-        };
         self.sql.execute(
             "INSERT OR IGNORE INTO unlinked (property_id, first_seq, first_seen_at)
              VALUES (?1, ?2, ?3)",
-            &[property.as_ref().into(), seq.into(), now.us().into()],
+            &[property.into(), seq.into(), now.us().into()],
         )
     }
 }

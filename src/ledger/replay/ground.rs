@@ -8,9 +8,9 @@
 //! which nothing kept says it, which turns of a unit an event revealed, and that
 //! an event came after a newer one that is gone.
 
+use super::Step;
 use super::refold::Folding;
-use super::{Names, Step};
-use crate::dialect::event::{Change, Content};
+use crate::dialect::event::{Change, Content, RecordKey};
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::Ledger;
@@ -149,18 +149,18 @@ impl<S: Sql> Ledger<S> {
     pub(super) fn take_out(
         &self,
         folding: &mut Folding,
-        names: Names,
+        key: RecordKey,
         seq: u64,
         said: (Option<Timestamp>, DedupeKey),
     ) -> Result<(), SqlError> {
-        if let (Some(known), (Some(time), key)) = (folding.known.as_mut(), said) {
-            known.timeline.remove(time, key);
+        if let (Some(known), (Some(time), own)) = (folding.known.as_mut(), said) {
+            known.timeline.remove(time, own);
         }
         // Behind another one, the next is linked to that.
         if folding.last_seq.is_none()
             && let Some(row) = self.one("prev_seq", seq)?
         {
-            self.unlink(seq, row.maybe_number(0)?, names)?;
+            self.unlink(seq, row.maybe_number(0)?, key)?;
         }
         Ok(())
     }

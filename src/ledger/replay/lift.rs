@@ -34,7 +34,7 @@ impl<S: Sql> Ledger<S> {
         let params = [from.into(), to.into(), REDRIVE.into()];
         if count > 0 && self.sql.query(going_on, &params)?.is_empty() {
             self.begin_job((from, to), REDRIVE, None, count, now)?;
-            self.mark.has_replay = true;
+            self.replays.is_going_on = true;
         }
         Ok(count)
     }
@@ -43,7 +43,7 @@ impl<S: Sql> Ledger<S> {
     /// then.
     pub(super) fn lift(&self, step: &Step) -> Result<Vec<Stretch>, SqlError> {
         let job = step.job;
-        let (events_max, bytes_max) = (self.pace.events_max, self.pace.bytes_max);
+        let (events_max, bytes_max) = (self.replays.pace.events_max, self.replays.pace.bytes_max);
         let size = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
         let rows = self.scan(size, HELD, (job.next, job.to), events_max)?;
         let (mut lifted, mut bytes, mut count) = (Ranges::default(), 0_u64, 0_u64);

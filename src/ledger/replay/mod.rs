@@ -34,9 +34,6 @@ use crate::json::{self, texts_or_null};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
-/// A record's model and id.
-type Names<'a> = (&'a str, &'a str);
-
 /// Time between two steps.
 const STEP_S: u64 = 1;
 
@@ -48,6 +45,24 @@ pub struct Pace {
     /// Bytes of their bodies and data, of which an object's memory must hold
     /// some at once.
     pub bytes_max: u64,
+}
+
+/// The replays and redrives of a ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Replays {
+    /// One was asked for and has not ended.
+    is_going_on: bool,
+    pace: Pace,
+}
+
+impl Replays {
+    /// As the tables have it.
+    pub fn load(is_going_on: bool) -> Self {
+        Self {
+            is_going_on,
+            pace: Pace::default(),
+        }
+    }
 }
 
 impl Default for Pace {
@@ -162,12 +177,12 @@ const WANTED: &str = "
 impl<S: Sql> Ledger<S> {
     /// Makes each step of a replay do as much as `pace` says.
     pub fn set_pace(&mut self, pace: Pace) {
-        self.pace = pace;
+        self.replays.pace = pace;
     }
 
     /// True if a replay was asked for and has not ended.
     pub fn has_replay(&self) -> bool {
-        self.mark.has_replay
+        self.replays.is_going_on
     }
 
     /// Takes one step of the oldest replay that has not ended. Returns when to
@@ -178,11 +193,11 @@ impl<S: Sql> Ledger<S> {
         reader: &Reader,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SqlError> {
-        if !self.mark.has_replay {
+        if !self.replays.is_going_on {
             return Ok(None);
         }
         let Some(job) = self.job()? else {
-            self.mark.has_replay = false;
+            self.replays.is_going_on = false;
             return Ok(None);
         };
         let mut step = Step {
@@ -191,28 +206,28 @@ impl<S: Sql> Ledger<S> {
             wanted: Filter::new(job.models.clone(), job.events.clone(), None),
             now,
             touched: Ranges::default(),
-            budget: Budget(self.pace),
+            budget: Budget(self.replays.pace),
             refolds: VecDeque::new(),
             has_unplaced: false,
         };
-        let index_until = self.index_until(true, now.max(self.mark.last_received_at));
+        let index_until = self.index.to_note(true, self.sequence.received_at(now));
         let stretches = self.sql.transaction(|| {
             if let Some(until) = index_until {
                 self.keep_index_until(until)?;
             }
             self.take_step(&mut step)
         })?;
-        self.mark.index_until = index_until.unwrap_or(self.mark.index_until);
-        self.mark.has_unplaced |= step.has_unplaced;
-        self.mark.reported.is_outdated = true;
+        self.index.noted(index_until);
+        self.unplaced.add(step.has_unplaced);
+        self.health.outdate();
         // What was written anew may have to outlive its segment, or not any more.
-        self.mark.moved = Moved::default();
+        self.moved = Moved::default();
         for stretch in stretches {
-            self.again.add(stretch);
+            self.outbox.send_again(stretch);
         }
         self.redrive_dead(&step.touched, now)?;
-        self.mark.has_replay = self.job()?.is_some();
-        if !self.mark.has_replay {
+        self.replays.is_going_on = self.job()?.is_some();
+        if !self.replays.is_going_on {
             return Ok(None);
         }
         Ok(Some(self.arm_at(now.plus_s(STEP_S))))
@@ -301,7 +316,7 @@ impl<S: Sql> Ledger<S> {
         let Pace {
             events_max,
             bytes_max,
-        } = self.pace;
+        } = self.replays.pace;
         let range = (job.next, job.to);
         let sizes = self.scan("seq, length(body)", "", range, events_max)?;
         if (sizes.len() as u64) < events_max {
@@ -426,7 +441,12 @@ impl<S: Sql> Ledger<S> {
             self.sql.execute(&statement, &params)?;
         }
         let written = format!("{FORWARDED} AND replay = {replay}");
-        let within = self.scan("seq", &written, (job.next, last), self.pace.events_max)?;
+        let within = self.scan(
+            "seq",
+            &written,
+            (job.next, last),
+            self.replays.pace.events_max,
+        )?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
             stretches.push(stretch(start.number(0)?, end.number(0)?));
         }

@@ -6,30 +6,27 @@
 //! [`super::refold`]. Events about it that come in meanwhile are part of its
 //! chain, and are reached in the end.
 
-use super::event::Anew;
+use super::Step;
 use super::refold::{Folding, Refold, Version};
-use super::{Names, Step};
-use crate::dialect::event::{Content, Event, Kind, Unclear};
+use crate::dialect::event::{Content, Kind, RecordKey};
 use crate::dialect::filter::{self, Ignored};
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::intake::Memory;
 use crate::ledger::intake::dedupe::Recent;
 use crate::ledger::intake::tied::Like;
-use crate::ledger::log::ROW_BYTES_MAX;
-use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, key};
-use crate::record::cloudevent::RecordData;
+use crate::ledger::log::entry::{Entry, Facts, record_data};
+use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, dedupe_key, record_key};
 use crate::record::fold::{Incoming, Known, fold, late};
-use crate::record::occupancy::{self, Noticed, Turn};
+use crate::record::occupancy::{self, Noticed};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
 /// What an event says besides its record: `1 17` if it is ambiguous and of
-/// generation 17. Its columns have it as it was taken in; where they don't
-/// know, because 0.1.0 took it in, or a replay has written it since, its data
-/// does.
+/// generation 17. Where its columns don't know, because 0.1.0 took it in, its
+/// data does.
 const WRITTEN: &str = "
-    CASE WHEN ambiguous IS NOT NULL AND replay IS NULL THEN ambiguous || ' ' || generation
+    CASE WHEN ambiguous IS NOT NULL THEN ambiguous || ' ' || generation
     ELSE (SELECT coalesce(json_extract(whole, '$.ambiguous'), 0) || ' '
                  || coalesce(json_extract(whole, '$.generation'), 0)
           FROM (SELECT coalesce(e.data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))
@@ -54,10 +51,10 @@ impl<S: Sql> Ledger<S> {
     /// Folds a record again, as far as the step goes; true if it is done.
     fn fold_record(&self, step: &mut Step, refold: &mut Refold) -> Result<bool, SqlError> {
         let added = refold.added;
-        let memory = self.recall_named(refold.names())?;
+        let memory = self.recall(refold.key())?;
         let mut folding = match refold.folding.take() {
             Some(folding) => folding.within(memory.as_ref()),
-            None => match self.begin_folding(step, refold.names(), memory.as_ref(), added)? {
+            None => match self.begin_folding(step, refold.key(), memory.as_ref(), added)? {
                 Some(folding) => folding,
                 None => return Ok(true),
             },
@@ -81,7 +78,7 @@ impl<S: Sql> Ledger<S> {
                     return Ok(false);
                 }
                 let is_last = last == Some(seq);
-                self.fold_member(step, refold.names(), &mut folding, seq, is_last, present)?;
+                self.fold_member(step, refold.key(), &mut folding, seq, is_last, present)?;
                 folding.through = seq;
             }
             if chain.reaches_end {
@@ -92,7 +89,7 @@ impl<S: Sql> Ledger<S> {
                 return Ok(false);
             }
         }
-        self.finish(step, refold.names(), &folding, memory)?;
+        self.finish(step, refold.key(), &folding, memory)?;
         Ok(true)
     }
 
@@ -102,7 +99,7 @@ impl<S: Sql> Ledger<S> {
     fn begin_folding(
         &self,
         step: &mut Step,
-        names: Names,
+        key: RecordKey,
         memory: Option<&Memory>,
         added: Option<u64>,
     ) -> Result<Option<Folding>, SqlError> {
@@ -111,7 +108,7 @@ impl<S: Sql> Ledger<S> {
         let first = chain.seqs.first().copied();
         if let (Some(gone), Some(added)) = (chain.gone, added)
             && added < gone
-            && (self.one("1", gone)?.is_some() || self.is_folded_in(added, names)?)
+            && (self.one("1", gone)?.is_some() || self.is_folded_in(added, key)?)
         {
             return Ok(None);
         }
@@ -139,8 +136,8 @@ impl<S: Sql> Ledger<S> {
         }))
     }
 
-    /// True if the event `seq` is one of the record `names` already.
-    fn is_folded_in(&self, seq: u64, names: Names) -> Result<bool, SqlError> {
+    /// True if the event `seq` is one of the record `key` already.
+    fn is_folded_in(&self, seq: u64, key: RecordKey) -> Result<bool, SqlError> {
         let columns = format!(
             "coalesce(quarantine, '{NOT_APPLIED}') = '{NOT_APPLIED}' AND ignored IS NULL,
              model, record_id"
@@ -148,8 +145,7 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = self.one(&columns, seq)? else {
             return Ok(false);
         };
-        let of = row.maybe_text(1)?.zip(row.maybe_text(2)?);
-        Ok(row.flag(0)? && of == Some(names))
+        Ok(row.flag(0)? && record_key(&row, 1)? == Some(key))
     }
 
     fn member(&self, seq: u64) -> Result<Option<Row>, SqlError> {
@@ -163,7 +159,7 @@ impl<S: Sql> Ledger<S> {
     fn fold_member(
         &self,
         step: &mut Step,
-        names: Names,
+        key: RecordKey,
         folding: &mut Folding,
         seq: u64,
         is_last: bool,
@@ -182,7 +178,7 @@ impl<S: Sql> Ledger<S> {
         let Content::Record(subject, change) = &event.content else {
             return self.pass(folding, seq, &row);
         };
-        if subject.names() != names {
+        if subject.key() != key {
             return self.pass(folding, seq, &row);
         }
         let is_asked_for = (step.job.from..=step.job.to).contains(&seq)
@@ -196,12 +192,12 @@ impl<S: Sql> Ledger<S> {
                 .or_else(|| Object::parse(present?))
         };
         if is_asked_for && let Some(ignored) = step.reader.filter.ignores(event, fields) {
-            self.take_out(folding, names, seq, (event.occurred_at, key(&row, 1)?))?;
-            return self.ignore_again(step, seq, event, ignored);
+            self.take_out(folding, key, seq, (event.occurred_at, dedupe_key(&row, 1)?))?;
+            return self.ignore_again(step, seq, &Entry::ignored(event, ignored));
         }
         let incoming = Incoming {
             seq,
-            key: key(&row, 1)?,
+            key: dedupe_key(&row, 1)?,
             occurred_at: event.occurred_at,
             received_at: Timestamp::from_us(row.integer(3)?),
             model: &subject.model,
@@ -229,36 +225,23 @@ impl<S: Sql> Ledger<S> {
             true => own.min(folding.generation).max(folding.last_generation),
             false => own.max(folding.last_generation),
         };
-        let data = data(
-            event,
-            names,
-            &folded.record,
-            &Told {
-                changes: &folded.changes,
-                late: folded.late,
-                ambiguous,
-                generation,
-                turns: &turns,
-                noticed: None,
-            },
-        );
-        let Some(data) = data else {
-            let anew = Anew {
-                quarantine: Some(Unclear::TooLarge),
-                ..Anew::default()
-            };
-            return self.write_again(step, seq, &anew);
-        };
         let prev_seq = folding
             .last_seq
             .or(row.maybe_number(2)?.filter(|_| folding.is_first()));
+        let facts = Facts {
+            changes: &folded.changes,
+            late: folded.late,
+            ambiguous,
+            generation,
+            turns: &turns,
+            noticed: None,
+        };
+        let entry = Entry::record(event, key, &folded.record, prev_seq, &facts);
+        if entry.quarantine.is_some() {
+            return self.write_again(step, seq, &entry);
+        }
         if is_asked_for {
-            let anew = Anew {
-                data: Some(&data),
-                prev_seq,
-                ..Anew::of(event)
-            };
-            self.write_again(step, seq, &anew)?;
+            self.write_again(step, seq, &entry)?;
         } else if prev_seq != row.maybe_number(2)? {
             self.link(seq, prev_seq)?;
         }
@@ -288,26 +271,15 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    fn ignore_again(
-        &self,
-        step: &mut Step,
-        seq: u64,
-        event: &Event,
-        ignored: Ignored,
-    ) -> Result<(), SqlError> {
-        match (ignored, event.subject()) {
-            (Ignored::Property, _) => self.keep_unlinked(seq, event, step.now)?,
-            (Ignored::NoProperty, Some(subject)) => {
-                self.keep_unplaced(seq, subject)?;
-                step.has_unplaced = true;
-            }
-            _ => {}
+    fn ignore_again(&self, step: &mut Step, seq: u64, entry: &Entry) -> Result<(), SqlError> {
+        if let Some(property) = &entry.unlinked {
+            self.store_unlinked(seq, property, step.now)?;
         }
-        let anew = Anew {
-            ignored: Some(ignored),
-            ..Anew::of(event)
-        };
-        self.write_again(step, seq, &anew)
+        if let (Some(Ignored::NoProperty), Some(key)) = (entry.ignored, entry.record) {
+            self.store_unplaced(seq, key)?;
+            step.has_unplaced = true;
+        }
+        self.write_again(step, seq, entry)
     }
 
     /// Keeps the record, and sends its last version again if it isn't what it
@@ -315,17 +287,16 @@ impl<S: Sql> Ledger<S> {
     fn finish(
         &self,
         step: &mut Step,
-        names: Names,
+        key: RecordKey,
         folding: &Folding,
         memory: Option<Memory>,
     ) -> Result<(), SqlError> {
-        let (model, record_id) = names;
         let (Some(known), Some(last_seq)) = (&folding.known, folding.last_seq) else {
             let statement = "DELETE FROM records WHERE model = ?1 AND record_id = ?2";
-            let names = [Param::Text(model), Param::Text(record_id)];
-            return self.sql.execute(statement, &names);
+            let params = [Param::Text(key.model), Param::Text(key.id)];
+            return self.sql.execute(statement, &params);
         };
-        self.write_version(step, names, folding, known)?;
+        self.write_version(step, key, folding, known)?;
         let recent = match memory {
             Some(memory) => memory.recent,
             None => Recent::default(),
@@ -337,8 +308,8 @@ impl<S: Sql> Ledger<S> {
                                              occupancy, occurred_ns, drifted)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             &[
-                Param::Text(model),
-                Param::Text(record_id),
+                Param::Text(key.model),
+                Param::Text(key.id),
                 last_seq.into(),
                 known.version.into(),
                 Param::Text(&known.fields),
@@ -360,11 +331,11 @@ impl<S: Sql> Ledger<S> {
     fn write_version(
         &self,
         step: &mut Step,
-        names: Names,
+        key: RecordKey,
         folding: &Folding,
         known: &Known,
     ) -> Result<(), SqlError> {
-        let is_unit = names.0 == occupancy::MODEL;
+        let is_unit = key.model == occupancy::MODEL;
         let generation = folding.next_generation(step);
         let is_done = |version: &&Version| version.generation == generation && !is_unit;
         let Some(version) = folding.version.as_ref().filter(|version| !is_done(version)) else {
@@ -383,7 +354,7 @@ impl<S: Sql> Ledger<S> {
         };
         let ambiguous = written(&row, 5)?.0;
         let turns = noticed.turns_of(version.seq);
-        let told = |noticed| Told {
+        let facts = |noticed| Facts {
             changes: &version.changes,
             late: false,
             ambiguous,
@@ -391,14 +362,14 @@ impl<S: Sql> Ledger<S> {
             turns: &turns,
             noticed,
         };
-        let data_with = |noticed| data(event, names, known, &told(noticed));
-        let data = data_with(Some(&noticed).filter(|_| is_unit)).or_else(|| data_with(None));
-        let anew = Anew {
-            data: data.as_deref(),
+        let data_with = |noticed| record_data(event, key, known, &facts(noticed));
+        let entry = Entry {
+            data: data_with(Some(&noticed).filter(|_| is_unit)).or_else(|| data_with(None)),
             prev_seq: row.maybe_number(2)?,
-            ..Anew::of(event)
+            generation,
+            ..Entry::of(event)
         };
-        self.write_again(step, version.seq, &anew)
+        self.write_again(step, version.seq, &entry)
     }
 }
 
@@ -420,35 +391,6 @@ impl Folding {
     fn next_generation(&self, step: &Step) -> u64 {
         step.job.number.max(self.generation.saturating_add(1))
     }
-}
-
-/// What an event's data says beside the record.
-struct Told<'a> {
-    changes: &'a str,
-    late: bool,
-    ambiguous: bool,
-    generation: u64,
-    turns: &'a [Turn],
-    noticed: Option<&'a Noticed>,
-}
-
-fn data(event: &Event, (model, record_id): Names, record: &Known, told: &Told) -> Option<String> {
-    RecordData {
-        event: event.name.as_deref(),
-        model,
-        record_id,
-        changes: told.changes,
-        record: &record.fields,
-        version: record.version,
-        partial: record.partial,
-        drift: record.drift.is_some(),
-        late: told.late,
-        ambiguous: told.ambiguous,
-        generation: told.generation,
-        turns: told.turns,
-        noticed: told.noticed,
-    }
-    .within(ROW_BYTES_MAX)
 }
 
 /// Whether an event is ambiguous, and its generation, from column `at` as

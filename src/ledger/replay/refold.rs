@@ -4,7 +4,7 @@
 //! have made of it stands in a row of `refolds` until the next step goes on
 //! from there, so that no step takes long, and a crash costs one step at most.
 
-use super::Names;
+use crate::dialect::event::RecordKey;
 use crate::ledger::log::ROW_BYTES_MAX;
 use crate::ledger::{Ledger, beyond_us, maybe_time};
 use crate::record::drift::Drift;
@@ -60,21 +60,29 @@ const COLUMNS: &str = "model, record_id, added, through, last_seq, generation,
 
 impl Refold {
     /// One that wasn't begun.
-    pub fn new((model, record_id): Names, added: Option<u64>) -> Self {
+    pub fn new(key: RecordKey, added: Option<u64>) -> Self {
         Self {
-            model: model.to_owned(),
-            record_id: record_id.to_owned(),
+            model: key.model.to_owned(),
+            record_id: key.id.to_owned(),
             added,
             folding: None,
         }
     }
 
-    pub fn names(&self) -> Names<'_> {
-        (&self.model, &self.record_id)
+    /// Which record it is.
+    pub fn key(&self) -> RecordKey<'_> {
+        RecordKey {
+            model: &self.model,
+            id: &self.record_id,
+        }
     }
 
     fn read(row: &Row) -> Result<Self, SqlError> {
-        let mut refold = Self::new((row.text(0)?, row.text(1)?), row.maybe_number(2)?);
+        let key = RecordKey {
+            model: row.text(0)?,
+            id: row.text(1)?,
+        };
+        let mut refold = Self::new(key, row.maybe_number(2)?);
         if let Some(through) = row.maybe_number(3)? {
             refold.folding = Some(Folding::read(row, through)?);
         }

@@ -65,13 +65,13 @@ impl<S: Sql> Ledger<S> {
         request: &Request,
         now: Timestamp,
     ) -> Result<Option<Progress>, SqlError> {
-        if self.name.is_none() || request.to > self.mark.last_seq {
+        if self.name.is_none() || request.to > self.sequence.last() {
             return Ok(None);
         }
         let (models, events) = (&request.models, &request.events);
         let count = || self.count_wanted(request.from, request.to, models, events);
         let asked = self.keep_request(request, None, count, now)?;
-        self.mark.has_replay = true;
+        self.replays.is_going_on = true;
         Ok(asked)
     }
 
@@ -85,7 +85,7 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
     ) -> Result<(), SqlError> {
         self.keep_request(request, Some(record_id), || Ok(count), now)?;
-        self.mark.has_replay = true;
+        self.replays.is_going_on = true;
         Ok(())
     }
 
