@@ -59,7 +59,7 @@ impl<S: Sql> Ledger<S> {
         let needs_index = Intake::needs_index(entry.outcome());
         let index_until = self
             .index
-            .to_note(needs_index, self.sequence.received_at(now));
+            .next_until(needs_index, self.sequence.received_at(now));
         let is_one_statement =
             self.name.is_some() && large.is_none() && synced_at.is_none() && index_until.is_none();
         if is_one_statement {
@@ -71,7 +71,7 @@ impl<S: Sql> Ledger<S> {
                 }
                 self.store_synced(synced_at)?;
                 if let Some(until) = index_until {
-                    self.keep_index_until(until)?;
+                    self.store_index_until(until)?;
                 }
                 if let Some(large) = large {
                     self.sql.execute(
@@ -109,7 +109,7 @@ impl<S: Sql> Ledger<S> {
         )
     }
 
-    pub(in crate::ledger) fn keep_index_until(&self, until: Timestamp) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn store_index_until(&self, until: Timestamp) -> Result<(), SqlError> {
         let statement = "UPDATE ledger SET uses_index = ?1";
         self.sql.execute(statement, &[until.us().into()])
     }

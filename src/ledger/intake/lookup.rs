@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 const CONTROL_WINDOW_S: u64 = 600;
 
 /// What the ledger knows of a record.
-pub(in crate::ledger) struct Memory {
+pub(in crate::ledger) struct StoredRecord {
     pub known: Known,
     pub last_seq: u64,
     pub recent: Recent,
@@ -29,7 +29,10 @@ pub(in crate::ledger) struct Memory {
 
 impl<S: Sql> Ledger<S> {
     /// What is known of a record.
-    pub(in crate::ledger) fn recall(&self, record: RecordKey) -> Result<Option<Memory>, SqlError> {
+    pub(in crate::ledger) fn stored_record(
+        &self,
+        record: RecordKey,
+    ) -> Result<Option<StoredRecord>, SqlError> {
         if self.name.is_none() {
             return Ok(None);
         }
@@ -39,19 +42,19 @@ impl<S: Sql> Ledger<S> {
              FROM records WHERE model = ?1 AND record_id = ?2",
             &[Param::Text(record.model), Param::Text(record.id)],
         )?;
-        rows.first().map(memory).transpose()
+        rows.first().map(stored_row).transpose()
     }
 
     /// The last event about the record that is the same delivery.
     pub(super) fn repeated(
         &self,
-        memory: Option<&Memory>,
+        stored: Option<&StoredRecord>,
         delivery: &Delivery,
         subject: &Subject,
         identity: &Identity,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        let recent = memory.map(|memory| &memory.recent);
+        let recent = stored.map(|stored| &stored.recent);
         let kept_from = match identity {
             Identity::JobBody => Some(self.segments.kept_from()),
             _ => None,
@@ -95,8 +98,8 @@ impl<S: Sql> Ledger<S> {
     }
 }
 
-fn memory(row: &Row) -> Result<Memory, SqlError> {
-    Ok(Memory {
+fn stored_row(row: &Row) -> Result<StoredRecord, SqlError> {
+    Ok(StoredRecord {
         known: Known {
             version: row.number(0)?,
             fields: row.text(1)?.to_owned(),

@@ -10,7 +10,7 @@ pub(super) mod tied;
 pub(super) mod unplaced;
 
 use append::Intake;
-pub(super) use lookup::Memory;
+pub(super) use lookup::StoredRecord;
 
 use super::Ledger;
 use super::log::entry::{Entry, Facts};
@@ -105,7 +105,7 @@ impl<S: Sql> Ledger<S> {
         let needs_index = Intake::needs_index(taken.outcome);
         let received_at = self.sequence.received_at(now);
         self.index
-            .noted(self.index.to_note(needs_index, received_at));
+            .noted(self.index.next_until(needs_index, received_at));
         let is_unplaced = taken.outcome == Outcome::Ignored(Ignored::NoProperty);
         self.unplaced.add(is_unplaced);
         let is_forwarded = taken.outcome == Outcome::Accepted;
@@ -124,18 +124,18 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
         let since = window_start(delivery, now);
-        let memory = self.recall(subject.key())?;
+        let stored = self.stored_record(subject.key())?;
         let mut ambiguous = false;
-        if let Some(seq) = self.repeated(memory.as_ref(), delivery, subject, identity, since)? {
+        if let Some(seq) = self.repeated(stored.as_ref(), delivery, subject, identity, since)? {
             ambiguous = *identity == Identity::RepeatableBody
-                && memory.as_ref().is_some_and(|memory| {
-                    memory.last_seq != seq && can_repeat(&memory.known, change)
+                && stored.as_ref().is_some_and(|stored| {
+                    stored.last_seq != seq && can_repeat(&stored.known, change)
                 });
             if !ambiguous {
                 return Ok(duplicate(seq));
             }
         }
-        let fields = || Object::parse(&memory.as_ref()?.known.fields);
+        let fields = || Object::parse(&stored.as_ref()?.known.fields);
         if let Some(ignored) = delivery.filter.ignores(event, fields) {
             let entry = Entry::ignored(event, ignored);
             return self.store(delivery, &Intake::by_key(entry), now);
@@ -149,21 +149,21 @@ impl<S: Sql> Ledger<S> {
             is_creation: event.kind == Kind::RecordCreated,
             change,
         };
-        let known = memory.as_ref().map(|memory| &memory.known);
+        let known = stored.as_ref().map(|stored| &stored.known);
         let tied = match incoming.tied_at(known) {
             Some(time) => {
-                let last_seq = memory.as_ref().map(|memory| memory.last_seq);
+                let last_seq = stored.as_ref().map(|stored| stored.last_seq);
                 self.tied(&Like::new(delivery.dialect, subject, time), last_seq, now)?
             }
             None => Vec::new(),
         };
         let folded = fold(known, &incoming, tied);
-        let prev_seq = memory.as_ref().map(|memory| memory.last_seq);
+        let prev_seq = stored.as_ref().map(|stored| stored.last_seq);
         let facts = Facts {
             changes: &folded.changes,
             late: folded.late,
             ambiguous,
-            generation: memory.as_ref().map_or(0, |memory| memory.generation),
+            generation: stored.as_ref().map_or(0, |stored| stored.generation),
             turns: &folded.turns,
             noticed: None,
         };
@@ -171,7 +171,7 @@ impl<S: Sql> Ledger<S> {
         if let Some(unclear) = entry.quarantine {
             return self.take_unclear(delivery, unclear, None, now);
         }
-        let mut recent = memory.map(|memory| memory.recent).unwrap_or_default();
+        let mut recent = stored.map(|stored| stored.recent).unwrap_or_default();
         // Which of the others have a job, the list doesn't say.
         let kept_from = match identity {
             Identity::JobBody | Identity::RepeatableBody => Some(self.segments.kept_from()),
@@ -216,8 +216,8 @@ impl<S: Sql> Ledger<S> {
         let repeated = match about {
             // It may have been understood before: the clock has gone back.
             Some(subject) => {
-                let memory = self.recall(subject.key())?;
-                self.repeated(memory.as_ref(), delivery, subject, &Identity::Body, since)?
+                let stored = self.stored_record(subject.key())?;
+                self.repeated(stored.as_ref(), delivery, subject, &Identity::Body, since)?
             }
             None => self.indexed(&delivery.key.0, None, since)?,
         };

@@ -37,7 +37,7 @@ impl Index {
     /// Until when it will be needed, where that isn't noted, for an event
     /// received at `received_at` that no record has in its list, if
     /// `is_needed`. Noted once a day, so that the row is shared.
-    pub fn to_note(&self, is_needed: bool, received_at: Timestamp) -> Option<Timestamp> {
+    pub fn next_until(&self, is_needed: bool, received_at: Timestamp) -> Option<Timestamp> {
         let is_new = is_needed && self.until < received_at;
         is_new.then(|| received_at.plus_s(NOTED_S))
     }

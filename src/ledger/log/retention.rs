@@ -186,7 +186,7 @@ impl<S: Sql> Ledger<S> {
             };
         }
         if expired.is_early && self.moved.keys_seq < expired.last_seq() {
-            self.keep_keys(expired, retention.keys_since(now))?;
+            self.store_keys(expired, retention.keys_since(now))?;
             return Ok(false);
         }
         let (from, last) = (self.moved.stays_seq.saturating_add(1), expired.last_seq());
@@ -211,7 +211,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Keeps the keys that only the segment's index knows, of events received
     /// after `since`.
-    fn keep_keys(&mut self, expired: &Expired, since: Timestamp) -> Result<(), SqlError> {
+    fn store_keys(&mut self, expired: &Expired, since: Timestamp) -> Result<(), SqlError> {
         let from = self.moved.keys_seq.saturating_add(1);
         let through = from
             .saturating_add(STEP_KEYS_MAX.saturating_sub(1))

@@ -42,7 +42,7 @@ impl<S: Sql> Ledger<S> {
         if is_newer || is_settled && !waits {
             return Ok(());
         }
-        self.keep_quarantine(seq, reason)?;
+        self.store_quarantine(seq, reason)?;
         self.health.outdate();
         if was_dead {
             self.revive((seq, seq))?;
@@ -52,7 +52,7 @@ impl<S: Sql> Ledger<S> {
         self.settle(now)
     }
 
-    fn keep_quarantine(&self, seq: u64, reason: &str) -> Result<(), SqlError> {
+    fn store_quarantine(&self, seq: u64, reason: &str) -> Result<(), SqlError> {
         // One that was discarded since stays so. A dead one may have been copied
         // already for when its segment goes; the copy first, because it is what
         // revival lets go.

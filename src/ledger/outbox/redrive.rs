@@ -81,7 +81,7 @@ impl<S: Sql> Ledger<S> {
         }
         let counts = self.count_each(&packs)?;
         self.sql.transaction(|| {
-            self.keep_again(&packs)?;
+            self.store_again(&packs)?;
             wanted.iter().try_for_each(|(from, to)| {
                 self.sql.execute(
                     "DELETE FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1",

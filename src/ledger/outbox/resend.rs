@@ -236,7 +236,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Keeps `stretches` until they are confirmed, each with what it touches as
     /// one row. To be called in a transaction.
-    pub(in crate::ledger) fn keep_again(&self, stretches: &[Stretch]) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn store_again(&self, stretches: &[Stretch]) -> Result<(), SqlError> {
         let mut waiting = self.outbox.again().waiting.clone();
         stretches.iter().for_each(|one| waiting.add(*one));
         let mut kept = None;

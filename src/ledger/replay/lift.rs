@@ -71,8 +71,8 @@ impl<S: Sql> Ledger<S> {
                 since: step.now,
             });
         }
-        self.keep_again(&stretches)?;
-        self.keep_progress(step, through, count, through >= job.to, count > 0)?;
+        self.store_again(&stretches)?;
+        self.store_progress(step, through, count, through >= job.to, count > 0)?;
         Ok(stretches)
     }
 

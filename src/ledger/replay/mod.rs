@@ -210,10 +210,10 @@ impl<S: Sql> Ledger<S> {
             refolds: VecDeque::new(),
             has_unplaced: false,
         };
-        let index_until = self.index.to_note(true, self.sequence.received_at(now));
+        let index_until = self.index.next_until(true, self.sequence.received_at(now));
         let stretches = self.sql.transaction(|| {
             if let Some(until) = index_until {
-                self.keep_index_until(until)?;
+                self.store_index_until(until)?;
             }
             self.take_step(&mut step)
         })?;
@@ -240,7 +240,7 @@ impl<S: Sql> Ledger<S> {
         if job.is_redrive {
             return self.lift(step);
         }
-        step.refolds = self.kept_refolds(job.number)?.into();
+        step.refolds = self.stored_refolds(job.number)?.into();
         let had_refolds = !step.refolds.is_empty();
         self.fold_on(step)?;
         let mut through = job.next.saturating_sub(1);
@@ -265,11 +265,11 @@ impl<S: Sql> Ledger<S> {
         }
         let has_ended = through >= job.to && step.refolds.is_empty();
         if had_refolds || !step.refolds.is_empty() {
-            self.keep_refolds(job.number, &step.refolds)?;
+            self.store_refolds(job.number, &step.refolds)?;
         }
-        let stretches = self.keep_touched(step, through)?;
+        let stretches = self.store_touched(step, through)?;
         let has_written = !step.touched.is_empty() || !stretches.is_empty();
-        self.keep_progress(step, through, looked_at, has_ended, has_written)?;
+        self.store_progress(step, through, looked_at, has_ended, has_written)?;
         Ok(stretches)
     }
 
@@ -389,7 +389,7 @@ impl<S: Sql> Ledger<S> {
         Ok(count)
     }
 
-    pub(super) fn keep_progress(
+    pub(super) fn store_progress(
         &self,
         step: &Step,
         through: u64,
@@ -415,7 +415,7 @@ impl<S: Sql> Ledger<S> {
     /// else one of its own. Also what wasn't sent yet, for it may be on its way
     /// as it was before. What an earlier step wrote ahead, and this one passes,
     /// is this one's from now on.
-    fn keep_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
+    fn store_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
         let (job, replay, since) = (step.job, step.job.next_number(), step.now);
         let stretch = |first: u64, last: u64| Stretch {
             first,
@@ -450,7 +450,7 @@ impl<S: Sql> Ledger<S> {
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
             stretches.push(stretch(start.number(0)?, end.number(0)?));
         }
-        self.keep_again(&stretches)?;
+        self.store_again(&stretches)?;
         Ok(stretches)
     }
 }

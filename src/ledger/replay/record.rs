@@ -12,7 +12,7 @@ use crate::dialect::event::{Content, Kind, RecordKey};
 use crate::dialect::filter::{self, Ignored};
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
-use crate::ledger::intake::Memory;
+use crate::ledger::intake::StoredRecord;
 use crate::ledger::intake::dedupe::Recent;
 use crate::ledger::intake::tied::Like;
 use crate::ledger::log::entry::{Entry, Facts, record_data};
@@ -51,18 +51,18 @@ impl<S: Sql> Ledger<S> {
     /// Folds a record again, as far as the step goes; true if it is done.
     fn fold_record(&self, step: &mut Step, refold: &mut Refold) -> Result<bool, SqlError> {
         let added = refold.added;
-        let memory = self.recall(refold.key())?;
+        let stored = self.stored_record(refold.key())?;
         let mut folding = match refold.folding.take() {
-            Some(folding) => folding.within(memory.as_ref()),
-            None => match self.begin_folding(step, refold.key(), memory.as_ref(), added)? {
+            Some(folding) => folding.within(stored.as_ref()),
+            None => match self.begin_folding(step, refold.key(), stored.as_ref(), added)? {
                 Some(folding) => folding,
                 None => return Ok(true),
             },
         };
-        let last_seq = memory.as_ref().map(|memory| memory.last_seq);
+        let last_seq = stored.as_ref().map(|stored| stored.last_seq);
         let linked = self.chain(folding.last_seq.or(last_seq), 0, 1)?;
         folding.has_ground = linked.gone.is_some();
-        let present = memory.as_ref().map(|memory| memory.known.fields.as_str());
+        let present = stored.as_ref().map(|stored| stored.known.fields.as_str());
         loop {
             let mut chain = self.chain(last_seq, folding.through, step.budget.rows())?;
             if let Some(added) = added.filter(|added| *added > folding.through)
@@ -89,7 +89,7 @@ impl<S: Sql> Ledger<S> {
                 return Ok(false);
             }
         }
-        self.finish(step, refold.key(), &folding, memory)?;
+        self.finish(step, refold.key(), &folding, stored)?;
         Ok(true)
     }
 
@@ -100,11 +100,11 @@ impl<S: Sql> Ledger<S> {
         &self,
         step: &mut Step,
         key: RecordKey,
-        memory: Option<&Memory>,
+        stored: Option<&StoredRecord>,
         added: Option<u64>,
     ) -> Result<Option<Folding>, SqlError> {
-        let chain = self.chain(memory.map(|memory| memory.last_seq), 0, 1)?;
-        let ground = memory.filter(|_| chain.gone.is_some());
+        let chain = self.chain(stored.map(|stored| stored.last_seq), 0, 1)?;
+        let ground = stored.filter(|_| chain.gone.is_some());
         let first = chain.seqs.first().copied();
         if let (Some(gone), Some(added)) = (chain.gone, added)
             && added < gone
@@ -116,7 +116,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let ground = match ground {
-            Some(memory) => Some(self.ground_of(step, &memory.known, first, added)?),
+            Some(stored) => Some(self.ground_of(step, &stored.known, first, added)?),
             None => None,
         };
         Ok(Some(Folding {
@@ -124,7 +124,7 @@ impl<S: Sql> Ledger<S> {
             through: 0,
             known: ground,
             last_seq: None,
-            generation: memory.map_or(0, |memory| memory.generation),
+            generation: stored.map_or(0, |stored| stored.generation),
             last_generation: 0,
             version: None,
             noticed: Noticed {
@@ -289,7 +289,7 @@ impl<S: Sql> Ledger<S> {
         step: &mut Step,
         key: RecordKey,
         folding: &Folding,
-        memory: Option<Memory>,
+        stored: Option<StoredRecord>,
     ) -> Result<(), SqlError> {
         let (Some(known), Some(last_seq)) = (&folding.known, folding.last_seq) else {
             let statement = "DELETE FROM records WHERE model = ?1 AND record_id = ?2";
@@ -297,8 +297,8 @@ impl<S: Sql> Ledger<S> {
             return self.sql.execute(statement, &params);
         };
         self.write_version(step, key, folding, known)?;
-        let recent = match memory {
-            Some(memory) => memory.recent,
+        let recent = match stored {
+            Some(stored) => stored.recent,
             None => Recent::default(),
         };
         let timeline = Some(known.timeline.to_bytes()).filter(|bytes| !bytes.is_empty());
@@ -379,8 +379,8 @@ impl Folding {
     }
 
     /// Goes on with a record of which this is known now.
-    fn within(mut self, memory: Option<&Memory>) -> Self {
-        let generation = memory.map_or(0, |memory| memory.generation);
+    fn within(mut self, stored: Option<&StoredRecord>) -> Self {
+        let generation = stored.map_or(0, |stored| stored.generation);
         self.generation = self.generation.max(generation);
         self
     }

@@ -128,7 +128,7 @@ impl Folding {
 
 impl<S: Sql> Ledger<S> {
     /// What the last step of `replay` has left, in order.
-    pub(super) fn kept_refolds(&self, replay: u64) -> Result<Vec<Refold>, SqlError> {
+    pub(super) fn stored_refolds(&self, replay: u64) -> Result<Vec<Refold>, SqlError> {
         let statement = format!("SELECT {COLUMNS} FROM refolds WHERE replay = ?1 ORDER BY number");
         let rows = self.sql.query(&statement, &[replay.into()])?;
         let mut refolds: Vec<_> = rows.iter().map(Refold::read).collect::<Result<_, _>>()?;
@@ -145,7 +145,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Keeps what the step has left, in place of what the one before had.
-    pub(super) fn keep_refolds<'a>(
+    pub(super) fn store_refolds<'a>(
         &self,
         replay: u64,
         left: impl IntoIterator<Item = &'a Refold>,
@@ -153,10 +153,10 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute("DELETE FROM refolds", &[])?;
         (1..)
             .zip(left)
-            .try_for_each(|(number, refold)| self.keep_refold(replay, number, refold))
+            .try_for_each(|(number, refold)| self.store_refold(replay, number, refold))
     }
 
-    fn keep_refold(&self, replay: u64, number: u64, refold: &Refold) -> Result<(), SqlError> {
+    fn store_refold(&self, replay: u64, number: u64, refold: &Refold) -> Result<(), SqlError> {
         let folding = refold.folding.as_ref();
         let known = folding.and_then(|folding| folding.known.as_ref());
         let version = folding.and_then(|folding| folding.version.as_ref());

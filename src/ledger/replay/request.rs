@@ -70,7 +70,7 @@ impl<S: Sql> Ledger<S> {
         }
         let (models, events) = (&request.models, &request.events);
         let count = || self.count_wanted(request.from, request.to, models, events);
-        let asked = self.keep_request(request, None, count, now)?;
+        let asked = self.store_request(request, None, count, now)?;
         self.replays.is_going_on = true;
         Ok(asked)
     }
@@ -84,12 +84,12 @@ impl<S: Sql> Ledger<S> {
         count: u64,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        self.keep_request(request, Some(record_id), || Ok(count), now)?;
+        self.store_request(request, Some(record_id), || Ok(count), now)?;
         self.replays.is_going_on = true;
         Ok(())
     }
 
-    fn keep_request(
+    fn store_request(
         &self,
         request: &Request,
         record_id: Option<&str>,
