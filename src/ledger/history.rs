@@ -4,7 +4,7 @@ use super::log::discard;
 use super::log::segments::{FORWARDED, QUARANTINED};
 use super::outbox::forward::{kind, time};
 use super::replay::Progress;
-use super::{Ledger, Ranges, Rebuild, first, maybe_time, record_key};
+use super::{Ledger, Ranges, Rebuild, SeqRange, first, maybe_time, record_key};
 use crate::dialect::event::TEST_INTEGRATION;
 use crate::dialect::filter::Filter;
 use crate::encoding;
@@ -114,10 +114,11 @@ impl<S: Sql> Ledger<S> {
                 .query("SELECT first_synced_at, last_synced_at FROM ledger", &[])?,
         )?;
         let (last_seq, sent_seq) = (self.sequence.last(), self.outbox.sent_seq());
-        let unconfirmed = self.forwarded_of(&self.outbox.never_settled(1, sent_seq))?;
+        let unconfirmed =
+            self.forwarded_of(&self.outbox.never_settled(SeqRange::through(sent_seq)))?;
         let dead = self.forwarded_of(self.outbox.dead())?;
         let (again_unsent, again_sent) = self.counted_again()?;
-        let unsent = self.forwarded_within(sent_seq.saturating_add(1), last_seq)?;
+        let unsent = self.count(FORWARDED, self.sequence.all().behind(sent_seq))?;
         let at = |us: Option<i64>| us.map(Timestamp::from_us);
         Ok(Some(State {
             of: name,
@@ -140,7 +141,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn oldest_unconfirmed_at(&self) -> Result<Option<Timestamp>, SqlError> {
-        let waiting = self.outbox.never_settled(1, self.sequence.last());
+        let waiting = self.outbox.never_settled(self.sequence.all());
         let first = self.first_received_at(&waiting)?;
         Ok(first.into_iter().chain(self.outbox.again().since()).min())
     }
@@ -148,32 +149,33 @@ impl<S: Sql> Ledger<S> {
     /// Up to `limit` entries of the history after number `after`, as the
     /// API's answer.
     pub fn events(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        let all = (after.saturating_add(1), self.sequence.last());
-        self.page_of_events("", all, limit)
+        self.page_of_events("", self.sequence.all().behind(after), limit)
     }
 
     /// Up to `limit` quarantined events after number `after`, as the API's
     /// answer.
     pub fn quarantined(&self, after: u64, limit: u64) -> Result<String, SqlError> {
-        let all = (after.saturating_add(1), self.sequence.last());
-        self.page_of_events(QUARANTINED, all, limit)
+        self.page_of_events(QUARANTINED, self.sequence.all().behind(after), limit)
     }
 
-    /// A page of the events of `from..=to` that meet `condition`: up to `limit`,
+    /// A page of the events of `range` that meet `condition`: up to `limit`,
     /// and no more than fit.
     fn page_of_events(
         &self,
         condition: &str,
-        (from, to): (u64, u64),
+        range: SeqRange,
         limit: u64,
     ) -> Result<String, SqlError> {
         // One more than asked for tells whether there is a next page.
-        let sizes = self.scan(ENTRY_BYTES, condition, (from, to), limit.saturating_add(1))?;
+        let sizes = self.scan(ENTRY_BYTES, condition, range, limit.saturating_add(1))?;
         let count = fitting(&sizes, 1, limit)?;
         let given = sizes.get(..count).unwrap_or_default();
         let last = last_seq(given)?;
         let rows = match last {
-            Some(last) => self.scan(ENTRY, condition, (from, last), count as u64)?,
+            Some(last) => {
+                let range = SeqRange::new(range.first, last);
+                self.scan(ENTRY, condition, range, count as u64)?
+            }
             None => Vec::new(),
         };
         let next = last.filter(|_| count < sizes.len());
@@ -200,7 +202,10 @@ impl<S: Sql> Ledger<S> {
             let pack = Writer::default()
                 .number("first_seq", first_seq)
                 .number("last_seq", last_seq)
-                .number("events", self.forwarded_within(first_seq, last_seq)?)
+                .number(
+                    "events",
+                    self.count(FORWARDED, SeqRange::new(first_seq, last_seq))?,
+                )
                 .text("reason", row.text(2)?)
                 .time("died_at", Timestamp::from_us(row.integer(3)?));
             packs.push(pack.end());
@@ -328,11 +333,6 @@ impl<S: Sql> Ledger<S> {
             entry = entry.flag("test", true);
         }
         Ok(entry)
-    }
-
-    /// How many events of `first..=last` are forwarded at all.
-    fn forwarded_within(&self, from: u64, to: u64) -> Result<u64, SqlError> {
-        self.count(FORWARDED, (from, to))
     }
 
     /// How many events in `ranges` are forwarded at all.

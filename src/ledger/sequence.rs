@@ -1,5 +1,6 @@
 //! The numbers of a ledger: given once, without gaps, in the order of time.
 
+use super::SeqRange;
 use super::alarm::WAKE_S;
 use crate::time::Timestamp;
 
@@ -33,14 +34,14 @@ impl Sequence {
         self.last.saturating_add(1)
     }
 
-    /// All numbers given, from the first to the last.
-    pub fn all(&self) -> (u64, u64) {
-        (1, self.last)
+    /// All numbers given.
+    pub fn all(&self) -> SeqRange {
+        SeqRange::through(self.last)
     }
 
-    /// True if all of `first..=last` were given, and there is one.
-    pub fn has(&self, first: u64, last: u64) -> bool {
-        first > 0 && first <= last && last <= self.last
+    /// True if all of `range` were given, and there is one.
+    pub fn has(&self, range: SeqRange) -> bool {
+        range.first > 0 && !range.is_empty() && range.last <= self.last
     }
 
     /// When the last event was received.

@@ -12,7 +12,7 @@
 
 use super::segments::{FORWARDED, QUARANTINED, Segment};
 use crate::json::Writer;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -61,6 +61,13 @@ pub struct Request {
     pub from: u64,
     /// The last event; beyond the last there is, that one.
     pub to: u64,
+}
+
+impl Request {
+    /// The range of events.
+    fn events(&self) -> SeqRange {
+        SeqRange::new(self.from, self.to)
+    }
 }
 
 /// How a discard goes.
@@ -112,8 +119,7 @@ impl Discards {
 
 /// A step's own part of the log.
 struct Stretch {
-    from: u64,
-    to: u64,
+    range: SeqRange,
     /// Events in it that are discarded.
     events: u64,
 }
@@ -171,18 +177,15 @@ impl<S: Sql> Ledger<S> {
 
     fn count_held(&self, request: &Request) -> Result<u64, SqlError> {
         match request.status {
-            Held::Quarantined => self.count(QUARANTINED, (request.from, request.to)),
+            Held::Quarantined => self.count(QUARANTINED, request.events()),
             Held::Dead => self
-                .dead_within(request.from, request.to)
+                .outbox
+                .dead()
+                .within(request.events())
                 .try_fold(0_u64, |sum, range| {
                     Ok(sum.saturating_add(self.count(FORWARDED, range)?))
                 }),
         }
-    }
-
-    /// What of `from..=to` lies in dead packs.
-    fn dead_within(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> {
-        self.outbox.dead().within(from, to)
     }
 
     /// Takes one step of the oldest discard that has not ended. Returns the
@@ -202,15 +205,15 @@ impl<S: Sql> Ledger<S> {
         let request = &progress.request;
         let stretch = self.next_stretch(request, next)?;
         let bytes = self.sql.size()?;
-        let ended_at = (stretch.to >= request.to).then_some(now);
+        let ended_at = (stretch.range.last >= request.to).then_some(now);
         self.sql.transaction(|| {
             match request.status {
                 Held::Quarantined => self.discard_quarantined(&stretch)?,
                 Held::Dead => {
-                    for range in self.dead_within(stretch.from, stretch.to) {
+                    for range in self.outbox.dead().within(stretch.range) {
                         self.discard_dead(range)?;
                     }
-                    self.end_dead((stretch.from, stretch.to))?;
+                    self.end_dead(stretch.range)?;
                 }
             }
             // What a replay has done of a record was folded onto what goes.
@@ -221,14 +224,14 @@ impl<S: Sql> Ledger<S> {
                  WHERE number = ?1",
                 &[
                     progress.discard.into(),
-                    stretch.to.saturating_add(1).into(),
+                    stretch.range.last.saturating_add(1).into(),
                     stretch.events.into(),
                     ended_at.map(Timestamp::us).into(),
                 ],
             )
         })?;
         if request.status == Held::Dead {
-            self.outbox.revive(stretch.from, stretch.to);
+            self.outbox.revive(stretch.range);
         }
         self.health.outdate();
         progress.done = progress.done.saturating_add(stretch.events);
@@ -254,28 +257,27 @@ impl<S: Sql> Ledger<S> {
     /// How far the next step goes, from the event `next` on.
     fn next_stretch(&self, request: &Request, next: u64) -> Result<Stretch, SqlError> {
         const SIZE: &str = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
+        let mut stretch = Stretch {
+            range: SeqRange::new(next, request.to),
+            events: 0,
+        };
         let mut rows = Vec::new();
         match request.status {
             Held::Quarantined => {
-                rows = self.scan(SIZE, QUARANTINED, (next, request.to), STEP_EVENTS_MAX)?;
+                rows = self.scan(SIZE, QUARANTINED, stretch.range, STEP_EVENTS_MAX)?;
             }
             Held::Dead => {
-                for range in self.dead_within(next, request.to) {
+                for range in self.outbox.dead().within(stretch.range) {
                     let left = STEP_EVENTS_MAX.saturating_sub(rows.len() as u64);
                     rows.extend(self.scan(SIZE, FORWARDED, range, left)?);
                 }
             }
         }
-        let mut stretch = Stretch {
-            from: next,
-            to: request.to,
-            events: 0,
-        };
         let mut bytes = 0_u64;
         for row in &rows {
             bytes = bytes.saturating_add(row.number(1)?);
             if stretch.events > 0 && bytes > STEP_BYTES_MAX {
-                stretch.to = row.number(0)?.saturating_sub(1);
+                stretch.range.last = row.number(0)?.saturating_sub(1);
                 return Ok(stretch);
             }
             stretch.events = stretch.events.saturating_add(1);
@@ -283,24 +285,23 @@ impl<S: Sql> Ledger<S> {
         if stretch.events >= STEP_EVENTS_MAX
             && let Some(last) = rows.last()
         {
-            stretch.to = last.number(0)?;
+            stretch.range.last = last.number(0)?;
         }
         Ok(stretch)
     }
 
     fn discard_quarantined(&self, stretch: &Stretch) -> Result<(), SqlError> {
-        for (segment, from, to) in self.segments.within(stretch.from, stretch.to) {
-            let reason = "quarantine";
-            self.empty(segment, (from, to), QUARANTINED, reason)?;
+        for (segment, range) in self.segments.within(stretch.range) {
+            self.empty(segment, range, QUARANTINED, "quarantine")?;
         }
         Ok(())
     }
 
-    fn discard_dead(&self, (first_seq, last_seq): (u64, u64)) -> Result<(), SqlError> {
+    fn discard_dead(&self, range: SeqRange) -> Result<(), SqlError> {
         let reason = "coalesce((SELECT reason FROM dead WHERE first_seq <= seq
                                 ORDER BY first_seq DESC LIMIT 1), 'dead')";
-        for (segment, from, to) in self.segments.within(first_seq, last_seq) {
-            self.empty(segment, (from, to), FORWARDED, reason)?;
+        for (segment, range) in self.segments.within(range) {
+            self.empty(segment, range, FORWARDED, reason)?;
         }
         Ok(())
     }
@@ -310,28 +311,28 @@ impl<S: Sql> Ledger<S> {
     fn empty(
         &self,
         segment: Segment,
-        (from, to): (u64, u64),
+        range: SeqRange,
         condition: &str,
         reason: &str,
     ) -> Result<(), SqlError> {
         let table = segment.table();
-        let range = [from.into(), to.into()];
+        let params = [range.first.into(), range.last.into()];
         if segment != Segment::KEPT {
             // Copies for when the segment goes.
             let statement = format!("DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 {condition}");
-            self.sql.execute(&statement, &range)?;
+            self.sql.execute(&statement, &params)?;
         }
         let large = format!(
             "DELETE FROM large WHERE seq BETWEEN ?1 AND ?2 AND seq IN (
                SELECT seq FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition})"
         );
-        self.sql.execute(&large, &range)?;
+        self.sql.execute(&large, &params)?;
         let empty = format!(
             "UPDATE {table} SET ignored = '{DISCARDED}' || {reason}, quarantine = NULL,
                                 body = x'', data = NULL
              WHERE seq BETWEEN ?1 AND ?2 {condition}"
         );
-        self.sql.execute(&empty, &range)
+        self.sql.execute(&empty, &params)
     }
 }
 

@@ -2,7 +2,7 @@
 //! one.
 
 use crate::dialect::event::RecordKey;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -147,8 +147,14 @@ impl Segments {
         self.all.get(1).map_or(1, |oldest| oldest.first_seq)
     }
 
-    /// The segments with events of `from..=to`, each with its part of them.
-    pub fn within(&self, from: u64, to: u64) -> impl Iterator<Item = (Segment, u64, u64)> {
+    /// The segment with the event `seq`, if there was one.
+    pub fn of(&self, seq: u64) -> Option<Segment> {
+        let (segment, _) = self.within(SeqRange::one(seq)).next()?;
+        Some(segment)
+    }
+
+    /// The segments with events of `range`, each with its part of them.
+    pub fn within(&self, range: SeqRange) -> impl Iterator<Item = (Segment, SeqRange)> {
         let ends = self
             .all
             .iter()
@@ -158,8 +164,11 @@ impl Segments {
         self.all
             .iter()
             .zip(ends)
-            .map(move |(segment, end)| (*segment, from.max(segment.first_seq), to.min(end)))
-            .filter(|(_, from, to)| from <= to)
+            .map(move |(segment, end)| {
+                let own = SeqRange::new(segment.first_seq, end);
+                (*segment, range.within(own))
+            })
+            .filter(|(_, part)| !part.is_empty())
     }
 
     /// The segments with events received after `since`, the newest first.
@@ -175,17 +184,17 @@ impl Segments {
 }
 
 impl<S: Sql> Ledger<S> {
-    /// `columns` of the events `from..=to` that meet `condition`, at most
+    /// `columns` of the events of `range` that meet `condition`, at most
     /// `limit`, in order.
     pub(in crate::ledger) fn scan(
         &self,
         columns: &str,
         condition: &str,
-        (from, to): (u64, u64),
+        range: SeqRange,
         limit: u64,
     ) -> Result<Vec<Row>, SqlError> {
         let mut found = Vec::new();
-        for (segment, from, to) in self.segments.within(from, to) {
+        for (segment, part) in self.segments.within(range) {
             let left = limit.saturating_sub(found.len() as u64);
             if left == 0 {
                 break;
@@ -195,7 +204,7 @@ impl<S: Sql> Ledger<S> {
                  ORDER BY seq LIMIT ?3",
                 segment.table()
             );
-            let params = [from.into(), limit_of(to), left.into()];
+            let params = [part.first.into(), limit_of(part.last), left.into()];
             found.extend(self.sql.query(&statement, &params)?);
         }
         Ok(found)
@@ -203,22 +212,27 @@ impl<S: Sql> Ledger<S> {
 
     /// `columns` of event `seq`.
     pub(in crate::ledger) fn one(&self, columns: &str, seq: u64) -> Result<Option<Row>, SqlError> {
-        Ok(self.scan(columns, "", (seq, seq), 1)?.into_iter().next())
+        Ok(self
+            .scan(columns, "", SeqRange::one(seq), 1)?
+            .into_iter()
+            .next())
     }
 
-    /// How many of the events `from..=to` meet `condition`.
+    /// How many of the events of `range` meet `condition`.
     pub(in crate::ledger) fn count(
         &self,
         condition: &str,
-        (from, to): (u64, u64),
+        range: SeqRange,
     ) -> Result<u64, SqlError> {
         let mut count = 0_u64;
-        for (segment, from, to) in self.segments.within(from, to) {
+        for (segment, part) in self.segments.within(range) {
             let statement = format!(
                 "SELECT count(*) FROM {} WHERE seq BETWEEN ?1 AND ?2 {condition}",
                 segment.table()
             );
-            let row = self.sql.query(&statement, &[from.into(), limit_of(to)])?;
+            let row = self
+                .sql
+                .query(&statement, &[part.first.into(), limit_of(part.last)])?;
             count = count.saturating_add(crate::ledger::first(row)?.number(0)?);
         }
         Ok(count)

@@ -4,7 +4,7 @@
 //! outlives its segment is kept in `events_0`.
 
 use crate::ledger::log::segments::FORWARDED;
-use crate::ledger::{Ledger, Ranges};
+use crate::ledger::{Ledger, Ranges, SeqRange};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -19,7 +19,7 @@ impl<S: Sql> Ledger<S> {
             .sql
             .query("SELECT first_seq, last_seq FROM dead", &[])?
         {
-            dead.insert(row.number(0)?, row.number(1)?);
+            dead.insert(SeqRange::new(row.number(0)?, row.number(1)?));
         }
         Ok(dead)
     }
@@ -34,111 +34,110 @@ impl<S: Sql> Ledger<S> {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        if !self.sequence.has(first, last) {
+        let range = SeqRange::new(first, last);
+        if !self.sequence.has(range) {
             return Err(SqlError("no such pack".to_owned()));
         }
-        for (first, last) in self.outbox.unsettled_within(first, last, replay).iter() {
-            if self.count(FORWARDED, (first, last))? == 0 {
+        for part in self.outbox.unsettled_within(range, replay).iter() {
+            if self.count(FORWARDED, part)? == 0 {
                 continue;
             }
             self.sql.execute(
                 "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
                 &[
-                    first.into(),
-                    last.into(),
+                    part.first.into(),
+                    part.last.into(),
                     Param::Text(reason),
                     now.us().into(),
                 ],
             )?;
-            self.outbox.bury(first, last);
+            self.outbox.bury(part);
             self.health.outdate();
         }
-        self.confirm_again(first, last, replay)?;
-        self.outbox.land(first, last);
+        self.confirm_again(range, replay)?;
+        self.outbox.land(range);
         self.settle(now)
     }
 
-    /// Takes those of `first..=last` out of the dead packs that no replay after
+    /// Takes those of `range` out of the dead packs that no replay after
     /// `replay` has written: what died then was another state of the event.
     pub(in crate::ledger) fn revive_written(
         &mut self,
-        (first, last): (u64, u64),
+        range: SeqRange,
         replay: u64,
     ) -> Result<(), SqlError> {
-        let mut alive = Ranges::default();
-        alive.insert(first, last);
+        let mut alive = Ranges::of(range);
         let later = format!("AND replay > {replay}");
-        for row in self.scan("seq", &later, (first, last), MANY)? {
+        for row in self.scan("seq", &later, range, MANY)? {
             let seq = row.number(0)?;
-            alive.remove(seq, seq);
+            alive.remove(SeqRange::one(seq));
         }
-        for (first, last) in alive.iter() {
-            if self.outbox.dead().touches(first, last) {
-                self.revive((first, last))?;
+        for range in alive.iter() {
+            if self.outbox.dead().touches(range) {
+                self.revive(range)?;
             }
         }
         Ok(())
     }
 
-    /// Takes `first..=last` out of the dead packs, whole or in part: first what
+    /// Takes `range` out of the dead packs, whole or in part: first what
     /// is behind it gets a row of its own, then what is before it ends there.
-    pub(in crate::ledger) fn revive(&mut self, (first, last): (u64, u64)) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn revive(&mut self, range: SeqRange) -> Result<(), SqlError> {
         let mut dead = self.outbox.dead().clone();
-        dead.remove(first, last);
+        dead.remove(range);
         self.sql.transaction(|| {
-            self.end_dead((first, last))?;
-            self.forget_kept((first, last), None, &dead)
+            self.end_dead(range)?;
+            self.forget_kept(range, None, &dead)
         })?;
-        self.outbox.revive(first, last);
+        self.outbox.revive(range);
         self.health.outdate();
         Ok(())
     }
 
     /// The same, without a word on what outlived its segment. To be called in a
     /// transaction.
-    pub(in crate::ledger) fn end_dead(&self, (first, last): (u64, u64)) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn end_dead(&self, range: SeqRange) -> Result<(), SqlError> {
         self.sql.execute(
             "INSERT INTO dead (first_seq, last_seq, reason, died_at)
                  SELECT ?1 + 1, last_seq, reason, died_at FROM dead
                    WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
                  ON CONFLICT (first_seq) DO UPDATE SET
                    last_seq = max(last_seq, excluded.last_seq)",
-            &[last.into()],
+            &[range.last.into()],
         )?;
         self.sql.execute(
             "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
-            &[first.into()],
+            &[range.first.into()],
         )?;
         self.sql.execute(
             "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
-            &[first.into(), last.into()],
+            &[range.first.into(), range.last.into()],
         )
     }
 
-    /// Forgets those events of `first..=last` that outlived their segment, have
+    /// Forgets those events of `range` that outlived their segment, have
     /// arrived, and neither wait nor are `dead`. What waits by a replay up to
     /// `confirmed` has arrived just now.
     pub(in crate::ledger) fn forget_kept(
         &self,
-        (first, last): (u64, u64),
+        range: SeqRange,
         confirmed: Option<u64>,
         dead: &Ranges,
     ) -> Result<(), SqlError> {
-        let mut arrived = Ranges::default();
-        arrived.insert(first, last);
-        for one in self.outbox.again().waiting((first, last)) {
+        let mut arrived = Ranges::of(range);
+        for one in self.outbox.again().waiting(range) {
             if confirmed.is_none_or(|replay| one.replay > replay) {
-                arrived.remove(one.first, one.last);
+                arrived.remove(one.events);
             }
         }
-        for (first, last) in dead.within(first, last) {
-            arrived.remove(first, last);
+        for dead in dead.within(range) {
+            arrived.remove(dead);
         }
-        arrived.iter().try_for_each(|(first, last)| {
+        arrived.iter().try_for_each(|range| {
             self.sql.execute(
                 "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
-                &[first.into(), last.into()],
+                &[range.first.into(), range.last.into()],
             )
         })
     }

@@ -11,6 +11,7 @@
 //! again with growing pauses, and holds up nothing.
 
 use super::packs::Pack;
+use crate::ledger::SeqRange;
 use crate::time::Timestamp;
 
 /// Bytes that may be on their way without an answer: three of the consumer's
@@ -25,8 +26,8 @@ const BATCH_INTERVAL_MS: u32 = 1_000;
 /// Packs that were handed to the queue since the ledger was opened.
 #[derive(Debug, Clone, Default)]
 pub(in crate::ledger) struct Flight {
-    /// First and last event, and bytes, of those without an answer.
-    packs: Vec<(u64, u64, usize)>,
+    /// Events and bytes of those without an answer.
+    packs: Vec<(SeqRange, usize)>,
     bytes: usize,
     /// Whether the probe was sent, while nobody answers.
     probe: Option<bool>,
@@ -59,22 +60,22 @@ impl Flight {
         }
         for pack in packs {
             let bytes = pack.text.len();
-            self.packs.push((pack.first, pack.last, bytes));
+            self.packs.push((pack.events(), bytes));
             self.bytes = self.bytes.saturating_add(bytes);
         }
     }
 
-    /// Nobody waits for an answer to `first..=last` any more.
-    pub fn land(&mut self, first: u64, last: u64) {
+    /// Nobody waits for an answer to `range` any more.
+    pub fn land(&mut self, range: SeqRange) {
         let mut landed = 0_usize;
-        self.packs.retain_mut(|(from, to, bytes)| {
+        self.packs.retain_mut(|(events, bytes)| {
             // What is applied of a pack in parts is so from its front.
-            if first <= *from {
-                *from = (*from).max(last.saturating_add(1));
-            } else if last >= *to {
-                *to = (*to).min(first.saturating_sub(1));
+            if range.first <= events.first {
+                *events = events.behind(range.last);
+            } else if range.last >= events.last {
+                *events = events.before(range.first);
             }
-            let is_on_its_way = from <= to;
+            let is_on_its_way = !events.is_empty();
             if !is_on_its_way {
                 landed = landed.saturating_add(*bytes);
             }

@@ -8,7 +8,7 @@
 use super::packs::{EVENT_BYTES_MAX, Pack, Packs, Sendable};
 use crate::dialect::event::Kind;
 use crate::ledger::log::segments::FORWARDED;
-use crate::ledger::{Ledger, Ranges, maybe_time};
+use crate::ledger::{Ledger, Ranges, SeqRange, maybe_time};
 use crate::record::cloudevent::{CloudEvent, slim_data};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -27,12 +27,10 @@ pub struct Batch {
 pub enum Reach {
     /// Everything in the log up to this number.
     Log(u64),
-    /// Of the events that go out again, those from `first` to `last`.
+    /// Of the events that go out again, those `events`.
     Again {
-        /// The first one sent.
-        first: u64,
-        /// The last one sent.
-        last: u64,
+        /// Those that were sent.
+        events: SeqRange,
         /// The replay that wrote them; 0 if they were in dead packs.
         replay: u64,
     },
@@ -44,7 +42,8 @@ impl Reach {
     /// Makes it end at `seq`.
     pub(in crate::ledger) fn end_at(&mut self, seq: u64) {
         match self {
-            Self::Log(last) | Self::Again { last, .. } => *last = seq,
+            Self::Log(last) => *last = seq,
+            Self::Again { events, .. } => events.last = seq,
             Self::Probe => {}
         }
     }
@@ -105,7 +104,7 @@ impl<S: Sql> Ledger<S> {
         let Some(name) = &self.name else {
             return Ok(Batch::default());
         };
-        let unsent = self.unsent(FORWARDED, (from, self.sequence.last()))?;
+        let unsent = self.unsent(FORWARDED, SeqRange::new(from, self.sequence.last()))?;
         let origin = name.path();
         let events = unsent.events(&origin, self.epoch)?;
         let Some(end) = events.last() else {
@@ -144,7 +143,7 @@ impl<S: Sql> Ledger<S> {
     fn next_probe(&self) -> Result<Batch, SqlError> {
         let beyond = self.outbox.beyond(self.sequence.last());
         if !self.outbox.probes_oldest()
-            && let Some((_, last)) = beyond
+            && let Some(SeqRange { last, .. }) = beyond
         {
             let mut batch = self.next_of_log(last)?;
             if !batch.packs.is_empty() {
@@ -202,15 +201,16 @@ impl<S: Sql> Ledger<S> {
         replay: u64,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SqlError> {
-        if !self.sequence.has(first, last) {
+        let range = SeqRange::new(first, last);
+        if !self.sequence.has(range) {
             return Err(SqlError("no such pack".to_owned()));
         }
-        let settled_now = self.outbox.never_settled(first, last);
-        if self.outbox.dead().touches(first, last) {
-            self.revive_written((first, last), replay)?;
+        let settled_now = self.outbox.never_settled(range);
+        if self.outbox.dead().touches(range) {
+            self.revive_written(range, replay)?;
         }
-        self.confirm_again(first, last, replay)?;
-        self.outbox.confirm(first, last);
+        self.confirm_again(range, replay)?;
+        self.outbox.confirm(range);
         self.settle(now)?;
         if replay > 0 {
             return Ok(None);

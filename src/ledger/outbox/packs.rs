@@ -1,5 +1,7 @@
 //! Packs: events in queue messages, within the queue's limits.
 
+use crate::ledger::SeqRange;
+
 /// Bytes of a pack. Queues are billed by 64,000 bytes begun, of which about
 /// 100 are the platform's, so a full pack costs as little as can be.
 pub const PACK_BYTES_MAX: usize = 63_800;
@@ -25,6 +27,13 @@ pub struct Pack {
     pub last: u64,
     /// The message.
     pub text: String,
+}
+
+impl Pack {
+    /// The range of its events.
+    pub fn events(&self) -> SeqRange {
+        SeqRange::new(self.first, self.last)
+    }
 }
 
 /// Packs under construction.

@@ -12,8 +12,8 @@
 //! the next event is found and quarantined in turn, and D1 keeps the last
 //! state that it took.
 
-use crate::ledger::Ledger;
 use crate::ledger::log::segments::Segment;
+use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -31,11 +31,12 @@ impl<S: Sql> Ledger<S> {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        if !self.sequence.has(seq, seq) {
+        let range = SeqRange::one(seq);
+        if !self.sequence.has(range) {
             return Err(SqlError("no such event".to_owned()));
         }
-        let was_dead = self.outbox.dead().touches(seq, seq);
-        let waits = was_dead || self.outbox.again().waits(seq, seq, replay);
+        let was_dead = self.outbox.dead().touches(range);
+        let waits = was_dead || self.outbox.again().waits(range, replay);
         let is_settled = self.outbox.is_confirmed(seq);
         let row = self.one("coalesce(replay, 0)", seq)?;
         let is_newer = row.is_some_and(|row| row.number(0).is_ok_and(|newest| newest > replay));
@@ -45,9 +46,9 @@ impl<S: Sql> Ledger<S> {
         self.store_quarantine(seq, reason)?;
         self.health.outdate();
         if was_dead {
-            self.revive((seq, seq))?;
+            self.revive(range)?;
         }
-        self.confirm_again(seq, seq, replay)?;
+        self.confirm_again(range, replay)?;
         self.outbox.refuse(seq);
         self.settle(now)
     }
@@ -57,7 +58,7 @@ impl<S: Sql> Ledger<S> {
         // already for when its segment goes; the copy first, because it is what
         // revival lets go.
         let kept = Segment::KEPT;
-        let own = self.segments.within(seq, seq).map(|(segment, ..)| segment);
+        let own = self.segments.of(seq);
         for segment in [kept].into_iter().chain(own.filter(|own| *own != kept)) {
             let table = segment.table();
             self.sql.execute(

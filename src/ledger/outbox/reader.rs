@@ -6,7 +6,7 @@
 
 use super::packs::{BATCH_BYTES_MAX, EVENT_BYTES_MAX};
 use crate::dialect::event::{Kind, RecordKey};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SeqRange};
 use crate::record::cloudevent::CloudEvent;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -89,18 +89,18 @@ fn event<'a>(
 }
 
 impl<S: Sql> Ledger<S> {
-    /// The next events of `from..=to` to send, at least one if any meets
+    /// The next events of `range` to send, at least one if any meets
     /// `condition`, and not much more than a batch takes: an object has little
     /// memory. They are of one segment.
     pub(in crate::ledger) fn unsent(
         &self,
         condition: &str,
-        (from, to): (u64, u64),
+        range: SeqRange,
     ) -> Result<Unsent, SqlError> {
         let mut encoded = [0; 4];
-        for (segment, from, to) in self.segments.within(from, to) {
+        for (segment, range) in self.segments.within(range) {
             let table = segment.table();
-            let Some(to) = self.end_of_batch(&table, condition, (from, to))? else {
+            let Some(to) = self.end_of_batch(&table, condition, range)? else {
                 continue;
             };
             let statement = format!(
@@ -116,7 +116,7 @@ impl<S: Sql> Ledger<S> {
             );
             let separator = &*SEPARATOR.encode_utf8(&mut encoded);
             let params = [
-                from.into(),
+                range.first.into(),
                 to.into(),
                 bytes(EVENT_BYTES_MAX),
                 Param::Text(separator),
@@ -136,22 +136,22 @@ impl<S: Sql> Ledger<S> {
         &self,
         table: &str,
         condition: &str,
-        (from, to): (u64, u64),
+        SeqRange { first, last }: SeqRange,
     ) -> Result<Option<u64>, SqlError> {
-        if to.saturating_sub(from) < FEW {
-            return Ok(Some(to));
+        if last.saturating_sub(first) < FEW {
+            return Ok(Some(last));
         }
         let statement = format!(
             "SELECT group_concat(seq || ' ' || coalesce(octet_length(data), {LARGE_BYTES}), ' ')
              FROM (SELECT seq, data FROM {table} WHERE seq BETWEEN ?1 AND ?2 {condition}
                    ORDER BY seq LIMIT ?3)"
         );
-        let params = [from.into(), to.into(), EVENTS_MAX.into()];
+        let params = [first.into(), last.into(), EVENTS_MAX.into()];
         let Some(text) = only(self.sql.query(&statement, &params)?)? else {
             return Ok(None);
         };
         let mut numbers = text.split(' ').map(str::parse::<u64>);
-        let (mut end, mut total, mut read) = (from, 0_u64, 0_u64);
+        let (mut end, mut total, mut read) = (first, 0_u64, 0_u64);
         while let Some(seq) = numbers.next() {
             end = seq.map_err(|_| broken())?;
             let length = numbers.next().and_then(Result::ok).ok_or_else(broken)?;

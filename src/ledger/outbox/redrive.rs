@@ -5,7 +5,7 @@
 
 use super::stretches::Stretch;
 use crate::json::Writer;
-use crate::ledger::{Ledger, Ranges};
+use crate::ledger::{Ledger, Ranges, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -39,13 +39,12 @@ impl<S: Sql> Ledger<S> {
         if self.name.is_none() {
             return Ok(Redriven::default());
         }
-        let mut wanted = Ranges::default();
-        wanted.insert(from, to.min(self.sequence.last()));
-        let (packs, events) = self.redrive_dead(&wanted, now)?;
+        let range = SeqRange::new(from, to.min(self.sequence.last()));
+        let (packs, events) = self.redrive_dead(&Ranges::of(range), now)?;
         Ok(Redriven {
             packs,
             events,
-            not_applied: self.ask_to_lift(from, to.min(self.sequence.last()), now)?,
+            not_applied: self.ask_to_lift(range, now)?,
         })
     }
 
@@ -57,16 +56,15 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
     ) -> Result<(u64, u64), SqlError> {
         let mut packs = Vec::new();
-        for (from, to) in wanted.iter() {
+        for range in wanted.iter() {
             let rows = self.sql.query(
                 "SELECT first_seq, last_seq FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1
                  ORDER BY first_seq",
-                &[from.into(), to.into()],
+                &[range.first.into(), range.last.into()],
             )?;
             for row in &rows {
                 let pack = Stretch {
-                    first: row.number(0)?,
-                    last: row.number(1)?,
+                    events: SeqRange::new(row.number(0)?, row.number(1)?),
                     replay: 0,
                     since: now,
                 };
@@ -82,16 +80,16 @@ impl<S: Sql> Ledger<S> {
         let counts = self.count_each(&packs)?;
         self.sql.transaction(|| {
             self.store_again(&packs)?;
-            wanted.iter().try_for_each(|(from, to)| {
+            wanted.iter().try_for_each(|range| {
                 self.sql.execute(
                     "DELETE FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1",
-                    &[from.into(), to.into()],
+                    &[range.first.into(), range.last.into()],
                 )
             })
         })?;
         // Nothing can fail from here on: the tables have it already.
         for pack in &packs {
-            self.outbox.revive(pack.first, pack.last);
+            self.outbox.revive(pack.events);
             self.outbox.send_again(*pack);
         }
         self.health.outdate();

@@ -7,7 +7,7 @@
 use super::forward::{Batch, Reach};
 use super::packs::Packs;
 use super::stretches::{Stretch, Stretches};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -32,12 +32,12 @@ impl Again {
 
     /// Nobody waits any more for that part of a stretch.
     pub fn forget(&mut self, part: &Stretch) {
-        self.waiting.remove(part.replay, (part.first, part.last));
-        self.unsent.remove(part.replay, (part.first, part.last));
+        self.waiting.remove(part.replay, part.events);
+        self.unsent.remove(part.replay, part.events);
     }
 
     /// Those that wait and have any of `range`.
-    pub fn waiting(&self, range: (u64, u64)) -> Vec<Stretch> {
+    pub fn waiting(&self, range: SeqRange) -> Vec<Stretch> {
         self.waiting.touching(range, u64::MAX)
     }
 
@@ -59,33 +59,33 @@ impl Again {
         self.unsent.clone_from(&self.waiting);
     }
 
-    /// Notes that those of `replay` were sent from `first` through `last`. One
-    /// that was added there meanwhile the alarm finds.
-    pub fn sent(&mut self, first: u64, last: u64, replay: u64) {
-        self.unsent.remove(replay, (first, last));
+    /// Notes that those of `replay` in `range` were sent. One that was added
+    /// there meanwhile the alarm finds.
+    pub fn sent(&mut self, range: SeqRange, replay: u64) {
+        self.unsent.remove(replay, range);
     }
 
     /// True if an event up to `seq` waits.
     pub fn reaches_below(&self, seq: u64) -> bool {
-        !self.waiting((0, seq)).is_empty()
+        !self.waiting(SeqRange::through(seq)).is_empty()
     }
 
-    /// True if a pack `first..=last` of events written by `replay` may be one
+    /// True if a pack of `range` of events written by `replay` may be one
     /// that is waited for.
-    pub fn waits(&self, first: u64, last: u64, replay: u64) -> bool {
-        !self.waiting.touching((first, last), replay).is_empty()
+    pub fn waits(&self, range: SeqRange, replay: u64) -> bool {
+        !self.waiting.touching(range, replay).is_empty()
     }
 
     /// Those of which such a pack may have events.
-    pub fn waiting_for(&self, first: u64, last: u64, replay: u64) -> Vec<Stretch> {
-        self.waiting.touching((first, last), replay)
+    pub fn waiting_for(&self, range: SeqRange, replay: u64) -> Vec<Stretch> {
+        self.waiting.touching(range, replay)
     }
 
     /// Whether the event `seq`, last written by `replay`, was sent; `None` if
     /// it isn't to be sent again.
     pub fn was_sent(&self, seq: u64, replay: u64) -> Option<bool> {
         let any = |all: &Stretches| {
-            let holding = all.touching((seq, seq), replay);
+            let holding = all.touching(SeqRange::one(seq), replay);
             holding
                 .iter()
                 .any(|one| one.replay == 0 || one.replay == replay)
@@ -104,8 +104,7 @@ impl<S: Sql> Ledger<S> {
         let mut again = Again::default();
         for row in &rows {
             again.add(Stretch {
-                first: row.number(0)?,
-                last: row.number(1)?,
+                events: SeqRange::new(row.number(0)?, row.number(1)?),
                 replay: row.number(2)?,
                 since: Timestamp::from_us(row.integer(3)?),
             });
@@ -122,11 +121,11 @@ impl<S: Sql> Ledger<S> {
         };
         let origin = name.path();
         let mut packs = Packs::default();
-        let mut through = head.last;
+        let mut through = head.events.last;
         let mut before = None;
         let stretches = unsent.iter().take_while(|one| one.replay == head.replay);
         'batch: for stretch in stretches.take(BATCH_STRETCHES_MAX) {
-            let unsent = self.unsent(&stretch.condition(), (stretch.first, stretch.last))?;
+            let unsent = self.unsent(&stretch.condition(), stretch.events)?;
             let events = unsent.events(&origin, self.epoch)?;
             for event in &events {
                 let seq = event.seq;
@@ -142,55 +141,48 @@ impl<S: Sql> Ledger<S> {
                     break 'batch;
                 }
             }
-            through = events.last().map_or(stretch.last, |end| end.seq);
-            if through < stretch.last {
+            through = events.last().map_or(stretch.events.last, |end| end.seq);
+            if through < stretch.events.last {
                 break;
             }
         }
         Ok(Some(Batch {
             packs: packs.finish(),
             through: Reach::Again {
-                first: head.first,
-                last: through,
+                events: SeqRange::new(head.events.first, through),
                 replay: head.replay,
             },
         }))
     }
 
-    /// Notes that nobody waits any more for `first..=last`, as far as they
+    /// Notes that nobody waits any more for `range`, as far as they
     /// were written by `replay` or before.
     pub(in crate::ledger) fn confirm_again(
         &mut self,
-        first: u64,
-        last: u64,
+        range: SeqRange,
         replay: u64,
     ) -> Result<(), SqlError> {
-        let done = self.outbox.again().waiting_for(first, last, replay);
+        let done = self.outbox.again().waiting_for(range, replay);
         if done.is_empty() {
             return Ok(());
         }
         let (mut left, mut gone) = (Vec::new(), Vec::new());
         for one in &done {
-            let (before, behind) = one.without(first, last);
+            let (before, behind) = one.without(range);
             for part in before.into_iter().chain(behind) {
-                let range = (part.first, part.last);
-                let rows = self.scan("seq", &part.condition(), range, 1)?;
+                let rows = self.scan("seq", &part.condition(), part.events, 1)?;
                 if rows.is_empty() {
                     gone.push(part);
                 } else {
                     left.push(part);
                 }
             }
-            gone.push(Stretch {
-                first: one.first.max(first),
-                last: one.last.min(last),
-                ..*one
-            });
+            gone.push(one.within(range));
         }
         self.sql.transaction(|| {
             done.iter().try_for_each(|one| self.drop_again(one))?;
             left.iter().try_for_each(|part| self.insert_again(part))?;
-            self.forget_kept((first, last), Some(replay), self.outbox.dead())
+            self.forget_kept(range, Some(replay), self.outbox.dead())
         })?;
         gone.iter().for_each(|part| self.outbox.forget_again(part));
         Ok(())
@@ -215,8 +207,8 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(
             "DELETE FROM again WHERE first_seq BETWEEN ?1 AND ?2 AND replay = ?3",
             &[
-                stretch.first.into(),
-                stretch.last.into(),
+                stretch.events.first.into(),
+                stretch.events.last.into(),
                 stretch.replay.into(),
             ],
         )
@@ -226,8 +218,8 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(
             "INSERT INTO again (first_seq, last_seq, replay, since) VALUES (?1, ?2, ?3, ?4)",
             &[
-                stretch.first.into(),
-                stretch.last.into(),
+                stretch.events.first.into(),
+                stretch.events.last.into(),
                 stretch.replay.into(),
                 stretch.since.us().into(),
             ],
@@ -241,9 +233,8 @@ impl<S: Sql> Ledger<S> {
         stretches.iter().for_each(|one| waiting.add(*one));
         let mut kept = None;
         for stretch in stretches {
-            let range = (stretch.first, stretch.last);
             // The last of them is its own.
-            let whole = waiting.touching(range, stretch.replay).pop();
+            let whole = waiting.touching(stretch.events, stretch.replay).pop();
             if let Some(whole) = whole.filter(|whole| kept != Some(*whole)) {
                 self.drop_again(&whole)?;
                 self.insert_again(&whole)?;
@@ -280,15 +271,19 @@ impl<S: Sql> Ledger<S> {
 
     fn count_some(&self, stretches: &[Stretch]) -> Result<Vec<u64>, SqlError> {
         let mut ranges = String::new();
-        let (mut from, mut to) = (u64::MAX, 0);
+        let mut all = SeqRange::new(u64::MAX, 0);
         for one in stretches {
             let comma = if ranges.is_empty() { '[' } else { ',' };
-            ranges += &format!("{comma}[{},{},{}]", one.first, one.last, one.replay);
-            (from, to) = (from.min(one.first), to.max(one.last));
+            ranges += &format!(
+                "{comma}[{},{},{}]",
+                one.events.first, one.events.last, one.replay
+            );
+            all.first = all.first.min(one.events.first);
+            all.last = all.last.max(one.events.last);
         }
         ranges.push(']');
         let mut counts = vec![0_u64; stretches.len()];
-        for (segment, from, to) in self.segments.within(from, to) {
+        for (segment, range) in self.segments.within(all) {
             let statement = format!(
                 "SELECT given.key, count(*) FROM json_each(?1) AS given CROSS JOIN {} AS e
                  WHERE e.seq BETWEEN max(given.value ->> 0, ?2) AND min(given.value ->> 1, ?3)
@@ -297,7 +292,11 @@ impl<S: Sql> Ledger<S> {
                  GROUP BY given.key",
                 segment.table()
             );
-            let params = [ranges.as_str().into(), from.into(), to.into()];
+            let params = [
+                ranges.as_str().into(),
+                range.first.into(),
+                range.last.into(),
+            ];
             for row in self.sql.query(&statement, &params)? {
                 let at = usize::try_from(row.number(0)?).unwrap_or(usize::MAX);
                 if let Some(count) = counts.get_mut(at) {

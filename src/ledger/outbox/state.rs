@@ -13,6 +13,7 @@ use super::forward::{Reach, Sent};
 use super::ranges::Ranges;
 use super::resend::Again;
 use super::stretches::Stretch;
+use crate::ledger::SeqRange;
 use crate::time::Timestamp;
 
 #[cfg(test)]
@@ -140,28 +141,28 @@ impl Outbox {
         }
     }
 
-    /// What of `first..=last` waits to be settled for the first time.
-    pub fn never_settled(&self, first: u64, last: u64) -> Ranges {
+    /// What of `range` waits to be settled for the first time.
+    pub fn never_settled(&self, range: SeqRange) -> Ranges {
         let mut unsettled = Ranges::default();
-        let beyond = first.max(self.confirmed_seq.saturating_add(1));
-        for (first, last) in self.ahead.gaps(beyond, last) {
-            unsettled.insert(first, last);
+        let beyond = range.behind(self.confirmed_seq);
+        for gap in self.ahead.gaps(beyond) {
+            unsettled.insert(gap);
         }
-        for (first, last) in self.dead.within(beyond, last) {
-            unsettled.remove(first, last);
+        for dead in self.dead.within(beyond) {
+            unsettled.remove(dead);
         }
         unsettled
     }
 
     /// What of a pack nobody has settled: parts of it may have been applied,
     /// or all of it by a repetition, or it is dead already.
-    pub fn unsettled_within(&self, first: u64, last: u64, replay: u64) -> Ranges {
-        let mut unsettled = self.never_settled(first, last);
-        for one in self.again.waiting_for(first, last, replay) {
-            unsettled.insert(one.first.max(first), one.last.min(last));
+    pub fn unsettled_within(&self, range: SeqRange, replay: u64) -> Ranges {
+        let mut unsettled = self.never_settled(range);
+        for one in self.again.waiting_for(range, replay) {
+            unsettled.insert(one.events.within(range));
         }
-        for (first, last) in self.dead.within(first, last) {
-            unsettled.remove(first, last);
+        for dead in self.dead.within(range) {
+            unsettled.remove(dead);
         }
         unsettled
     }
@@ -174,11 +175,11 @@ impl Outbox {
     /// True if nothing between two events, the next ones of `replay`, is still
     /// to be settled: a pack may span it.
     pub fn may_span(&self, before: u64, seq: u64, replay: u64) -> bool {
-        let (first, last) = (before.saturating_add(1), seq.saturating_sub(1));
-        first == seq
+        let between = SeqRange::new(before, seq).behind(before).before(seq);
+        between.is_empty()
             || seq <= self.confirmed_seq
-                && !self.dead.touches(first, last)
-                && !(self.again.waiting((first, last)).iter()).any(|one| one.replay != replay)
+                && !self.dead.touches(between)
+                && !(self.again.waiting(between).iter()).any(|one| one.replay != replay)
     }
 
     /// An event up to `last_seq` was not handed to the queue yet.
@@ -233,11 +234,7 @@ impl Outbox {
         self.flight.probe_sent();
         match through {
             Reach::Probe => {}
-            Reach::Again {
-                first,
-                last,
-                replay,
-            } => self.again.sent(first, last, replay),
+            Reach::Again { events, replay } => self.again.sent(events, replay),
             Reach::Log(seq) => self.sent_seq = self.sent_seq.max(seq.min(last_seq)),
         }
         if self.has_unsettled(last_seq) {
@@ -251,32 +248,32 @@ impl Outbox {
         self.flight.probe_sent();
     }
 
-    /// Notes that a consumer has applied `first..=last`.
-    pub fn confirm(&mut self, first: u64, last: u64) {
-        self.ahead.insert(first, last);
-        self.flight.land(first, last);
+    /// Notes that a consumer has applied `range`.
+    pub fn confirm(&mut self, range: SeqRange) {
+        self.ahead.insert(range);
+        self.flight.land(range);
         self.flight.answer();
     }
 
     /// Notes that `seq` can't be applied. Whoever says so has seen D1 work.
     pub fn refuse(&mut self, seq: u64) {
-        self.flight.land(seq, seq);
+        self.flight.land(SeqRange::one(seq));
         self.flight.answer();
     }
 
-    /// Notes that `first..=last` is not to be sent again.
-    pub fn bury(&mut self, first: u64, last: u64) {
-        self.dead.insert(first, last);
+    /// Notes that `range` is not to be sent again.
+    pub fn bury(&mut self, range: SeqRange) {
+        self.dead.insert(range);
     }
 
-    /// Notes that nobody answers to `first..=last` any more.
-    pub fn land(&mut self, first: u64, last: u64) {
-        self.flight.land(first, last);
+    /// Notes that nobody answers to `range` any more.
+    pub fn land(&mut self, range: SeqRange) {
+        self.flight.land(range);
     }
 
-    /// Notes that `first..=last` isn't dead any more.
-    pub fn revive(&mut self, first: u64, last: u64) {
-        self.dead.remove(first, last);
+    /// Notes that `range` isn't dead any more.
+    pub fn revive(&mut self, range: SeqRange) {
+        self.dead.remove(range);
     }
 
     /// Notes that `stretch` goes out again, which the table has already.
@@ -290,8 +287,9 @@ impl Outbox {
     }
 
     /// What lies between the watermark and `last_seq`; `None` if nothing does.
-    pub fn beyond(&self, last_seq: u64) -> Option<(u64, u64)> {
-        (self.confirmed_seq < last_seq).then_some((self.confirmed_seq.saturating_add(1), last_seq))
+    pub fn beyond(&self, last_seq: u64) -> Option<SeqRange> {
+        let beyond = SeqRange::through(last_seq).behind(self.confirmed_seq);
+        (!beyond.is_empty()).then_some(beyond)
     }
 
     /// Moves the watermark over what isn't forwarded, up to the event `next`,

@@ -3,14 +3,14 @@
 
 use std::ops::Range;
 
+use crate::ledger::SeqRange;
 use crate::ledger::log::segments::FORWARDED;
 use crate::time::Timestamp;
 
 /// A stretch of the log with events to send again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ledger) struct Stretch {
-    pub first: u64,
-    pub last: u64,
+    pub events: SeqRange,
     /// The replay that wrote its events; 0 if all of them were redriven.
     pub replay: u64,
     /// When they began to wait.
@@ -26,17 +26,22 @@ impl Stretch {
         }
     }
 
-    /// What of it lies before `first..=last`, and behind.
-    pub fn without(&self, first: u64, last: u64) -> (Option<Self>, Option<Self>) {
-        let before = (self.first < first).then(|| Self {
-            last: self.last.min(first.saturating_sub(1)),
+    /// What of it lies in `range`.
+    pub fn within(&self, range: SeqRange) -> Self {
+        Self {
+            events: self.events.within(range),
             ..*self
-        });
-        let behind = (self.last > last).then(|| Self {
-            first: self.first.max(last.saturating_add(1)),
-            ..*self
-        });
-        (before, behind)
+        }
+    }
+
+    /// What of it lies before `range`, and what behind.
+    pub fn without(&self, range: SeqRange) -> (Option<Self>, Option<Self>) {
+        let part = |events: SeqRange| (!events.is_empty()).then_some(Self { events, ..*self });
+        let (before, behind) = (
+            self.events.before(range.first),
+            self.events.behind(range.last),
+        );
+        (part(before), part(behind))
     }
 }
 
@@ -49,13 +54,11 @@ impl Stretches {
     /// Adds a stretch. What it touches becomes one with it, and has been waiting
     /// since the earlier time.
     pub fn add(&mut self, stretch: Stretch) {
-        let (first, last) = (stretch.first, stretch.last);
-        let near = (first.saturating_sub(1), last.saturating_add(1));
-        let place = self.place(stretch.replay, near);
+        let place = self.place(stretch.replay, stretch.events.widened());
         let mut whole = stretch;
         for one in self.0.get(place.clone()).unwrap_or_default() {
-            whole.first = whole.first.min(one.first);
-            whole.last = whole.last.max(one.last);
+            whole.events.first = whole.events.first.min(one.events.first);
+            whole.events.last = whole.events.last.max(one.events.last);
             whole.since = whole.since.min(one.since);
         }
         let at = place.start;
@@ -63,12 +66,12 @@ impl Stretches {
         self.0.insert(at, whole);
     }
 
-    /// Takes `first..=last` out of those of `replay`.
-    pub fn remove(&mut self, replay: u64, (first, last): (u64, u64)) {
-        let place = self.place(replay, (first, last));
+    /// Takes `range` out of those of `replay`.
+    pub fn remove(&mut self, replay: u64, range: SeqRange) {
+        let place = self.place(replay, range);
         let touched = self.0.get(place.clone()).unwrap_or_default();
-        let before = touched.first().and_then(|one| one.without(first, last).0);
-        let behind = touched.last().and_then(|one| one.without(first, last).1);
+        let before = touched.first().and_then(|one| one.without(range).0);
+        let behind = touched.last().and_then(|one| one.without(range).1);
         let at = place.start;
         self.0.drain(place);
         for part in [behind, before].into_iter().flatten() {
@@ -76,21 +79,21 @@ impl Stretches {
         }
     }
 
-    /// Where those of `replay` are that have any of `first..=last`.
-    fn place(&self, replay: u64, (first, last): (u64, u64)) -> Range<usize> {
-        let before = |one: &Stretch| (one.replay, one.last) < (replay, first);
-        let reaches = |one: &Stretch| (one.replay, one.first) <= (replay, last);
+    /// Where those of `replay` are that have any of `range`.
+    fn place(&self, replay: u64, range: SeqRange) -> Range<usize> {
+        let before = |one: &Stretch| (one.replay, one.events.last) < (replay, range.first);
+        let reaches = |one: &Stretch| (one.replay, one.events.first) <= (replay, range.last);
         let start = self.0.partition_point(before);
         start..self.0.partition_point(reaches).max(start)
     }
 
-    /// Those of `replay` and the ones before that have any of `first..=last`.
-    pub fn touching(&self, (first, last): (u64, u64), replay: u64) -> Vec<Stretch> {
+    /// Those of `replay` and the ones before that have any of `range`.
+    pub fn touching(&self, range: SeqRange, replay: u64) -> Vec<Stretch> {
         let mut found = Vec::new();
         let mut at = 0;
         while let Some(one) = self.0.get(at).filter(|one| one.replay <= replay) {
             let of = one.replay;
-            let place = self.place(of, (first, last));
+            let place = self.place(of, range);
             found.extend_from_slice(self.0.get(place).unwrap_or_default());
             at = self.0.partition_point(|one| one.replay <= of);
         }

@@ -76,7 +76,7 @@ impl<S: Sql> Ledger<S> {
         most: usize,
     ) -> Result<Vec<(u64, u64)>, SqlError> {
         let mut numbers = Vec::new();
-        for (segment, ..) in self.segments.within(seq, seq) {
+        if let Some(segment) = self.segments.of(seq) {
             let params = [seq.into(), after.into(), (most as u64).into()];
             let rows = self.sql.query(&walk(&segment.table()), &params)?;
             if let Some(text) = rows
@@ -86,7 +86,6 @@ impl<S: Sql> Ledger<S> {
                 .flatten()
             {
                 numbers.extend(text.split(' ').map(str::parse));
-                break;
             }
         }
         let numbers: Vec<u64> = numbers
@@ -132,7 +131,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Makes `prev_seq` the event before `seq`.
     pub(super) fn link(&self, seq: u64, prev_seq: Option<u64>) -> Result<(), SqlError> {
-        let Some((segment, ..)) = self.segments.within(seq, seq).next() else {
+        let Some(segment) = self.segments.of(seq) else {
             return Ok(());
         };
         let statement = format!(

@@ -7,7 +7,7 @@ use crate::dialect::filter::Ignored;
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::log::entry::Entry;
-use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, first, record_key};
+use crate::ledger::{Ledger, NOT_APPLIED, SeqRange, beyond_us, first, record_key};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -125,7 +125,7 @@ impl<S: Sql> Ledger<S> {
         seq: u64,
         entry: &Entry,
     ) -> Result<(), SqlError> {
-        let Some((segment, ..)) = self.segments.within(seq, seq).next() else {
+        let Some(segment) = self.segments.of(seq) else {
             return Ok(());
         };
         let table = segment.table();
@@ -157,7 +157,7 @@ impl<S: Sql> Ledger<S> {
                 entry.generation.into(),
             ],
         )?;
-        step.touched.insert(seq, seq);
+        step.touched.insert(SeqRange::one(seq));
         Ok(())
     }
 

@@ -8,7 +8,7 @@
 
 use super::Step;
 use crate::ledger::outbox::stretches::Stretch;
-use crate::ledger::{Ledger, Ranges};
+use crate::ledger::{Ledger, Ranges, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -24,16 +24,15 @@ impl<S: Sql> Ledger<S> {
     /// again while it goes on asks for nothing new.
     pub(in crate::ledger) fn ask_to_lift(
         &mut self,
-        from: u64,
-        to: u64,
+        range: SeqRange,
         now: Timestamp,
     ) -> Result<u64, SqlError> {
-        let count = self.count(HELD, (from, to))?;
+        let count = self.count(HELD, range)?;
         let going_on = "SELECT number FROM replays
              WHERE ended_at IS NULL AND filter = ?3 AND next_seq <= ?1 AND to_seq >= ?2";
-        let params = [from.into(), to.into(), REDRIVE.into()];
+        let params = [range.first.into(), range.last.into(), REDRIVE.into()];
         if count > 0 && self.sql.query(going_on, &params)?.is_empty() {
-            self.begin_job((from, to), REDRIVE, None, count, now)?;
+            self.begin_job(range, REDRIVE, None, count, now)?;
             self.replays.is_going_on = true;
         }
         Ok(count)
@@ -45,7 +44,7 @@ impl<S: Sql> Ledger<S> {
         let job = step.job;
         let (events_max, bytes_max) = (self.replays.pace.events_max, self.replays.pace.bytes_max);
         let size = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
-        let rows = self.scan(size, HELD, (job.next, job.to), events_max)?;
+        let rows = self.scan(size, HELD, job.left(), events_max)?;
         let (mut lifted, mut bytes, mut count) = (Ranges::default(), 0_u64, 0_u64);
         let mut through = job.to;
         for row in &rows {
@@ -55,18 +54,17 @@ impl<S: Sql> Ledger<S> {
                 through = seq.saturating_sub(1);
                 break;
             }
-            lifted.insert(seq, seq);
+            lifted.insert(SeqRange::one(seq));
             count = count.saturating_add(1);
             if count >= events_max {
                 through = seq;
             }
         }
         let mut stretches = Vec::new();
-        for (first, last) in lifted.iter() {
-            self.lift_all((first, last), job.next_number())?;
+        for events in lifted.iter() {
+            self.lift_all(events, job.next_number())?;
             stretches.push(Stretch {
-                first,
-                last,
+                events,
                 replay: job.next_number(),
                 since: step.now,
             });
@@ -76,14 +74,14 @@ impl<S: Sql> Ledger<S> {
         Ok(stretches)
     }
 
-    /// Lifts the quarantines of all of `first..=last`.
-    fn lift_all(&self, (first, last): (u64, u64), number: u64) -> Result<(), SqlError> {
-        for (segment, from, to) in self.segments.within(first, last) {
+    /// Lifts the quarantines of all of `range`.
+    fn lift_all(&self, range: SeqRange, number: u64) -> Result<(), SqlError> {
+        for (segment, part) in self.segments.within(range) {
             let statement = format!(
                 "UPDATE {} SET quarantine = NULL, replay = ?3 WHERE seq BETWEEN ?1 AND ?2",
                 segment.table()
             );
-            let params = [from.into(), to.into(), number.into()];
+            let params = [part.first.into(), part.last.into(), number.into()];
             self.sql.execute(&statement, &params)?;
         }
         Ok(())

@@ -27,7 +27,7 @@ pub use request::{Progress, Request};
 use super::log::retention::Moved;
 use super::log::segments::FORWARDED;
 use super::outbox::stretches::Stretch;
-use super::{Ledger, Ranges, first};
+use super::{Ledger, Ranges, SeqRange, first};
 use crate::dialect::Dialect;
 use crate::dialect::filter::Filter;
 use crate::json::{self, texts_or_null};
@@ -141,6 +141,11 @@ pub(super) struct Step<'a> {
 }
 
 impl Job {
+    /// What is left to look at.
+    pub fn left(&self) -> SeqRange {
+        SeqRange::new(self.next, self.to)
+    }
+
     /// The number under which the next step writes. Each has one of its own: what
     /// an earlier one wrote may be on its way, also in a pack that spans what this
     /// one brings in, and its confirmation is none of that. Not so those of a
@@ -317,8 +322,7 @@ impl<S: Sql> Ledger<S> {
             events_max,
             bytes_max,
         } = self.replays.pace;
-        let range = (job.next, job.to);
-        let sizes = self.scan("seq, length(body)", "", range, events_max)?;
+        let sizes = self.scan("seq, length(body)", "", job.left(), events_max)?;
         if (sizes.len() as u64) < events_max {
             let bytes = sizes.iter().map(|row| row.number(1));
             if bytes.sum::<Result<u64, _>>()? <= bytes_max {
@@ -341,15 +345,15 @@ impl<S: Sql> Ledger<S> {
     fn wanted(&self, job: &Job, last: u64) -> Result<Vec<(u64, bool)>, SqlError> {
         let (models, events) = (texts_or_null(&job.models), texts_or_null(&job.events));
         let mut wanted = Vec::new();
-        for (segment, from, to) in self.segments.within(job.next, last) {
+        for (segment, part) in self.segments.within(SeqRange::new(job.next, last)) {
             let statement = format!(
                 "SELECT seq, coalesce(replay, 0) >= ?6 FROM {}
                  WHERE seq BETWEEN ?1 AND ?2 AND {WANTED} ORDER BY seq",
                 segment.table()
             );
             let params = [
-                from.into(),
-                to.into(),
+                part.first.into(),
+                part.last.into(),
                 models.as_str().into(),
                 events.as_str().into(),
                 job.record_id.as_deref().into(),
@@ -364,21 +368,20 @@ impl<S: Sql> Ledger<S> {
 
     fn count_wanted(
         &self,
-        from: u64,
-        to: u64,
+        range: SeqRange,
         models: &Option<Vec<String>>,
         events: &Option<Vec<String>>,
     ) -> Result<u64, SqlError> {
         let (models, events) = (texts_or_null(models), texts_or_null(events));
         let mut count = 0_u64;
-        for (segment, from, to) in self.segments.within(from, to) {
+        for (segment, part) in self.segments.within(range) {
             let statement = format!(
                 "SELECT count(*) FROM {} WHERE seq BETWEEN ?1 AND ?2 AND {WANTED}",
                 segment.table()
             );
             let params = [
-                from.into(),
-                to.into(),
+                part.first.into(),
+                part.last.into(),
                 models.as_str().into(),
                 events.as_str().into(),
                 Param::Null,
@@ -417,38 +420,34 @@ impl<S: Sql> Ledger<S> {
     /// is this one's from now on.
     fn store_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
         let (job, replay, since) = (step.job, step.job.next_number(), step.now);
-        let stretch = |first: u64, last: u64| Stretch {
-            first,
-            last,
+        let stretch = |events: SeqRange| Stretch {
+            events,
             replay,
             since,
         };
         // What a later step will pass is that one's.
         let touched = step.touched.numbers();
         let outside = touched.filter(|seq| *seq < job.next || *seq > job.to);
-        let mut stretches: Vec<_> = outside.map(|seq| stretch(seq, seq)).collect();
-        for (segment, from, to) in self.segments.within(job.next, last) {
+        let mut stretches: Vec<_> = outside.map(|seq| stretch(SeqRange::one(seq))).collect();
+        let passed = SeqRange::new(job.next, last);
+        for (segment, part) in self.segments.within(passed) {
             let statement = format!(
                 "UPDATE {} SET replay = ?4 WHERE seq BETWEEN ?1 AND ?2 AND replay BETWEEN ?3 AND ?4 - 1",
                 segment.table()
             );
             let params = [
-                from.into(),
-                to.into(),
+                part.first.into(),
+                part.last.into(),
                 job.written_from.into(),
                 replay.into(),
             ];
             self.sql.execute(&statement, &params)?;
         }
         let written = format!("{FORWARDED} AND replay = {replay}");
-        let within = self.scan(
-            "seq",
-            &written,
-            (job.next, last),
-            self.replays.pace.events_max,
-        )?;
+        let within = self.scan("seq", &written, passed, self.replays.pace.events_max)?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
-            stretches.push(stretch(start.number(0)?, end.number(0)?));
+            let events = SeqRange::new(start.number(0)?, end.number(0)?);
+            stretches.push(stretch(events));
         }
         self.store_again(&stretches)?;
         Ok(stretches)

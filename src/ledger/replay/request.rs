@@ -3,7 +3,7 @@
 use super::lift::REDRIVE;
 use crate::dialect::event::Unclear;
 use crate::json::{self, Writer, texts_or_null};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -18,6 +18,13 @@ pub struct Request {
     pub models: Option<Vec<String>>,
     /// Only events of these names or kinds, and what isn't understood.
     pub events: Option<Vec<String>>,
+}
+
+impl Request {
+    /// The range of events.
+    fn range(&self) -> SeqRange {
+        SeqRange::new(self.from, self.to)
+    }
 }
 
 /// How a replay goes.
@@ -69,7 +76,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let (models, events) = (&request.models, &request.events);
-        let count = || self.count_wanted(request.from, request.to, models, events);
+        let count = || self.count_wanted(request.range(), models, events);
         let asked = self.store_request(request, None, count, now)?;
         self.replays.is_going_on = true;
         Ok(asked)
@@ -108,13 +115,7 @@ impl<S: Sql> Ledger<S> {
         if let Some(row) = self.sql.query(&going_on, &asked)?.first() {
             return progress(row).map(Some);
         }
-        self.begin_job(
-            (request.from, request.to),
-            &filter,
-            record_id,
-            count()?,
-            now,
-        )?;
+        self.begin_job(request.range(), &filter, record_id, count()?, now)?;
         self.last_replay()
     }
 
@@ -138,7 +139,7 @@ impl<S: Sql> Ledger<S> {
     /// Puts a job into the queue of replays, under the next number.
     pub(in crate::ledger) fn begin_job(
         &self,
-        (from, to): (u64, u64),
+        range: SeqRange,
         filter: &str,
         record_id: Option<&str>,
         count: u64,
@@ -149,8 +150,8 @@ impl<S: Sql> Ledger<S> {
                                   looked_at, asked_at)
              SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, ?5, ?1, 0, ?6 FROM replays",
             &[
-                from.into(),
-                to.into(),
+                range.first.into(),
+                range.last.into(),
                 filter.into(),
                 record_id.into(),
                 count.into(),

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::Outbox;
+use crate::ledger::SeqRange;
 use crate::ledger::outbox::forward::{Reach, Sent};
 use crate::ledger::outbox::packs::Pack;
 use crate::ledger::outbox::ranges::Ranges;
@@ -70,9 +71,10 @@ impl World {
     }
 
     /// Those of a range that were taken in.
-    fn range(&self, first: u64, count: u64) -> Option<(u64, u64)> {
+    fn range(&self, first: u64, count: u64) -> Option<SeqRange> {
         let last = (first + count - 1).min(self.last());
-        (first <= last).then_some((first, last))
+        let range = SeqRange::new(first, last);
+        (!range.is_empty()).then_some(range)
     }
 
     fn take(&mut self, step: &Step) {
@@ -86,14 +88,14 @@ impl World {
             }
             Step::Send { count } => self.send(count),
             Step::Confirm { first, count } => {
-                let Some((first, last)) = self.range(first, count) else {
+                let Some(range) = self.range(first, count) else {
                     return;
                 };
-                for stretch in self.outbox.again().waiting((first, last)) {
-                    self.outbox.forget_again(&within(stretch, first, last));
+                for stretch in self.outbox.again().waiting(range) {
+                    self.outbox.forget_again(&stretch.within(range));
                 }
-                self.outbox.confirm(first, last);
-                for seq in first..=last {
+                self.outbox.confirm(range);
+                for seq in range.first..=range.last {
                     self.confirmed.insert(seq);
                     self.again.remove(&seq);
                     self.again_unsent.remove(&seq);
@@ -110,21 +112,21 @@ impl World {
                 self.answer();
             }
             Step::Bury { first, count } => {
-                let Some((first, last)) = self.range(first, count) else {
+                let Some(range) = self.range(first, count) else {
                     return;
                 };
-                for (first, last) in self.outbox.unsettled_within(first, last, 0).iter() {
-                    self.outbox.bury(first, last);
-                    self.dead.extend(first..=last);
+                for range in self.outbox.unsettled_within(range, 0).iter() {
+                    self.outbox.bury(range);
+                    self.dead.extend(range.first..=range.last);
                 }
             }
             Step::Redrive { first, count } => {
-                let Some((first, last)) = self.range(first, count) else {
+                let Some(range) = self.range(first, count) else {
                     return;
                 };
-                for seq in first..=last {
+                for seq in range.first..=range.last {
                     if self.dead.remove(&seq) {
-                        self.outbox.revive(seq, seq);
+                        self.outbox.revive(SeqRange::one(seq));
                         self.outbox.send_again(stretch(seq, self.now));
                         self.again.insert(seq);
                         self.again_unsent.insert(seq);
@@ -157,8 +159,7 @@ impl World {
         let (through, last) = match head {
             Some(seq) => (
                 Reach::Again {
-                    first: seq,
-                    last: seq,
+                    events: SeqRange::one(seq),
                     replay: 0,
                 },
                 seq,
@@ -219,7 +220,10 @@ impl World {
         let beyond = self.watermark + 1..=last;
         let unsettled = beyond.filter(|seq| !self.confirmed.contains(seq));
         let unsettled = unsettled.filter(|seq| !self.dead.contains(seq));
-        let found: Vec<u64> = outbox.never_settled(1, last).numbers().collect();
+        let found: Vec<u64> = outbox
+            .never_settled(SeqRange::through(last))
+            .numbers()
+            .collect();
         assert_eq!(found, unsettled.collect::<Vec<_>>());
         assert_eq!(
             outbox.has_unsettled(last),
@@ -259,18 +263,9 @@ impl World {
 
 fn stretch(seq: u64, since: Timestamp) -> Stretch {
     Stretch {
-        first: seq,
-        last: seq,
+        events: SeqRange::one(seq),
         replay: 0,
         since,
-    }
-}
-
-fn within(stretch: Stretch, first: u64, last: u64) -> Stretch {
-    Stretch {
-        first: stretch.first.max(first),
-        last: stretch.last.min(last),
-        ..stretch
     }
 }
 
