@@ -193,8 +193,8 @@ impl World {
     /// Moves the watermark in both, as the ledger does after each change.
     fn settle(&mut self) {
         let (before, last) = (self.outbox.confirmed_seq(), self.last());
-        while let Some((from, to)) = self.outbox.beyond(last) {
-            let next = (from..=to).find(|seq| self.is_forwarded(*seq));
+        while let Some(beyond) = self.outbox.beyond(last) {
+            let next = (beyond.first..=beyond.last).find(|seq| self.is_forwarded(*seq));
             if !self.outbox.pass(next, last) {
                 break;
             }
