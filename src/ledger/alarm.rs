@@ -94,7 +94,7 @@ impl<S: Sql> Ledger<S> {
             && self.name.is_some()
             && self.was_set_back(listed_seq, listed_epoch)
         {
-            self.begin_again(listed_epoch, now)?;
+            self.begin_epoch(listed_epoch, now)?;
         }
         if listed_epoch.is_none_or(|listed| listed == self.epoch) {
             self.health.announced(listed_seq.min(self.sequence.last()));

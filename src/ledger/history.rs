@@ -117,7 +117,7 @@ impl<S: Sql> Ledger<S> {
         let unconfirmed =
             self.forwarded_of(&self.outbox.never_settled(SeqRange::through(sent_seq)))?;
         let dead = self.forwarded_of(self.outbox.dead())?;
-        let (again_unsent, again_sent) = self.counted_again()?;
+        let (resends_unsent, resends_sent) = self.count_resends()?;
         let unsent = self.count(FORWARDED, self.sequence.all().behind(sent_seq))?;
         let at = |us: Option<i64>| us.map(Timestamp::from_us);
         Ok(Some(State {
@@ -125,8 +125,8 @@ impl<S: Sql> Ledger<S> {
             epoch: self.epoch,
             last_seq,
             confirmed_seq: self.outbox.confirmed_seq(),
-            pending: unsent.saturating_add(again_unsent),
-            unconfirmed: unconfirmed.saturating_add(again_sent),
+            pending: unsent.saturating_add(resends_unsent),
+            unconfirmed: unconfirmed.saturating_add(resends_sent),
             dead,
             quarantined: self.count(QUARANTINED, self.sequence.all())?,
             bytes: self.sql.size()?,
@@ -143,7 +143,10 @@ impl<S: Sql> Ledger<S> {
     fn oldest_unconfirmed_at(&self) -> Result<Option<Timestamp>, SqlError> {
         let waiting = self.outbox.never_settled(self.sequence.all());
         let first = self.first_received_at(&waiting)?;
-        Ok(first.into_iter().chain(self.outbox.again().since()).min())
+        Ok(first
+            .into_iter()
+            .chain(self.outbox.redelivery().since())
+            .min())
     }
 
     /// Up to `limit` entries of the history after number `after`, as the

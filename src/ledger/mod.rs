@@ -172,7 +172,7 @@ impl<S: Sql> Ledger<S> {
             row.number(2)?.max(along),
             u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
             self.load_dead()?,
-            self.load_again()?,
+            self.load_redelivery()?,
         );
         self.advance()?;
         // Whoever confirmed the last event has put its number into the list.

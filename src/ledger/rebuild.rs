@@ -153,14 +153,14 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         if !self.rebuilds.is_going_on {
-            self.begin_again(0, now)?;
+            self.begin_epoch(0, now)?;
         }
         self.last_rebuild()
     }
 
     /// Begins a new epoch, greater than its own and than `beyond`, and a
     /// rebuild, which tells D1 of it. One that goes on begins anew.
-    pub(super) fn begin_again(&mut self, beyond: u64, now: Timestamp) -> Result<(), SqlError> {
+    pub(super) fn begin_epoch(&mut self, beyond: u64, now: Timestamp) -> Result<(), SqlError> {
         let epoch = epoch_at(now).max(self.epoch.max(beyond).saturating_add(1));
         self.sql.transaction(|| {
             let statement = "UPDATE ledger SET epoch = ?1";

@@ -118,7 +118,7 @@ impl Discards {
 }
 
 /// A step's own part of the log.
-struct Stretch {
+struct Portion {
     range: SeqRange,
     /// Events in it that are discarded.
     events: u64,
@@ -203,17 +203,17 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         };
         let request = &progress.request;
-        let stretch = self.next_stretch(request, next)?;
+        let portion = self.next_portion(request, next)?;
         let bytes = self.sql.size()?;
-        let ended_at = (stretch.range.last >= request.to).then_some(now);
+        let ended_at = (portion.range.last >= request.to).then_some(now);
         self.sql.transaction(|| {
             match request.status {
-                Held::Quarantined => self.discard_quarantined(&stretch)?,
+                Held::Quarantined => self.discard_quarantined(&portion)?,
                 Held::Dead => {
-                    for range in self.outbox.dead().within(stretch.range) {
+                    for range in self.outbox.dead().within(portion.range) {
                         self.discard_dead(range)?;
                     }
-                    self.end_dead(stretch.range)?;
+                    self.end_dead(portion.range)?;
                 }
             }
             // What a replay has done of a record was folded onto what goes.
@@ -224,17 +224,17 @@ impl<S: Sql> Ledger<S> {
                  WHERE number = ?1",
                 &[
                     progress.discard.into(),
-                    stretch.range.last.saturating_add(1).into(),
-                    stretch.events.into(),
+                    portion.range.last.saturating_add(1).into(),
+                    portion.events.into(),
                     ended_at.map(Timestamp::us).into(),
                 ],
             )
         })?;
         if request.status == Held::Dead {
-            self.outbox.revive(stretch.range);
+            self.outbox.revive(portion.range);
         }
         self.health.outdate();
-        progress.done = progress.done.saturating_add(stretch.events);
+        progress.done = progress.done.saturating_add(portion.events);
         progress.ended_at = ended_at;
         self.shrunk(bytes)?;
         self.discards.are_going_on = ended_at.is_none() || self.discard_at_hand()?.is_some();
@@ -255,19 +255,19 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// How far the next step goes, from the event `next` on.
-    fn next_stretch(&self, request: &Request, next: u64) -> Result<Stretch, SqlError> {
+    fn next_portion(&self, request: &Request, next: u64) -> Result<Portion, SqlError> {
         const SIZE: &str = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
-        let mut stretch = Stretch {
+        let mut portion = Portion {
             range: SeqRange::new(next, request.to),
             events: 0,
         };
         let mut rows = Vec::new();
         match request.status {
             Held::Quarantined => {
-                rows = self.scan(SIZE, QUARANTINED, stretch.range, STEP_EVENTS_MAX)?;
+                rows = self.scan(SIZE, QUARANTINED, portion.range, STEP_EVENTS_MAX)?;
             }
             Held::Dead => {
-                for range in self.outbox.dead().within(stretch.range) {
+                for range in self.outbox.dead().within(portion.range) {
                     let left = STEP_EVENTS_MAX.saturating_sub(rows.len() as u64);
                     rows.extend(self.scan(SIZE, FORWARDED, range, left)?);
                 }
@@ -276,22 +276,22 @@ impl<S: Sql> Ledger<S> {
         let mut bytes = 0_u64;
         for row in &rows {
             bytes = bytes.saturating_add(row.number(1)?);
-            if stretch.events > 0 && bytes > STEP_BYTES_MAX {
-                stretch.range.last = row.number(0)?.saturating_sub(1);
-                return Ok(stretch);
+            if portion.events > 0 && bytes > STEP_BYTES_MAX {
+                portion.range.last = row.number(0)?.saturating_sub(1);
+                return Ok(portion);
             }
-            stretch.events = stretch.events.saturating_add(1);
+            portion.events = portion.events.saturating_add(1);
         }
-        if stretch.events >= STEP_EVENTS_MAX
+        if portion.events >= STEP_EVENTS_MAX
             && let Some(last) = rows.last()
         {
-            stretch.range.last = last.number(0)?;
+            portion.range.last = last.number(0)?;
         }
-        Ok(stretch)
+        Ok(portion)
     }
 
-    fn discard_quarantined(&self, stretch: &Stretch) -> Result<(), SqlError> {
-        for (segment, range) in self.segments.within(stretch.range) {
+    fn discard_quarantined(&self, portion: &Portion) -> Result<(), SqlError> {
+        for (segment, range) in self.segments.within(portion.range) {
             self.empty(segment, range, QUARANTINED, "quarantine")?;
         }
         Ok(())

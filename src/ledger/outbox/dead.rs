@@ -55,7 +55,7 @@ impl<S: Sql> Ledger<S> {
             self.outbox.bury(part);
             self.health.outdate();
         }
-        self.confirm_again(range, replay)?;
+        self.confirm_resent(range, replay)?;
         self.outbox.land(range);
         self.settle(now)
     }
@@ -126,7 +126,7 @@ impl<S: Sql> Ledger<S> {
         dead: &Ranges,
     ) -> Result<(), SqlError> {
         let mut arrived = Ranges::of(range);
-        for one in self.outbox.again().waiting(range) {
+        for one in self.outbox.redelivery().waiting(range) {
             if confirmed.is_none_or(|replay| one.replay > replay) {
                 arrived.remove(one.events);
             }

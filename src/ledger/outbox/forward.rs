@@ -28,7 +28,7 @@ pub enum Reach {
     /// Everything in the log up to this number.
     Log(u64),
     /// Of the events that go out again, those `events`.
-    Again {
+    Resend {
         /// Those that were sent.
         events: SeqRange,
         /// The replay that wrote them; 0 if they were in dead packs.
@@ -43,7 +43,7 @@ impl Reach {
     pub(in crate::ledger) fn end_at(&mut self, seq: u64) {
         match self {
             Self::Log(last) => *last = seq,
-            Self::Again { events, .. } => events.last = seq,
+            Self::Resend { events, .. } => events.last = seq,
             Self::Probe => {}
         }
     }
@@ -93,7 +93,7 @@ impl<S: Sql> Ledger<S> {
         if self.outbox.flight().is_probing() {
             return self.next_probe();
         }
-        match self.next_again()? {
+        match self.next_resend()? {
             Some(batch) => Ok(batch),
             None => self.next_of_log(self.outbox.sent_seq().saturating_add(1)),
         }
@@ -152,7 +152,7 @@ impl<S: Sql> Ledger<S> {
                 return Ok(batch);
             }
         }
-        let mut batch = match self.next_again()? {
+        let mut batch = match self.next_resend()? {
             Some(batch) => batch,
             None => self.next_of_log(self.outbox.confirmed_seq().saturating_add(1))?,
         };
@@ -209,7 +209,7 @@ impl<S: Sql> Ledger<S> {
         if self.outbox.dead().touches(range) {
             self.revive_written(range, replay)?;
         }
-        self.confirm_again(range, replay)?;
+        self.confirm_resent(range, replay)?;
         self.outbox.confirm(range);
         self.settle(now)?;
         if replay > 0 {

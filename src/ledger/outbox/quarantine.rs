@@ -36,7 +36,7 @@ impl<S: Sql> Ledger<S> {
             return Err(SqlError("no such event".to_owned()));
         }
         let was_dead = self.outbox.dead().touches(range);
-        let waits = was_dead || self.outbox.again().waits(range, replay);
+        let waits = was_dead || self.outbox.redelivery().waits(range, replay);
         let is_settled = self.outbox.is_confirmed(seq);
         let row = self.one("coalesce(replay, 0)", seq)?;
         let is_newer = row.is_some_and(|row| row.number(0).is_ok_and(|newest| newest > replay));
@@ -48,7 +48,7 @@ impl<S: Sql> Ledger<S> {
         if was_dead {
             self.revive(range)?;
         }
-        self.confirm_again(range, replay)?;
+        self.confirm_resent(range, replay)?;
         self.outbox.refuse(seq);
         self.settle(now)
     }

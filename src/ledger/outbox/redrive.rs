@@ -3,7 +3,7 @@
 //! A dead pack only has to be noted. What could not be applied is lifted out of
 //! quarantine in steps: see `replay/lift.rs`.
 
-use super::stretches::Stretch;
+use super::resends::Resend;
 use crate::json::Writer;
 use crate::ledger::{Ledger, Ranges, SeqRange};
 use crate::sql::{Sql, SqlError};
@@ -63,7 +63,7 @@ impl<S: Sql> Ledger<S> {
                 &[range.first.into(), range.last.into()],
             )?;
             for row in &rows {
-                let pack = Stretch {
+                let pack = Resend {
                     events: SeqRange::new(row.number(0)?, row.number(1)?),
                     replay: 0,
                     since: now,
@@ -79,7 +79,7 @@ impl<S: Sql> Ledger<S> {
         }
         let counts = self.count_each(&packs)?;
         self.sql.transaction(|| {
-            self.store_again(&packs)?;
+            self.store_resends(&packs)?;
             wanted.iter().try_for_each(|range| {
                 self.sql.execute(
                     "DELETE FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1",
@@ -90,7 +90,7 @@ impl<S: Sql> Ledger<S> {
         // Nothing can fail from here on: the tables have it already.
         for pack in &packs {
             self.outbox.revive(pack.events);
-            self.outbox.send_again(*pack);
+            self.outbox.resend(*pack);
         }
         self.health.outdate();
         let events = counts.into_iter().fold(0, u64::saturating_add);

@@ -11,8 +11,8 @@
 use super::flight::Flight;
 use super::forward::{Reach, Sent};
 use super::ranges::Ranges;
-use super::resend::Again;
-use super::stretches::Stretch;
+use super::redelivery::Redelivery;
+use super::resends::Resend;
 use crate::ledger::SeqRange;
 use crate::time::Timestamp;
 
@@ -43,7 +43,7 @@ pub(in crate::ledger) struct Outbox {
     /// Sent and not answered.
     flight: Flight,
     /// What goes out again.
-    again: Again,
+    redelivery: Redelivery,
     /// Since when the first unsettled event has been waiting for an answer.
     waiting_since: Option<Timestamp>,
     /// How often it was sent again without one.
@@ -62,7 +62,7 @@ pub(in crate::ledger) struct Settled {
 impl Outbox {
     /// As the tables have it: the watermark, the attempts, what is dead and what
     /// goes out again.
-    pub fn load(confirmed_seq: u64, attempts: u32, dead: Ranges, again: Again) -> Self {
+    pub fn load(confirmed_seq: u64, attempts: u32, dead: Ranges, redelivery: Redelivery) -> Self {
         let mut flight = Flight::default();
         // What was sent again without an answer isn't all sent now either.
         if attempts > 0 {
@@ -74,7 +74,7 @@ impl Outbox {
             stored_seq: confirmed_seq,
             dead,
             flight,
-            again,
+            redelivery,
             attempts,
             ..Self::default()
         }
@@ -101,8 +101,8 @@ impl Outbox {
     }
 
     /// What goes out again.
-    pub fn again(&self) -> &Again {
-        &self.again
+    pub fn redelivery(&self) -> &Redelivery {
+        &self.redelivery
     }
 
     /// What is on its way.
@@ -132,7 +132,7 @@ impl Outbox {
         if self.dead.end_of(seq).is_some() {
             return "dead";
         }
-        match self.again.was_sent(seq, replay) {
+        match self.redelivery.was_sent(seq, replay) {
             Some(true) => "sent",
             Some(false) => "pending",
             None if self.is_confirmed(seq) => "confirmed",
@@ -158,7 +158,7 @@ impl Outbox {
     /// or all of it by a repetition, or it is dead already.
     pub fn unsettled_within(&self, range: SeqRange, replay: u64) -> Ranges {
         let mut unsettled = self.never_settled(range);
-        for one in self.again.waiting_for(range, replay) {
+        for one in self.redelivery.waiting_for(range, replay) {
             unsettled.insert(one.events.within(range));
         }
         for dead in self.dead.within(range) {
@@ -169,7 +169,7 @@ impl Outbox {
 
     /// All up to `seq` is settled, and none of it goes out again.
     pub fn is_done_through(&self, seq: u64) -> bool {
-        self.confirmed_seq >= seq && !self.again.reaches_below(seq)
+        self.confirmed_seq >= seq && !self.redelivery.reaches_below(seq)
     }
 
     /// True if nothing between two events, the next ones of `replay`, is still
@@ -179,17 +179,17 @@ impl Outbox {
         between.is_empty()
             || seq <= self.confirmed_seq
                 && !self.dead.touches(between)
-                && !(self.again.waiting(between).iter()).any(|one| one.replay != replay)
+                && !(self.redelivery.waiting(between).iter()).any(|one| one.replay != replay)
     }
 
     /// An event up to `last_seq` was not handed to the queue yet.
     pub fn has_unsent(&self, last_seq: u64) -> bool {
-        self.sent_seq < last_seq || self.again.has_unsent()
+        self.sent_seq < last_seq || self.redelivery.has_unsent()
     }
 
     /// An event up to `last_seq` waits for its confirmation.
     pub fn has_unsettled(&self, last_seq: u64) -> bool {
-        self.confirmed_seq < last_seq || !self.again.is_empty()
+        self.confirmed_seq < last_seq || !self.redelivery.is_empty()
     }
 
     /// Something is to be handed to the queue now: it wasn't yet, and not too
@@ -234,7 +234,7 @@ impl Outbox {
         self.flight.probe_sent();
         match through {
             Reach::Probe => {}
-            Reach::Again { events, replay } => self.again.sent(events, replay),
+            Reach::Resend { events, replay } => self.redelivery.sent(events, replay),
             Reach::Log(seq) => self.sent_seq = self.sent_seq.max(seq.min(last_seq)),
         }
         if self.has_unsettled(last_seq) {
@@ -276,14 +276,14 @@ impl Outbox {
         self.dead.remove(range);
     }
 
-    /// Notes that `stretch` goes out again, which the table has already.
-    pub fn send_again(&mut self, stretch: Stretch) {
-        self.again.add(stretch);
+    /// Notes that `resend` goes out again, which the table has already.
+    pub fn resend(&mut self, resend: Resend) {
+        self.redelivery.add(resend);
     }
 
-    /// Notes that nobody waits any more for that part of a stretch.
-    pub fn forget_again(&mut self, part: &Stretch) {
-        self.again.forget(part);
+    /// Notes that nobody waits any more for that part of a resend.
+    pub fn forget_resend(&mut self, part: &Resend) {
+        self.redelivery.forget(part);
     }
 
     /// What lies between the watermark and `last_seq`; `None` if nothing does.
@@ -339,7 +339,7 @@ impl Outbox {
         let needs_no_probe = self.waiting_since.is_none();
         self.flight.lose(self.sent_seq, needs_no_probe);
         self.sent_seq = self.confirmed_seq;
-        self.again.send_all();
+        self.redelivery.send_all();
         self.waiting_since = Some(now);
     }
 }

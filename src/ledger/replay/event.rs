@@ -22,7 +22,7 @@ struct Was<'a> {
 impl<S: Sql> Ledger<S> {
     /// Reads the event `seq` again, and notes which records are to be folded
     /// again for it.
-    pub(super) fn read_again(&self, step: &mut Step, seq: u64) -> Result<(), SqlError> {
+    pub(super) fn reread(&self, step: &mut Step, seq: u64) -> Result<(), SqlError> {
         // One that couldn't be applied is part of its record all the same.
         let columns = format!(
             "body, model, record_id,
@@ -59,7 +59,7 @@ impl<S: Sql> Ledger<S> {
         match &event.content {
             Content::Control(fields) => {
                 self.fold_without(step, seq, &was, None)?;
-                self.take_control_again(step, seq, event, fields)
+                self.reread_control(step, seq, event, fields)
             }
             Content::Record(subject, _) => {
                 self.fold_without(step, seq, &was, Some(subject.key()))?;
@@ -80,7 +80,7 @@ impl<S: Sql> Ledger<S> {
         about: Option<&Subject>,
     ) -> Result<(), SqlError> {
         self.fold_without(step, seq, was, None)?;
-        self.write_again(step, seq, &Entry::unclear(unclear, about))
+        self.rewrite(step, seq, &Entry::unclear(unclear, about))
     }
 
     /// Takes the event out of the record that it has left, if it has left one,
@@ -101,7 +101,7 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    fn take_control_again(
+    fn reread_control(
         &self,
         step: &mut Step,
         seq: u64,
@@ -115,16 +115,11 @@ impl<S: Sql> Ledger<S> {
             let received_at = received_at.map_or(step.now, Timestamp::from_us);
             self.store_synced(entry.synced_at(received_at))?;
         }
-        self.write_again(step, seq, &entry)
+        self.rewrite(step, seq, &entry)
     }
 
     /// Writes the row of the event `seq` entry.
-    pub(super) fn write_again(
-        &self,
-        step: &mut Step,
-        seq: u64,
-        entry: &Entry,
-    ) -> Result<(), SqlError> {
+    pub(super) fn rewrite(&self, step: &mut Step, seq: u64, entry: &Entry) -> Result<(), SqlError> {
         let Some(segment) = self.segments.of(seq) else {
             return Ok(());
         };

@@ -7,7 +7,7 @@
 //! again: the record has had the event folded in all the time.
 
 use super::Step;
-use crate::ledger::outbox::stretches::Stretch;
+use crate::ledger::outbox::resends::Resend;
 use crate::ledger::{Ledger, Ranges, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -38,9 +38,9 @@ impl<S: Sql> Ledger<S> {
         Ok(count)
     }
 
-    /// Lifts quarantines, as many as a step may. Returns the stretches that wait
+    /// Lifts quarantines, as many as a step may. Returns the resends that wait
     /// then.
-    pub(super) fn lift(&self, step: &Step) -> Result<Vec<Stretch>, SqlError> {
+    pub(super) fn lift(&self, step: &Step) -> Result<Vec<Resend>, SqlError> {
         let job = step.job;
         let (events_max, bytes_max) = (self.replays.pace.events_max, self.replays.pace.bytes_max);
         let size = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
@@ -60,18 +60,18 @@ impl<S: Sql> Ledger<S> {
                 through = seq;
             }
         }
-        let mut stretches = Vec::new();
+        let mut resends = Vec::new();
         for events in lifted.iter() {
             self.lift_all(events, job.next_number())?;
-            stretches.push(Stretch {
+            resends.push(Resend {
                 events,
                 replay: job.next_number(),
                 since: step.now,
             });
         }
-        self.store_again(&stretches)?;
+        self.store_resends(&resends)?;
         self.store_progress(step, through, count, through >= job.to, count > 0)?;
-        Ok(stretches)
+        Ok(resends)
     }
 
     /// Lifts the quarantines of all of `range`.

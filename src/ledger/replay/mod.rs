@@ -26,7 +26,7 @@ pub use request::{Progress, Request};
 
 use super::log::retention::Moved;
 use super::log::segments::FORWARDED;
-use super::outbox::stretches::Stretch;
+use super::outbox::resends::Resend;
 use super::{Ledger, Ranges, SeqRange, first};
 use crate::dialect::Dialect;
 use crate::dialect::filter::Filter;
@@ -216,7 +216,7 @@ impl<S: Sql> Ledger<S> {
             has_unplaced: false,
         };
         let index_until = self.index.next_until(true, self.sequence.received_at(now));
-        let stretches = self.sql.transaction(|| {
+        let resends = self.sql.transaction(|| {
             if let Some(until) = index_until {
                 self.store_index_until(until)?;
             }
@@ -227,8 +227,8 @@ impl<S: Sql> Ledger<S> {
         self.health.outdate();
         // What was written anew may have to outlive its segment, or not any more.
         self.moved = Moved::default();
-        for stretch in stretches {
-            self.outbox.send_again(stretch);
+        for resend in resends {
+            self.outbox.resend(resend);
         }
         self.redrive_dead(&step.touched, now)?;
         self.replays.is_going_on = self.job()?.is_some();
@@ -240,7 +240,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Goes on with the records that the step before has left, then with the
     /// events that weren't looked at, as far as the step goes.
-    fn take_step(&self, step: &mut Step) -> Result<Vec<Stretch>, SqlError> {
+    fn take_step(&self, step: &mut Step) -> Result<Vec<Resend>, SqlError> {
         let job = step.job;
         if job.is_redrive {
             return self.lift(step);
@@ -260,7 +260,7 @@ impl<S: Sql> Ledger<S> {
                 through = seq;
                 match is_written {
                     true => step.budget.spend(0),
-                    false => self.read_again(step, seq)?,
+                    false => self.reread(step, seq)?,
                 }
                 self.fold_on(step)?;
             }
@@ -272,10 +272,10 @@ impl<S: Sql> Ledger<S> {
         if had_refolds || !step.refolds.is_empty() {
             self.store_refolds(job.number, &step.refolds)?;
         }
-        let stretches = self.store_touched(step, through)?;
-        let has_written = !step.touched.is_empty() || !stretches.is_empty();
+        let resends = self.store_touched(step, through)?;
+        let has_written = !step.touched.is_empty() || !resends.is_empty();
         self.store_progress(step, through, looked_at, has_ended, has_written)?;
-        Ok(stretches)
+        Ok(resends)
     }
 
     fn job(&self) -> Result<Option<Job>, SqlError> {
@@ -418,9 +418,9 @@ impl<S: Sql> Ledger<S> {
     /// else one of its own. Also what wasn't sent yet, for it may be on its way
     /// as it was before. What an earlier step wrote ahead, and this one passes,
     /// is this one's from now on.
-    fn store_touched(&self, step: &Step, last: u64) -> Result<Vec<Stretch>, SqlError> {
+    fn store_touched(&self, step: &Step, last: u64) -> Result<Vec<Resend>, SqlError> {
         let (job, replay, since) = (step.job, step.job.next_number(), step.now);
-        let stretch = |events: SeqRange| Stretch {
+        let resend = |events: SeqRange| Resend {
             events,
             replay,
             since,
@@ -428,7 +428,7 @@ impl<S: Sql> Ledger<S> {
         // What a later step will pass is that one's.
         let touched = step.touched.numbers();
         let outside = touched.filter(|seq| *seq < job.next || *seq > job.to);
-        let mut stretches: Vec<_> = outside.map(|seq| stretch(SeqRange::one(seq))).collect();
+        let mut resends: Vec<_> = outside.map(|seq| resend(SeqRange::one(seq))).collect();
         let passed = SeqRange::new(job.next, last);
         for (segment, part) in self.segments.within(passed) {
             let statement = format!(
@@ -447,9 +447,9 @@ impl<S: Sql> Ledger<S> {
         let within = self.scan("seq", &written, passed, self.replays.pace.events_max)?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
             let events = SeqRange::new(start.number(0)?, end.number(0)?);
-            stretches.push(stretch(events));
+            resends.push(resend(events));
         }
-        self.store_again(&stretches)?;
-        Ok(stretches)
+        self.store_resends(&resends)?;
+        Ok(resends)
     }
 }

@@ -193,7 +193,7 @@ impl<S: Sql> Ledger<S> {
         };
         if is_asked_for && let Some(ignored) = step.reader.filter.ignores(event, fields) {
             self.take_out(folding, key, seq, (event.occurred_at, dedupe_key(&row, 1)?))?;
-            return self.ignore_again(step, seq, &Entry::ignored(event, ignored));
+            return self.rewrite_ignored(step, seq, &Entry::ignored(event, ignored));
         }
         let incoming = Incoming {
             seq,
@@ -238,10 +238,10 @@ impl<S: Sql> Ledger<S> {
         };
         let entry = Entry::record(event, key, &folded.record, prev_seq, &facts);
         if entry.quarantine.is_some() {
-            return self.write_again(step, seq, &entry);
+            return self.rewrite(step, seq, &entry);
         }
         if is_asked_for {
-            self.write_again(step, seq, &entry)?;
+            self.rewrite(step, seq, &entry)?;
         } else if prev_seq != row.maybe_number(2)? {
             self.link(seq, prev_seq)?;
         }
@@ -271,7 +271,7 @@ impl<S: Sql> Ledger<S> {
         Ok(())
     }
 
-    fn ignore_again(&self, step: &mut Step, seq: u64, entry: &Entry) -> Result<(), SqlError> {
+    fn rewrite_ignored(&self, step: &mut Step, seq: u64, entry: &Entry) -> Result<(), SqlError> {
         if let Some(property) = &entry.unlinked {
             self.store_unlinked(seq, property, step.now)?;
         }
@@ -279,7 +279,7 @@ impl<S: Sql> Ledger<S> {
             self.store_unplaced(seq, key)?;
             step.has_unplaced = true;
         }
-        self.write_again(step, seq, entry)
+        self.rewrite(step, seq, entry)
     }
 
     /// Keeps the record, and sends its last version again if it isn't what it
@@ -369,7 +369,7 @@ impl<S: Sql> Ledger<S> {
             generation,
             ..Entry::of(event)
         };
-        self.write_again(step, version.seq, &entry)
+        self.rewrite(step, version.seq, &entry)
     }
 }
 

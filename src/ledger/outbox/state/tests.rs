@@ -11,8 +11,8 @@ use crate::ledger::SeqRange;
 use crate::ledger::outbox::forward::{Reach, Sent};
 use crate::ledger::outbox::packs::Pack;
 use crate::ledger::outbox::ranges::Ranges;
-use crate::ledger::outbox::resend::Again;
-use crate::ledger::outbox::stretches::Stretch;
+use crate::ledger::outbox::redelivery::Redelivery;
+use crate::ledger::outbox::resends::Resend;
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone)]
@@ -53,8 +53,8 @@ struct World {
     sent: u64,
     confirmed: BTreeSet<u64>,
     dead: BTreeSet<u64>,
-    again: BTreeSet<u64>,
-    again_unsent: BTreeSet<u64>,
+    resent: BTreeSet<u64>,
+    unsent: BTreeSet<u64>,
     /// Nobody has answered since all was taken for lost; whether a probe went.
     probe: Option<bool>,
     is_answered: bool,
@@ -91,14 +91,14 @@ impl World {
                 let Some(range) = self.range(first, count) else {
                     return;
                 };
-                for stretch in self.outbox.again().waiting(range) {
-                    self.outbox.forget_again(&stretch.within(range));
+                for resend in self.outbox.redelivery().waiting(range) {
+                    self.outbox.forget_resend(&resend.within(range));
                 }
                 self.outbox.confirm(range);
                 for seq in range.first..=range.last {
                     self.confirmed.insert(seq);
-                    self.again.remove(&seq);
-                    self.again_unsent.remove(&seq);
+                    self.resent.remove(&seq);
+                    self.unsent.remove(&seq);
                 }
                 self.answer();
             }
@@ -127,9 +127,9 @@ impl World {
                 for seq in range.first..=range.last {
                     if self.dead.remove(&seq) {
                         self.outbox.revive(SeqRange::one(seq));
-                        self.outbox.send_again(stretch(seq, self.now));
-                        self.again.insert(seq);
-                        self.again_unsent.insert(seq);
+                        self.outbox.resend(resend(seq, self.now));
+                        self.resent.insert(seq);
+                        self.unsent.insert(seq);
                     }
                 }
             }
@@ -139,7 +139,7 @@ impl World {
                 self.probe = (!was_heard).then_some(false);
                 (self.is_answered, self.has_waited) = (false, true);
                 self.sent = self.watermark;
-                self.again_unsent.clone_from(&self.again);
+                self.unsent.clone_from(&self.resent);
             }
         }
         self.settle();
@@ -155,10 +155,10 @@ impl World {
         if !self.outbox.may_send(self.last()) {
             return;
         }
-        let head = self.again_unsent.first().copied();
+        let head = self.unsent.first().copied();
         let (through, last) = match head {
             Some(seq) => (
-                Reach::Again {
+                Reach::Resend {
                     events: SeqRange::one(seq),
                     replay: 0,
                 },
@@ -182,12 +182,12 @@ impl World {
         self.outbox.sent(sent, self.last(), self.now);
         match head {
             Some(seq) => {
-                self.again_unsent.remove(&seq);
+                self.unsent.remove(&seq);
             }
             None => self.sent = self.sent.max(last),
         }
         self.probe = self.probe.map(|_| true);
-        self.has_waited |= self.watermark < self.last() || !self.again.is_empty();
+        self.has_waited |= self.watermark < self.last() || !self.resent.is_empty();
     }
 
     /// Moves the watermark in both, as the ledger does after each change.
@@ -206,7 +206,7 @@ impl World {
         let passed = (self.watermark + 1..=last).take_while(is_settled).last();
         self.watermark = passed.unwrap_or(self.watermark);
         self.sent = self.sent.max(self.watermark);
-        let still_waits = self.watermark < last || !self.again.is_empty();
+        let still_waits = self.watermark < last || !self.resent.is_empty();
         if !still_waits {
             self.has_waited = false;
         }
@@ -227,11 +227,11 @@ impl World {
         assert_eq!(found, unsettled.collect::<Vec<_>>());
         assert_eq!(
             outbox.has_unsettled(last),
-            self.watermark < last || !self.again.is_empty()
+            self.watermark < last || !self.resent.is_empty()
         );
         assert_eq!(
             outbox.has_unsent(last),
-            self.sent < last || !self.again_unsent.is_empty()
+            self.sent < last || !self.unsent.is_empty()
         );
         let has_room = self.probe != Some(true);
         assert_eq!(
@@ -243,7 +243,7 @@ impl World {
             assert_eq!(outbox.status(seq, 0), self.status(seq), "event {seq}");
         }
         for seq in 1..=last {
-            let is_done = self.watermark >= seq && self.again.range(..=seq).next().is_none();
+            let is_done = self.watermark >= seq && self.resent.range(..=seq).next().is_none();
             assert_eq!(outbox.is_done_through(seq), is_done, "event {seq}");
         }
     }
@@ -252,8 +252,8 @@ impl World {
         let is_settled = seq <= self.watermark || self.confirmed.contains(&seq);
         match seq {
             seq if self.dead.contains(&seq) => "dead",
-            seq if self.again_unsent.contains(&seq) => "pending",
-            seq if self.again.contains(&seq) => "sent",
+            seq if self.unsent.contains(&seq) => "pending",
+            seq if self.resent.contains(&seq) => "sent",
             _ if is_settled => "confirmed",
             seq if seq <= self.sent => "sent",
             _ => "pending",
@@ -261,8 +261,8 @@ impl World {
     }
 }
 
-fn stretch(seq: u64, since: Timestamp) -> Stretch {
-    Stretch {
+fn resend(seq: u64, since: Timestamp) -> Resend {
+    Resend {
         events: SeqRange::one(seq),
         replay: 0,
         since,
@@ -288,7 +288,7 @@ proptest! {
         attempts in 0..3_u32,
     ) {
         let last = confirmed + beyond;
-        let outbox = Outbox::load(confirmed, attempts, Ranges::default(), Again::default());
+        let outbox = Outbox::load(confirmed, attempts, Ranges::default(), Redelivery::default());
         prop_assert_eq!(outbox.sent_seq(), confirmed);
         prop_assert!(outbox.is_stored());
         prop_assert_eq!(outbox.has_unsent(last), beyond > 0);

@@ -1,43 +1,43 @@
 //! Events that go out again: redriven ones, and replayed ones.
 //!
-//! They lie below the watermark, mostly, which stays where it is. Each stretch
+//! They lie below the watermark, mostly, which stays where it is. Each resend
 //! of them has a row until it is confirmed, so that it goes out however often
 //! the ledger is opened anew.
 
 use super::forward::{Batch, Reach};
 use super::packs::Packs;
-use super::stretches::{Stretch, Stretches};
+use super::resends::{Resend, Resends};
 use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
-/// Stretches looked at for one batch, two statements each.
-const BATCH_STRETCHES_MAX: usize = 100;
-/// Stretches whose events are counted by one statement.
+/// Resends looked at for one batch, two statements each.
+const BATCH_RESENDS_MAX: usize = 100;
+/// Resends whose events are counted by one statement.
 const COUNTED_MAX: usize = 1_000;
 
-/// All stretches that aren't confirmed.
+/// All resends that aren't confirmed.
 #[derive(Debug, Clone, Default)]
-pub(in crate::ledger) struct Again {
-    waiting: Stretches,
-    unsent: Stretches,
+pub(in crate::ledger) struct Redelivery {
+    waiting: Resends,
+    unsent: Resends,
 }
 
-impl Again {
-    /// Adds a stretch, which the table has already.
-    pub fn add(&mut self, stretch: Stretch) {
-        self.waiting.add(stretch);
-        self.unsent.add(stretch);
+impl Redelivery {
+    /// Adds a resend, which the table has already.
+    pub fn add(&mut self, resend: Resend) {
+        self.waiting.add(resend);
+        self.unsent.add(resend);
     }
 
-    /// Nobody waits any more for that part of a stretch.
-    pub fn forget(&mut self, part: &Stretch) {
+    /// Nobody waits any more for that part of a resend.
+    pub fn forget(&mut self, part: &Resend) {
         self.waiting.remove(part.replay, part.events);
         self.unsent.remove(part.replay, part.events);
     }
 
     /// Those that wait and have any of `range`.
-    pub fn waiting(&self, range: SeqRange) -> Vec<Stretch> {
+    pub fn waiting(&self, range: SeqRange) -> Vec<Resend> {
         self.waiting.touching(range, u64::MAX)
     }
 
@@ -77,14 +77,14 @@ impl Again {
     }
 
     /// Those of which such a pack may have events.
-    pub fn waiting_for(&self, range: SeqRange, replay: u64) -> Vec<Stretch> {
+    pub fn waiting_for(&self, range: SeqRange, replay: u64) -> Vec<Resend> {
         self.waiting.touching(range, replay)
     }
 
     /// Whether the event `seq`, last written by `replay`, was sent; `None` if
     /// it isn't to be sent again.
     pub fn was_sent(&self, seq: u64, replay: u64) -> Option<bool> {
-        let any = |all: &Stretches| {
+        let any = |all: &Resends| {
             let holding = all.touching(SeqRange::one(seq), replay);
             holding
                 .iter()
@@ -96,26 +96,26 @@ impl Again {
 
 impl<S: Sql> Ledger<S> {
     /// What the table `again` has; none of it is known to be sent.
-    pub(in crate::ledger) fn load_again(&self) -> Result<Again, SqlError> {
+    pub(in crate::ledger) fn load_redelivery(&self) -> Result<Redelivery, SqlError> {
         let rows = self.sql.query(
             "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
             &[],
         )?;
-        let mut again = Again::default();
+        let mut redelivery = Redelivery::default();
         for row in &rows {
-            again.add(Stretch {
+            redelivery.add(Resend {
                 events: SeqRange::new(row.number(0)?, row.number(1)?),
                 replay: row.number(2)?,
                 since: Timestamp::from_us(row.integer(3)?),
             });
         }
-        Ok(again)
+        Ok(redelivery)
     }
 
     /// The next batch of events that go out again, if there are any. They are
     /// of one replay.
-    pub(in crate::ledger) fn next_again(&self) -> Result<Option<Batch>, SqlError> {
-        let unsent = self.outbox.again().unsent.all();
+    pub(in crate::ledger) fn next_resend(&self) -> Result<Option<Batch>, SqlError> {
+        let unsent = self.outbox.redelivery().unsent.all();
         let (Some(name), Some(head)) = (&self.name, unsent.first()) else {
             return Ok(None);
         };
@@ -123,9 +123,9 @@ impl<S: Sql> Ledger<S> {
         let mut packs = Packs::default();
         let mut through = head.events.last;
         let mut before = None;
-        let stretches = unsent.iter().take_while(|one| one.replay == head.replay);
-        'batch: for stretch in stretches.take(BATCH_STRETCHES_MAX) {
-            let unsent = self.unsent(&stretch.condition(), stretch.events)?;
+        let resends = unsent.iter().take_while(|one| one.replay == head.replay);
+        'batch: for resend in resends.take(BATCH_RESENDS_MAX) {
+            let unsent = self.unsent(&resend.condition(), resend.events)?;
             let events = unsent.events(&origin, self.epoch)?;
             for event in &events {
                 let seq = event.seq;
@@ -141,14 +141,14 @@ impl<S: Sql> Ledger<S> {
                     break 'batch;
                 }
             }
-            through = events.last().map_or(stretch.events.last, |end| end.seq);
-            if through < stretch.events.last {
+            through = events.last().map_or(resend.events.last, |end| end.seq);
+            if through < resend.events.last {
                 break;
             }
         }
         Ok(Some(Batch {
             packs: packs.finish(),
-            through: Reach::Again {
+            through: Reach::Resend {
                 events: SeqRange::new(head.events.first, through),
                 replay: head.replay,
             },
@@ -157,12 +157,12 @@ impl<S: Sql> Ledger<S> {
 
     /// Notes that nobody waits any more for `range`, as far as they
     /// were written by `replay` or before.
-    pub(in crate::ledger) fn confirm_again(
+    pub(in crate::ledger) fn confirm_resent(
         &mut self,
         range: SeqRange,
         replay: u64,
     ) -> Result<(), SqlError> {
-        let done = self.outbox.again().waiting_for(range, replay);
+        let done = self.outbox.redelivery().waiting_for(range, replay);
         if done.is_empty() {
             return Ok(());
         }
@@ -180,64 +180,64 @@ impl<S: Sql> Ledger<S> {
             gone.push(one.within(range));
         }
         self.sql.transaction(|| {
-            done.iter().try_for_each(|one| self.drop_again(one))?;
-            left.iter().try_for_each(|part| self.insert_again(part))?;
+            done.iter().try_for_each(|one| self.delete_resend(one))?;
+            left.iter().try_for_each(|part| self.insert_resend(part))?;
             self.forget_kept(range, Some(replay), self.outbox.dead())
         })?;
-        gone.iter().for_each(|part| self.outbox.forget_again(part));
+        gone.iter().for_each(|part| self.outbox.forget_resend(part));
         Ok(())
     }
 
-    /// Forgets stretches of which nothing is left to be sent: their events were
+    /// Forgets resends of which nothing is left to be sent: their events were
     /// quarantined or written by a later replay, and whoever was to note that
     /// here has failed.
     pub(in crate::ledger) fn forget_empty(&mut self) -> Result<(), SqlError> {
-        let waiting = self.outbox.again().waiting.all().to_vec();
+        let waiting = self.outbox.redelivery().waiting.all().to_vec();
         let counts = self.count_each(&waiting)?;
         for (one, _) in waiting.iter().zip(counts).filter(|(_, count)| *count == 0) {
-            self.drop_again(one)?;
-            self.outbox.forget_again(one);
+            self.delete_resend(one)?;
+            self.outbox.forget_resend(one);
         }
         Ok(())
     }
 
-    /// Deletes the rows of a stretch that waits: one, or some if it was put
+    /// Deletes the rows of a resend that waits: one, or some if it was put
     /// together at the opening.
-    fn drop_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
+    fn delete_resend(&self, resend: &Resend) -> Result<(), SqlError> {
         self.sql.execute(
             "DELETE FROM again WHERE first_seq BETWEEN ?1 AND ?2 AND replay = ?3",
             &[
-                stretch.events.first.into(),
-                stretch.events.last.into(),
-                stretch.replay.into(),
+                resend.events.first.into(),
+                resend.events.last.into(),
+                resend.replay.into(),
             ],
         )
     }
 
-    fn insert_again(&self, stretch: &Stretch) -> Result<(), SqlError> {
+    fn insert_resend(&self, resend: &Resend) -> Result<(), SqlError> {
         self.sql.execute(
             "INSERT INTO again (first_seq, last_seq, replay, since) VALUES (?1, ?2, ?3, ?4)",
             &[
-                stretch.events.first.into(),
-                stretch.events.last.into(),
-                stretch.replay.into(),
-                stretch.since.us().into(),
+                resend.events.first.into(),
+                resend.events.last.into(),
+                resend.replay.into(),
+                resend.since.us().into(),
             ],
         )
     }
 
-    /// Keeps `stretches` until they are confirmed, each with what it touches as
+    /// Keeps `resends` until they are confirmed, each with what it touches as
     /// one row. To be called in a transaction.
-    pub(in crate::ledger) fn store_again(&self, stretches: &[Stretch]) -> Result<(), SqlError> {
-        let mut waiting = self.outbox.again().waiting.clone();
-        stretches.iter().for_each(|one| waiting.add(*one));
+    pub(in crate::ledger) fn store_resends(&self, resends: &[Resend]) -> Result<(), SqlError> {
+        let mut waiting = self.outbox.redelivery().waiting.clone();
+        resends.iter().for_each(|one| waiting.add(*one));
         let mut kept = None;
-        for stretch in stretches {
+        for resend in resends {
             // The last of them is its own.
-            let whole = waiting.touching(stretch.events, stretch.replay).pop();
+            let whole = waiting.touching(resend.events, resend.replay).pop();
             if let Some(whole) = whole.filter(|whole| kept != Some(*whole)) {
-                self.drop_again(&whole)?;
-                self.insert_again(&whole)?;
+                self.delete_resend(&whole)?;
+                self.insert_resend(&whole)?;
                 kept = Some(whole);
             }
         }
@@ -245,34 +245,31 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// How many events are to be sent again: of those unsent, and sent.
-    pub(in crate::ledger) fn counted_again(&self) -> Result<(u64, u64), SqlError> {
-        let count = |stretches: &Stretches| {
-            let counts = self.count_each(stretches.all())?;
+    pub(in crate::ledger) fn count_resends(&self) -> Result<(u64, u64), SqlError> {
+        let count = |resends: &Resends| {
+            let counts = self.count_each(resends.all())?;
             Ok::<u64, SqlError>(counts.into_iter().fold(0, u64::saturating_add))
         };
         let (all, unsent) = (
-            count(&self.outbox.again().waiting)?,
-            count(&self.outbox.again().unsent)?,
+            count(&self.outbox.redelivery().waiting)?,
+            count(&self.outbox.redelivery().unsent)?,
         );
         Ok((unsent, all.saturating_sub(unsent)))
     }
 
-    /// How many events are to be sent of each of `stretches`.
-    pub(in crate::ledger) fn count_each(
-        &self,
-        stretches: &[Stretch],
-    ) -> Result<Vec<u64>, SqlError> {
-        let mut counts = Vec::with_capacity(stretches.len());
-        for some in stretches.chunks(COUNTED_MAX) {
+    /// How many events are to be sent of each of `resends`.
+    pub(in crate::ledger) fn count_each(&self, resends: &[Resend]) -> Result<Vec<u64>, SqlError> {
+        let mut counts = Vec::with_capacity(resends.len());
+        for some in resends.chunks(COUNTED_MAX) {
             counts.extend(self.count_some(some)?);
         }
         Ok(counts)
     }
 
-    fn count_some(&self, stretches: &[Stretch]) -> Result<Vec<u64>, SqlError> {
+    fn count_some(&self, resends: &[Resend]) -> Result<Vec<u64>, SqlError> {
         let mut ranges = String::new();
         let mut all = SeqRange::new(u64::MAX, 0);
-        for one in stretches {
+        for one in resends {
             let comma = if ranges.is_empty() { '[' } else { ',' };
             ranges += &format!(
                 "{comma}[{},{},{}]",
@@ -282,7 +279,7 @@ impl<S: Sql> Ledger<S> {
             all.last = all.last.max(one.events.last);
         }
         ranges.push(']');
-        let mut counts = vec![0_u64; stretches.len()];
+        let mut counts = vec![0_u64; resends.len()];
         for (segment, range) in self.segments.within(all) {
             let statement = format!(
                 "SELECT given.key, count(*) FROM json_each(?1) AS given CROSS JOIN {} AS e

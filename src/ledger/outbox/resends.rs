@@ -1,4 +1,4 @@
-//! Stretches of the log whose events go out again: in order, and merged where
+//! Resends of the log whose events go out again: in order, and merged where
 //! they meet, so that many cost no more than they must.
 
 use std::ops::Range;
@@ -7,9 +7,9 @@ use crate::ledger::SeqRange;
 use crate::ledger::log::segments::FORWARDED;
 use crate::time::Timestamp;
 
-/// A stretch of the log with events to send again.
+/// A stretch of the log whose events are to be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ledger) struct Stretch {
+pub(in crate::ledger) struct Resend {
     pub events: SeqRange,
     /// The replay that wrote its events; 0 if all of them were redriven.
     pub replay: u64,
@@ -17,7 +17,7 @@ pub(in crate::ledger) struct Stretch {
     pub since: Timestamp,
 }
 
-impl Stretch {
+impl Resend {
     /// Which of its events are sent.
     pub fn condition(&self) -> String {
         match self.replay {
@@ -45,17 +45,17 @@ impl Stretch {
     }
 }
 
-/// Stretches in the order of their replays, then of their events. Those of one
+/// Resends in the order of their replays, then of their events. Those of one
 /// replay neither overlap nor touch; those of two may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::ledger) struct Stretches(Vec<Stretch>);
+pub(in crate::ledger) struct Resends(Vec<Resend>);
 
-impl Stretches {
-    /// Adds a stretch. What it touches becomes one with it, and has been waiting
+impl Resends {
+    /// Adds a resend. What it touches becomes one with it, and has been waiting
     /// since the earlier time.
-    pub fn add(&mut self, stretch: Stretch) {
-        let place = self.place(stretch.replay, stretch.events.widened());
-        let mut whole = stretch;
+    pub fn add(&mut self, resend: Resend) {
+        let place = self.place(resend.replay, resend.events.widened());
+        let mut whole = resend;
         for one in self.0.get(place.clone()).unwrap_or_default() {
             whole.events.first = whole.events.first.min(one.events.first);
             whole.events.last = whole.events.last.max(one.events.last);
@@ -81,14 +81,14 @@ impl Stretches {
 
     /// Where those of `replay` are that have any of `range`.
     fn place(&self, replay: u64, range: SeqRange) -> Range<usize> {
-        let before = |one: &Stretch| (one.replay, one.events.last) < (replay, range.first);
-        let reaches = |one: &Stretch| (one.replay, one.events.first) <= (replay, range.last);
+        let before = |one: &Resend| (one.replay, one.events.last) < (replay, range.first);
+        let reaches = |one: &Resend| (one.replay, one.events.first) <= (replay, range.last);
         let start = self.0.partition_point(before);
         start..self.0.partition_point(reaches).max(start)
     }
 
     /// Those of `replay` and the ones before that have any of `range`.
-    pub fn touching(&self, range: SeqRange, replay: u64) -> Vec<Stretch> {
+    pub fn touching(&self, range: SeqRange, replay: u64) -> Vec<Resend> {
         let mut found = Vec::new();
         let mut at = 0;
         while let Some(one) = self.0.get(at).filter(|one| one.replay <= replay) {
@@ -101,7 +101,7 @@ impl Stretches {
     }
 
     /// All of them, in order.
-    pub fn all(&self) -> &[Stretch] {
+    pub fn all(&self) -> &[Resend] {
         &self.0
     }
 }
