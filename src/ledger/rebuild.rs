@@ -27,7 +27,7 @@ const ATTEMPTS_MAX: u32 = 5;
 
 /// How the steps of a rebuild go. It is lost with the memory, and found anew.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
+struct StepSize {
     /// Records of the next step.
     records_max: u64,
     /// How often a single one was refused.
@@ -40,7 +40,7 @@ pub(super) struct Rebuilds {
     /// One was asked for and has not ended.
     is_going_on: bool,
     /// How its steps go.
-    pace: Pace,
+    step: StepSize,
 }
 
 impl Rebuilds {
@@ -48,12 +48,12 @@ impl Rebuilds {
     pub fn load(is_going_on: bool) -> Self {
         Self {
             is_going_on,
-            pace: Pace::default(),
+            step: StepSize::default(),
         }
     }
 }
 
-impl Default for Pace {
+impl Default for StepSize {
     fn default() -> Self {
         Self {
             records_max: STEP_RECORDS_MAX,
@@ -229,7 +229,7 @@ impl<S: Sql> Ledger<S> {
         {
             let record = self.to_rebuild(row)?;
             bytes = bytes.saturating_add(record.fields.len());
-            let is_full = part.records.len() as u64 >= self.rebuilds.pace.records_max
+            let is_full = part.records.len() as u64 >= self.rebuilds.step.records_max
                 || bytes > STEP_BYTES_MAX;
             if is_full && !part.records.is_empty() {
                 part.is_last = false;
@@ -248,9 +248,9 @@ impl<S: Sql> Ledger<S> {
         if part.state.epoch != self.epoch {
             return Ok(None);
         }
-        let pace = &mut self.rebuilds.pace;
-        pace.attempts = 0;
-        pace.records_max = pace.records_max.saturating_mul(2).min(STEP_RECORDS_MAX);
+        let step = &mut self.rebuilds.step;
+        step.attempts = 0;
+        step.records_max = step.records_max.saturating_mul(2).min(STEP_RECORDS_MAX);
         self.go_on_behind(part, false, now)
     }
 
@@ -268,12 +268,12 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let records = part.records.len() as u64;
-        let pace = &mut self.rebuilds.pace;
-        pace.records_max = (records / 2).max(1);
+        let step = &mut self.rebuilds.step;
+        step.records_max = (records / 2).max(1);
         if records <= 1 {
-            pace.attempts = pace.attempts.saturating_add(1);
-            if pace.attempts >= ATTEMPTS_MAX {
-                pace.attempts = 0;
+            step.attempts = step.attempts.saturating_add(1);
+            if step.attempts >= ATTEMPTS_MAX {
+                step.attempts = 0;
                 return self.go_on_behind(part, true, now);
             }
         }

@@ -28,7 +28,7 @@ use worker::js_sys::{Date, Function, Reflect};
 use worker::web_sys::Request;
 use worker::worker_sys::Message;
 
-use self::webhook::{Incoming, Origin};
+use self::webhook::{Inbound, Trigger};
 use crate::time::Timestamp;
 
 /// Adds the JavaScript stack to the news of a panic; the SDK's own hook, which
@@ -54,11 +54,11 @@ pub fn fetch(
     done: Function,
 ) {
     tasks::start(async move {
-        let call = Incoming {
+        let call = Inbound {
             request,
             method,
             url,
-            origin: Origin::Outside,
+            trigger: Trigger::Outside,
             at: now(),
         };
         let response = router::fetch(call, env, ctx).await;

@@ -5,7 +5,7 @@ use worker::web_sys::Response;
 
 use super::http::{self, Answer, NO_CACHE, body};
 use super::log::Line;
-use super::webhook::{self, Incoming};
+use super::webhook::{self, Inbound};
 use super::{commands, glue, health, metrics, queries, sources};
 use crate::api::{Query, Route, is_api};
 use crate::edge::delivery::BODY_BYTES_MAX;
@@ -13,12 +13,12 @@ use crate::ops::metrics::CONTENT_TYPE;
 use crate::problem::Problem;
 
 /// Answers a request from outside.
-pub async fn fetch(call: Incoming, env: JsValue, ctx: JsValue) -> Response {
+pub async fn fetch(call: Inbound, env: JsValue, ctx: JsValue) -> Response {
     http::respond(handle(&call, &env, &ctx).await)
 }
 
 /// What a request is answered with; it is logged.
-async fn handle(call: &Incoming, env: &JsValue, ctx: &JsValue) -> Result<Answer, Problem> {
+async fn handle(call: &Inbound, env: &JsValue, ctx: &JsValue) -> Result<Answer, Problem> {
     let mut line = Line::default();
     let mut answer = route(call, env, ctx, &mut line).await;
     match &mut answer {
@@ -30,12 +30,12 @@ async fn handle(call: &Incoming, env: &JsValue, ctx: &JsValue) -> Result<Answer,
 }
 
 async fn route(
-    call: &Incoming,
+    call: &Inbound,
     env: &JsValue,
     ctx: &JsValue,
     line: &mut Line,
 ) -> Result<Answer, Problem> {
-    let Incoming {
+    let Inbound {
         request, method, ..
     } = call;
     let (path, query) = split(&call.url);

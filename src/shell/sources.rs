@@ -4,7 +4,7 @@ use wasm_bindgen::JsValue;
 
 use super::environment::{self, NotReady};
 use super::log::Line;
-use super::webhook::{self, Incoming, Origin};
+use super::webhook::{self, Inbound, Trigger};
 use super::{database, glue, now, random};
 use crate::dialect::sample::{Wanted, report};
 use crate::edge::secret;
@@ -50,11 +50,11 @@ pub async fn test(
     ));
     let path = format!("/webhooks/{}", encode_segment(name));
     let request = glue::new_request(&path, &headers, &body);
-    let call = Incoming {
+    let call = Inbound {
         method: request.method(),
         url: request.url(),
         request,
-        origin: Origin::Test,
+        trigger: Trigger::Test,
         at: now,
     };
     let answer = webhook::take_test(&call, env, ctx, name, &path).await;

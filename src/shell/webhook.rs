@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// Who sends a request. No request can say so itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum Trigger {
     /// Somebody out there.
     Outside,
     /// This Worker: a test event.
@@ -27,11 +27,11 @@ pub enum Origin {
 }
 
 /// A request, and what the platform says of it.
-pub struct Incoming {
+pub struct Inbound {
     pub request: Request,
     pub method: String,
     pub url: String,
-    pub origin: Origin,
+    pub trigger: Trigger,
     /// When it came in.
     pub at: Timestamp,
 }
@@ -39,7 +39,7 @@ pub struct Incoming {
 /// Takes a webhook from outside for the source called `name`, and counts what
 /// became of it. Returns the answer, JSON; `line` is told about it.
 pub async fn take(
-    call: &Incoming,
+    call: &Inbound,
     env: &JsValue,
     ctx: &JsValue,
     name: String,
@@ -55,7 +55,7 @@ pub async fn take(
 /// Takes a test event in, as a webhook from outside, but that nobody counts it.
 /// It is logged.
 pub async fn take_test(
-    call: &Incoming,
+    call: &Inbound,
     env: &JsValue,
     ctx: &JsValue,
     name: &str,
@@ -91,7 +91,7 @@ fn count(
 }
 
 async fn verify_and_hand_over(
-    call: &Incoming,
+    call: &Inbound,
     env: &JsValue,
     ctx: &JsValue,
     name: String,
@@ -127,7 +127,7 @@ async fn verify_and_hand_over(
         Admitted::Ping(label) => (label, None),
         Admitted::Delivery(delivery, label) => (label, Some(delivery)),
     };
-    if call.origin == Origin::Outside {
+    if call.trigger == Trigger::Outside {
         note_use(env, ctx, &ready, label.secret, call.at);
     }
     line.label(label);
@@ -137,7 +137,7 @@ async fn verify_and_hand_over(
             Ok(r#"{"status":"pong"}"#.to_owned())
         }
         Some(mut delivery) => {
-            if call.origin == Origin::Test {
+            if call.trigger == Trigger::Test {
                 delivery = delivery.into_test();
             }
             line.integration = Some(delivery.of.integration.clone());

@@ -4,46 +4,21 @@
 //! text or nothing.
 
 mod format;
+mod reply;
 mod wire;
 
 use std::rc::Rc;
 
 pub use format::{CALL_FORMAT, UnknownFormat, check_format};
+pub use reply::{Reply, is_nobodys, received_at, was_woken};
 
+use super::Ledger;
 use super::log::discard;
 use super::replay::Request;
-use super::{Ledger, Taken};
 use crate::dialect::filter::Filter;
 use crate::edge::delivery::Delivery;
-use crate::json;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
-
-/// Answers to a sweep.
-const WOKEN: &str = r#"{"woken":true}"#;
-const LEFT_ALONE: &str = r#"{"woken":false}"#;
-
-/// Whether a ledger's answer to [`Call::Sweep`] says that it had work and no
-/// alarm.
-pub fn was_woken(answer: &str) -> bool {
-    answer == WOKEN
-}
-
-/// A ledger's answer to [`Call::Confirm`]: when the oldest event was received
-/// that nobody had settled before; `None` if there was none.
-pub fn received_at(answer: &str) -> Option<Timestamp> {
-    answer.parse().ok().map(Timestamp::from_us)
-}
-
-/// The answer of a ledger that never took in an event to who asks about its
-/// integration.
-const NOBODYS: &str = r#"{"integration":null}"#;
-
-/// Whether a ledger's answer to a question of the API says that there is no
-/// such integration.
-pub fn is_nobodys(answer: &str) -> bool {
-    answer == NOBODYS
-}
 
 /// A question or a message to a ledger.
 #[derive(Clone)]
@@ -154,31 +129,6 @@ pub enum Call {
     },
 }
 
-/// A ledger's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// What became of a delivery.
-    Taken(Taken),
-    /// JSON.
-    Json(String),
-    /// There is no such thing.
-    Nothing,
-    /// Done.
-    Done,
-}
-
-impl Reply {
-    /// What crosses back: text, or `None` where there is no such thing.
-    pub fn into_text(self) -> Option<String> {
-        match self {
-            Self::Taken(taken) => Some(taken.to_json()),
-            Self::Json(json) => Some(json),
-            Self::Done => Some(String::new()),
-            Self::Nothing => None,
-        }
-    }
-}
-
 impl Call {
     /// True for what the API asks an integration, or tells it to do. Any other
     /// call is about something that the ledger gave out, or gives it its name.
@@ -245,9 +195,8 @@ impl<S: Sql> Ledger<S> {
 
     /// Answers `call`.
     pub fn answer(&mut self, call: Call, now: Timestamp) -> Result<Reply, SqlError> {
-        let json = |found: Option<String>| found.map_or(Reply::Nothing, Reply::Json);
         if self.name().is_none() && call.is_of_api() {
-            return Ok(Reply::Json(NOBODYS.to_owned()));
+            return Ok(Reply::Nobodys);
         }
         // A ledger that began anew gives the same numbers to other events.
         if call.epoch().is_some_and(|epoch| epoch != self.epoch) {
@@ -260,10 +209,7 @@ impl<S: Sql> Ledger<S> {
                 last,
                 replay,
                 ..
-            } => {
-                let received_at = self.confirm(first, last, replay, now)?;
-                json(received_at.map(|at| at.us().to_string()))
-            }
+            } => Reply::Confirmed(self.confirm(first, last, replay, now)?),
             Call::Bury {
                 first,
                 last,
@@ -283,19 +229,19 @@ impl<S: Sql> Ledger<S> {
                 self.quarantine(seq, replay, &reason, now)?;
                 Reply::Done
             }
-            Call::State => json(self.state()?.map(|state| state.to_json())),
+            Call::State => Reply::found(self.state()?.map(|state| state.to_json())),
             Call::Events { after, limit } => Reply::Json(self.events(after, limit)?),
             Call::Quarantined { after, limit } => Reply::Json(self.quarantined(after, limit)?),
             Call::Dead { after, limit } => Reply::Json(self.dead(after, limit)?),
-            Call::Event { seq } => json(self.event(seq)?),
-            Call::Data { seq, .. } => json(self.data(seq)?),
+            Call::Event { seq } => Reply::found(self.event(seq)?),
+            Call::Data { seq, .. } => Reply::found(self.data(seq)?),
             Call::Replay(request) => {
                 let asked = self.ask_for_replay(&request, now)?;
-                json(asked.map(|progress| progress.to_json()))
+                Reply::found(asked.map(|progress| progress.to_json()))
             }
             Call::Rebuild => {
                 let asked = self.ask_for_rebuild(now)?;
-                json(asked.map(|rebuild| rebuild.to_json()))
+                Reply::found(asked.map(|rebuild| rebuild.to_json()))
             }
             Call::Redrive { from, to } => {
                 let redriven = self.redrive(from, to, now)?;
@@ -303,15 +249,12 @@ impl<S: Sql> Ledger<S> {
             }
             Call::Discard(request) => {
                 let asked = self.ask_for_discard(&request, now)?;
-                json(asked.map(|progress| progress.to_json()))
+                Reply::found(asked.map(|progress| progress.to_json()))
             }
             Call::Sweep {
                 listed_seq,
                 listed_epoch,
-            } => {
-                let woken = self.sweep(listed_seq, listed_epoch, now)?;
-                Reply::Json(if woken { WOKEN } else { LEFT_ALONE }.to_owned())
-            }
+            } => Reply::Swept(self.sweep(listed_seq, listed_epoch, now)?),
             Call::Unlinked {
                 after,
                 limit,
@@ -319,25 +262,5 @@ impl<S: Sql> Ledger<S> {
                 ..
             } => Reply::Json(self.unlinked(&after, limit, &filter)?),
         })
-    }
-}
-
-impl Taken {
-    /// The answer to the sender.
-    pub fn to_json(self) -> String {
-        format!(
-            r#"{{"status":"{}","seq":{}}}"#,
-            self.outcome.label(),
-            self.seq
-        )
-    }
-
-    /// Reads the answer: its status and number.
-    pub fn parse(json: &str) -> Option<(&'static str, u64)> {
-        let [status, seq] = json::pick(json, &["status", "seq"])?;
-        let named = json::text(status?)?;
-        let statuses = ["accepted", "duplicate", "quarantined", "ignored"];
-        let status = statuses.into_iter().find(|status| *status == named);
-        Some((status?, json::number(seq?)?))
     }
 }

@@ -14,8 +14,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const LARGE_BYTES: u64 = 5_000_000_000;
 
 /// What D1 has, each row as a kind, a source, an integration and numbers:
-/// what was counted, what a source's integrations have told together, and
-/// those of them that have told of trouble, or that they are large. Of these at
+/// what was counted, what a source's integrations have reported together, and
+/// those of them that have reported trouble, or that they are large. Of these at
 /// most 500, those first where something waits or is dead, or that are large.
 /// The last of the numbers is a time, and times compare as texts.
 const SELECT: &str = "
@@ -47,9 +47,9 @@ pub fn select() -> Statement {
     }
 }
 
-/// What one integration has told, or several together.
+/// What one integration has reported, or several together.
 #[derive(Clone, Copy, Default)]
-struct Told {
+struct Reported {
     integrations: u64,
     events: u64,
     pending: u64,
@@ -66,7 +66,7 @@ struct Told {
 struct Source<'a> {
     name: &'a str,
     counts: Vec<u64>,
-    told: Told,
+    reported: Reported,
 }
 
 /// The page: every source that is configured or has numbers, from D1's rows of
@@ -87,14 +87,14 @@ pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
         match kind.as_str() {
             "counted" => source(&mut sources, name)?.counts = counts(numbers)?,
             "database" => database_bytes = numbers.parse().ok(),
-            "source" => source(&mut sources, name)?.told = told(numbers, now)?,
-            _ => integrations.push((name.as_str(), integration.as_str(), told(numbers, now)?)),
+            "source" => source(&mut sources, name)?.reported = reported(numbers, now)?,
+            _ => integrations.push((name.as_str(), integration.as_str(), reported(numbers, now)?)),
         }
     }
     let mut page = Page::default();
     page.build();
     page.deliveries(&sources);
-    page.told(&sources);
+    page.reported(&sources);
     page.database(database_bytes);
     page.confirmations(&sources);
     page.integrations(&integrations);
@@ -107,7 +107,7 @@ fn source<'s, 'a>(sources: &'s mut Vec<Source<'a>>, name: &'a str) -> Option<&'s
         sources.push(Source {
             name,
             counts: vec![0; COLUMNS],
-            told: Told::default(),
+            reported: Reported::default(),
         });
     }
     sources.iter_mut().find(|source| source.name == name)
@@ -121,10 +121,10 @@ fn counts(numbers: &str) -> Option<Vec<u64>> {
     (counts.len() == COLUMNS).then_some(counts)
 }
 
-fn told(numbers: &str, now: Timestamp) -> Option<Told> {
+fn reported(numbers: &str, now: Timestamp) -> Option<Reported> {
     let mut parts = numbers.split(' ');
     let mut next = || parts.next()?.parse().ok();
-    Some(Told {
+    Some(Reported {
         integrations: next()?,
         events: next()?,
         pending: next()?,
@@ -202,62 +202,62 @@ impl Page {
         }
     }
 
-    fn told(&mut self, sources: &[Source]) {
-        type Of = fn(&Told) -> u64;
+    fn reported(&mut self, sources: &[Source]) {
+        type Of = fn(&Reported) -> u64;
         let metrics: [(&str, &str, &str, Of); 8] = [
             (
                 "leasewire_events_total",
                 "counter",
                 "Numbers given to events.",
-                |told| told.events,
+                |reported| reported.events,
             ),
             (
                 "leasewire_integrations",
                 "gauge",
                 "Integrations that have a ledger.",
-                |told| told.integrations,
+                |reported| reported.integrations,
             ),
             (
                 "leasewire_events_pending",
                 "gauge",
                 "Events not handed to the queue, where some have waited for 45 s.",
-                |told| told.pending,
+                |reported| reported.pending,
             ),
             (
                 "leasewire_events_unconfirmed",
                 "gauge",
                 "Events handed to the queue and not confirmed, where some have waited for 45 s.",
-                |told| told.unconfirmed,
+                |reported| reported.unconfirmed,
             ),
             (
                 "leasewire_events_dead",
                 "gauge",
                 "Events in packs that could not be applied.",
-                |told| told.dead,
+                |reported| reported.dead,
             ),
             (
                 "leasewire_events_quarantined",
                 "gauge",
                 "Events not understood, or that can't be applied.",
-                |told| told.quarantined,
+                |reported| reported.quarantined,
             ),
             (
                 "leasewire_oldest_unconfirmed_seconds",
                 "gauge",
                 "Age of the oldest event that waits for its confirmation; 0 if none does.",
-                |told| told.oldest_s.unwrap_or(0),
+                |reported| reported.oldest_s.unwrap_or(0),
             ),
             (
                 "leasewire_ledger_bytes",
                 "gauge",
                 "Bytes of the largest ledger, of the 10 GB that one may have.",
-                |told| told.bytes,
+                |reported| reported.bytes,
             ),
         ];
         for (name, kind, help, of) in metrics {
             self.metric(name, kind, help);
             for source in sources {
-                self.sample(name, &[("source", source.name)], of(&source.told));
+                self.sample(name, &[("source", source.name)], of(&source.reported));
             }
         }
     }
@@ -291,16 +291,16 @@ impl Page {
         }
     }
 
-    fn integrations(&mut self, integrations: &[(&str, &str, Told)]) {
+    fn integrations(&mut self, integrations: &[(&str, &str, Reported)]) {
         let name = "leasewire_integration_events";
         let help = "Events of an integration that are not as they should be, by their state.";
         self.metric(name, "gauge", help);
-        for (source, integration, told) in integrations {
+        for (source, integration, reported) in integrations {
             let states = [
-                ("pending", told.pending),
-                ("unconfirmed", told.unconfirmed),
-                ("dead", told.dead),
-                ("quarantined", told.quarantined),
+                ("pending", reported.pending),
+                ("unconfirmed", reported.unconfirmed),
+                ("dead", reported.dead),
+                ("quarantined", reported.quarantined),
             ];
             for (state, count) in states {
                 if count > 0 {
@@ -316,8 +316,8 @@ impl Page {
         let name = "leasewire_integration_oldest_unconfirmed_seconds";
         let help = "Age of an integration's oldest event that waits for its confirmation.";
         self.metric(name, "gauge", help);
-        for (source, integration, told) in integrations {
-            if let Some(oldest_s) = told.oldest_s {
+        for (source, integration, reported) in integrations {
+            if let Some(oldest_s) = reported.oldest_s {
                 let labels = [("source", *source), ("integration", *integration)];
                 self.sample(name, &labels, oldest_s);
             }
@@ -325,10 +325,10 @@ impl Page {
         let name = "leasewire_integration_bytes";
         let help = "Bytes of an integration's ledger that has more than 5 GB.";
         self.metric(name, "gauge", help);
-        for (source, integration, told) in integrations {
-            if told.bytes > LARGE_BYTES {
+        for (source, integration, reported) in integrations {
+            if reported.bytes > LARGE_BYTES {
                 let labels = [("source", *source), ("integration", *integration)];
-                self.sample(name, &labels, told.bytes);
+                self.sample(name, &labels, reported.bytes);
             }
         }
     }
