@@ -4,7 +4,7 @@ use super::log::discard;
 use super::log::segments::{FORWARDED, QUARANTINED};
 use super::outbox::forward::{kind, time};
 use super::replay::Progress;
-use super::{Ledger, Ranges, Rebuild, SeqRange, first, maybe_time, record_key};
+use super::{Ledger, Ranges, Rebuild, Rewrite, SeqRange, first, maybe_time, record_key};
 use crate::dialect::event::TEST_INTEGRATION;
 use crate::dialect::filter::Filter;
 use crate::encoding;
@@ -314,7 +314,7 @@ impl<S: Sql> Ledger<S> {
             Some(_) if discarded.is_some() => "discarded",
             Some(_) if row.flag(9)? => "ignored",
             Some(_) => "quarantined",
-            None => self.outbox.status(seq, replay.unwrap_or(0)),
+            None => self.outbox.status(seq, Rewrite(replay.unwrap_or(0))),
         };
         reason = discarded.or(reason);
         let mut entry = Writer::default()

@@ -12,6 +12,7 @@ use super::intake::dedupe::Recent;
 use super::log::epoch::epoch_at;
 use super::{Ledger, State, maybe_time};
 use crate::json::Writer;
+use crate::record::generation::Generation;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -103,7 +104,7 @@ pub struct Rebuilt {
     /// The last event folded in.
     pub version: u64,
     /// The last replay that made it anew, or 0.
-    pub generation: u64,
+    pub generation: Generation,
     /// Its fields, JSON.
     pub fields: String,
     /// Only some of them are known.
@@ -324,7 +325,7 @@ impl<S: Sql> Ledger<S> {
             model: row.text(0)?.to_owned(),
             record_id: row.text(1)?.to_owned(),
             version,
-            generation: row.number(3)?,
+            generation: Generation(row.number(3)?),
             fields: row.text(4)?.to_owned(),
             partial: row.flag(5)?,
             drift: row.flag(6)?,

@@ -216,12 +216,10 @@ impl Apart {
 
     fn confirm(&mut self, part: &Range<usize>) -> Option<Step> {
         let pack = Pack::read(&self.message.text).ok()?;
-        let (first, last) = pack.range(part)?;
+        let named = pack.named(part)?;
         self.doing = Doing::Confirming;
         Some(Step::Ask(Call::Confirm {
-            first,
-            last,
-            replay: pack.replay(part),
+            pack: named,
             epoch: pack.epoch,
         }))
     }
@@ -231,10 +229,10 @@ impl Apart {
         let reason = self.reasons.iter().find(|(of, _)| *of == at);
         self.why = reason.map(|(_, why)| why.clone()).unwrap_or_default();
         let pack = Pack::read(&self.message.text).ok()?;
-        let (seq, _) = pack.range(&part)?;
+        let named = pack.named(&part)?;
         Some(Step::Ask(Call::Quarantine {
-            seq,
-            replay: pack.replay(&part),
+            seq: named.events.first,
+            rewrite: named.rewrite,
             reason: NOT_APPLIED.to_owned(),
             epoch: pack.epoch,
         }))

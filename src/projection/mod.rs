@@ -32,7 +32,7 @@ pub use verdict::{ATTEMPTS_MAX, NOBODYS_ATTEMPTS, Verdict};
 
 use crate::integration::IntegrationId;
 use crate::json::{self, Map, Writer};
-use crate::ledger::{Announcement, Report};
+use crate::ledger::{Announcement, PackRef, Report};
 use crate::sql::{Statement, Value};
 use crate::time::Timestamp;
 
@@ -152,12 +152,8 @@ impl fmt::Display for Unreadable {
 pub struct Projection<'a> {
     /// Whose they are.
     pub of: IntegrationId,
-    /// The pack's first event.
-    pub first: u64,
-    /// The pack's last event.
-    pub last: u64,
-    /// The oldest replay among its events; 0 if one was never replayed.
-    pub replay: u64,
+    /// The pack, as its ledger knows it.
+    pub pack: PackRef,
     /// The epoch of its events; `None` if they don't say it.
     epoch: Option<u64>,
     /// The newest version of each record in the pack.
@@ -414,7 +410,7 @@ impl<'a> Projection<'a> {
             params: vec![
                 text(&self.of.source),
                 text(&self.of.integration),
-                integer(self.last),
+                integer(self.pack.events.last),
                 maybe_text(synced_at.0),
                 maybe_text(synced_at.1),
                 text(sent_at),

@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::{Notices, Projection, Unreadable, generation};
 use crate::integration::IntegrationId;
 use crate::json::{self, Map, Object, Picked, Value};
+use crate::ledger::{PackRef, Rewrite, SeqRange};
 use crate::sql::Statement;
 use crate::time::Timestamp;
 
@@ -42,8 +43,8 @@ struct Event<'a> {
     kind: Option<&'a Value>,
     time: Option<&'a Value>,
     dataref: Option<&'a Value>,
-    /// The replay that wrote it; 0 if it was never replayed.
-    generation: u64,
+    /// Which step of a replay wrote it.
+    rewrite: Rewrite,
     data: Option<&'a Value>,
     /// `None` if 0.1.0 has sent it.
     epoch: Option<u64>,
@@ -63,7 +64,7 @@ impl<'a> Event<'a> {
             kind,
             time,
             dataref,
-            generation: generation(replay)?,
+            rewrite: Rewrite(generation(replay)?),
             data,
             epoch,
         })
@@ -101,17 +102,15 @@ impl<'a> Pack<'a> {
         })
     }
 
-    /// First and last number of the events at `part`.
-    pub fn range(&self, part: &Range<usize>) -> Option<(u64, u64)> {
+    /// The events at `part`, as their ledger knows them; `None` if there are
+    /// none.
+    pub fn named(&self, part: &Range<usize>) -> Option<PackRef> {
         let numbers = self.numbers.get(part.clone())?;
-        Some((*numbers.first()?, *numbers.last()?))
-    }
-
-    /// The oldest replay among the events at `part`.
-    pub fn replay(&self, part: &Range<usize>) -> u64 {
-        let events = self.events.get(part.clone()).unwrap_or_default();
-        let oldest = events.iter().map(|event| event.generation).min();
-        oldest.unwrap_or(0)
+        let events = self.events.get(part.clone())?;
+        Some(PackRef {
+            events: SeqRange::new(*numbers.first()?, *numbers.last()?),
+            rewrite: events.iter().map(|event| event.rewrite).min()?,
+        })
     }
 
     /// Where all events are.
@@ -151,12 +150,10 @@ impl<'a> Pack<'a> {
 
     fn empty(&self, part: &Range<usize>) -> Result<Projection<'a>, Unreadable> {
         let nothing = || Unreadable("a part without events".to_owned());
-        let (first, last) = self.range(part).ok_or_else(nothing)?;
+        let named = self.named(part).ok_or_else(nothing)?;
         Ok(Projection {
             of: self.of.clone(),
-            first,
-            last,
-            replay: self.replay(part),
+            pack: named,
             epoch: self.epoch,
             records: Map::default(),
             missing: Vec::new(),

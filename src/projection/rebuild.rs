@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Key, Projection, Row, announcement, epoch, if_newer};
 use crate::json::Map;
-use crate::ledger::{Announcement, Part, Rebuilt};
+use crate::ledger::{Announcement, PackRef, Part, Rebuilt, Rewrite, SeqRange};
 use crate::sql::Statement;
 use crate::time::Timestamp;
 
@@ -24,9 +24,10 @@ pub fn rebuilt(part: &Part, now: Timestamp) -> Vec<Statement> {
     };
     let of = Projection {
         of: state.of.clone(),
-        first: 1,
-        last: state.last_seq,
-        replay: 0,
+        pack: PackRef {
+            events: SeqRange::through(state.last_seq),
+            rewrite: Rewrite::NONE,
+        },
         epoch: Some(state.epoch),
         records: Map::default(),
         missing: Vec::new(),
@@ -60,7 +61,7 @@ fn row(record: &Rebuilt) -> (Key<'_>, Row<'_>) {
         Cow::Borrowed(record.record_id.as_str()),
     );
     let row = Row {
-        generation: record.generation,
+        generation: record.generation.0,
         version: record.version,
         fields: &record.fields,
         partial: record.partial,

@@ -33,25 +33,23 @@ impl Together {
     pub fn add(&mut self, message: &Message, now: Timestamp) -> Result<Read, Unreadable> {
         let pack = Pack::read(&message.text)?;
         let all = pack.all();
-        let (first, last) = pack.range(&all).unwrap_or_default();
         let statements = pack.part(&all).ok().and_then(|projection| {
             let needs_data = !projection.missing().is_empty();
             let statements = projection.statements(message.sent_at, now);
             let total = self.statements.len().saturating_add(statements.len());
             (!needs_data && total <= TOGETHER_QUERIES_MAX).then_some(statements)
         });
-        let confirm = statements.map(|statements| {
+        let named = pack.named(&all);
+        let confirm = statements.zip(named).map(|(statements, named)| {
             self.statements.extend(statements);
             Call::Confirm {
-                first,
-                last,
-                replay: pack.replay(&all),
+                pack: named,
                 epoch: pack.epoch,
             }
         });
         Ok(Read {
             of: pack.of,
-            last,
+            last: named.map_or(0, |named| named.events.last),
             confirm,
         })
     }

@@ -5,6 +5,7 @@
 //! written at intake and travels as it is, so an event sent again is the same
 //! to the last byte.
 
+use super::generation::Generation;
 use super::occupancy::{self, Noticed, Turn};
 use crate::dialect::event::{Kind, RecordKey};
 use crate::json::{Object, push_all, quoted};
@@ -33,10 +34,8 @@ pub struct RecordData<'a> {
     pub late: bool,
     /// The same bytes as an earlier event, taken for a second, real one.
     pub ambiguous: bool,
-    /// The last replay that made the record anew; 0 if none did. Of two states
-    /// of a record the one with the greater generation is the newer, then the
-    /// one with the greater version.
-    pub generation: u64,
+    /// How often the record was made anew.
+    pub generation: Generation,
     /// Turns of a unit between vacant and occupied that this event reveals.
     pub turns: &'a [Turn],
     /// All of a unit's notices that still hold, where a replay made it anew.
@@ -81,7 +80,7 @@ impl RecordData<'_> {
             word(self.late),
             r#","ambiguous":"#,
             word(self.ambiguous),
-            &match self.generation {
+            &match self.generation.0 {
                 0 => String::new(),
                 generation => format!(r#","generation":{generation}"#),
             },

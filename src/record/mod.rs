@@ -3,5 +3,6 @@
 pub mod cloudevent;
 pub mod drift;
 pub mod fold;
+pub mod generation;
 pub mod occupancy;
 pub mod ties;

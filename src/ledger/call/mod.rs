@@ -12,9 +12,9 @@ use std::rc::Rc;
 pub use format::{CALL_FORMAT, UnknownFormat, check_format};
 pub use reply::{Reply, is_nobodys, received_at, was_woken};
 
-use super::Ledger;
 use super::log::discard;
 use super::replay::Request;
+use super::{Ledger, PackRef, Rewrite, SeqRange};
 use crate::dialect::filter::Filter;
 use crate::edge::delivery::Delivery;
 use crate::sql::{Sql, SqlError};
@@ -27,24 +27,16 @@ pub enum Call {
     Intake(Delivery),
     /// A consumer has applied this pack.
     Confirm {
-        /// Its first event.
-        first: u64,
-        /// Its last event.
-        last: u64,
-        /// The oldest replay among its events; 0 if one was never replayed.
-        replay: u64,
+        /// Which one.
+        pack: PackRef,
         /// The epoch of the pack: what an earlier one numbered isn't known under
         /// these numbers any more. 0.1.0 doesn't tell it.
         epoch: Option<u64>,
     },
     /// No consumer could apply this pack.
-    Bury {
-        /// Its first event.
-        first: u64,
-        /// Its last event.
-        last: u64,
-        /// As for a confirmation.
-        replay: u64,
+    DeadLetter {
+        /// Which one.
+        pack: PackRef,
         /// Why.
         reason: String,
         /// As for a confirmation.
@@ -54,8 +46,8 @@ pub enum Call {
     Quarantine {
         /// Its number.
         seq: u64,
-        /// The replay that wrote it; 0 if it was never replayed.
-        replay: u64,
+        /// As it was written.
+        rewrite: Rewrite,
         /// Why.
         reason: String,
         /// As for a confirmation.
@@ -101,12 +93,7 @@ pub enum Call {
     /// Write all records into D1 again.
     Rebuild,
     /// Send dead packs again, and what is in quarantine as not applied.
-    Redrive {
-        /// The first event of the range.
-        from: u64,
-        /// The last event of the range.
-        to: u64,
-    },
+    Redrive(SeqRange),
     /// Let bodies of quarantined or dead events go.
     Discard(discard::Request),
     /// Has it work that no alarm watches over?
@@ -142,11 +129,11 @@ impl Call {
             | Self::Unlinked { .. }
             | Self::Replay(_)
             | Self::Rebuild
-            | Self::Redrive { .. }
+            | Self::Redrive(_)
             | Self::Discard(_) => true,
             Self::Intake(_)
             | Self::Confirm { .. }
-            | Self::Bury { .. }
+            | Self::DeadLetter { .. }
             | Self::Quarantine { .. }
             | Self::Data { .. }
             | Self::Sweep { .. } => false,
@@ -157,7 +144,7 @@ impl Call {
     fn epoch(&self) -> Option<u64> {
         match self {
             Self::Confirm { epoch, .. }
-            | Self::Bury { epoch, .. }
+            | Self::DeadLetter { epoch, .. }
             | Self::Quarantine { epoch, .. }
             | Self::Data { epoch, .. } => *epoch,
             _ => None,
@@ -204,29 +191,18 @@ impl<S: Sql> Ledger<S> {
         }
         Ok(match call {
             Call::Intake(delivery) => Reply::Taken(self.intake(&delivery, now)?),
-            Call::Confirm {
-                first,
-                last,
-                replay,
-                ..
-            } => Reply::Confirmed(self.confirm(first, last, replay, now)?),
-            Call::Bury {
-                first,
-                last,
-                replay,
-                reason,
-                ..
-            } => {
-                self.bury(first, last, replay, &reason, now)?;
+            Call::Confirm { pack, .. } => Reply::Confirmed(self.confirm(pack, now)?),
+            Call::DeadLetter { pack, reason, .. } => {
+                self.dead_letter(pack, &reason, now)?;
                 Reply::Done
             }
             Call::Quarantine {
                 seq,
-                replay,
+                rewrite,
                 reason,
                 ..
             } => {
-                self.quarantine(seq, replay, &reason, now)?;
+                self.quarantine(seq, rewrite, &reason, now)?;
                 Reply::Done
             }
             Call::State => Reply::found(self.state()?.map(|state| state.to_json())),
@@ -243,10 +219,7 @@ impl<S: Sql> Ledger<S> {
                 let asked = self.ask_for_rebuild(now)?;
                 Reply::found(asked.map(|rebuild| rebuild.to_json()))
             }
-            Call::Redrive { from, to } => {
-                let redriven = self.redrive(from, to, now)?;
-                Reply::Json(redriven.to_json())
-            }
+            Call::Redrive(range) => Reply::Json(self.redrive(range, now)?.to_json()),
             Call::Discard(request) => {
                 let asked = self.ask_for_discard(&request, now)?;
                 Reply::found(asked.map(|progress| progress.to_json()))

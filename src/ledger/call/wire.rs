@@ -11,6 +11,7 @@ use crate::integration::IntegrationId;
 use crate::json::{self, Object, Writer};
 use crate::ledger::log::discard::{self, Held};
 use crate::ledger::replay::Request;
+use crate::ledger::{PackRef, Rewrite, SeqRange};
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
 
@@ -21,36 +22,32 @@ impl Call {
     /// The call as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let call = |name| Writer::default().text("call", name);
-        let pack = |name, first: &u64, last: &u64, replay: &u64, epoch: &Option<u64>| {
-            let call = call(name).number("first", *first).number("last", *last);
-            in_epoch(call.number("replay", *replay), epoch)
+        let pack = |name, pack: &PackRef, epoch: &Option<u64>| {
+            let PackRef { events, rewrite } = pack;
+            let call = call(name)
+                .number("first", events.first)
+                .number("last", events.last);
+            in_epoch(call.number("replay", rewrite.0), epoch)
         };
         let page = |name, after: &u64, limit: &u64| {
             call(name).number("after", *after).number("limit", *limit)
         };
         let call = match self {
             Self::Intake(delivery) => return encode_delivery(delivery),
-            Self::Confirm {
-                first,
-                last,
-                replay,
-                epoch,
-            } => pack("confirm", first, last, replay, epoch),
-            Self::Bury {
-                first,
-                last,
-                replay,
+            Self::Confirm { pack: of, epoch } => pack("confirm", of, epoch),
+            Self::DeadLetter {
+                pack: of,
                 reason,
                 epoch,
-            } => pack("bury", first, last, replay, epoch).text("reason", reason),
+            } => pack("bury", of, epoch).text("reason", reason),
             Self::Quarantine {
                 seq,
-                replay,
+                rewrite,
                 reason,
                 epoch,
             } => {
                 let call = call("quarantine").number("seq", *seq);
-                in_epoch(call.number("replay", *replay), epoch).text("reason", reason)
+                in_epoch(call.number("replay", rewrite.0), epoch).text("reason", reason)
             }
             Self::State => call("state"),
             Self::Events { after, limit } => page("events", after, limit),
@@ -64,7 +61,9 @@ impl Call {
                 .raw("models", &json::texts_or_null(&request.models))
                 .raw("events", &json::texts_or_null(&request.events)),
             Self::Rebuild => call("rebuild"),
-            Self::Redrive { from, to } => call("redrive").number("from", *from).number("to", *to),
+            Self::Redrive(range) => call("redrive")
+                .number("from", range.first)
+                .number("to", range.last),
             Self::Discard(request) => call("discard")
                 .text("status", request.status.label())
                 .number("from", request.from)
@@ -100,23 +99,25 @@ impl Call {
         let fields = Object::parse(std::str::from_utf8(&bytes).ok()?)?;
         let number = |name| fields.number(name);
         let text = |name| fields.text(name).map(Cow::into_owned);
+        let pack = || {
+            Some(PackRef {
+                events: SeqRange::new(number("first")?, number("last")?),
+                rewrite: Rewrite(number("replay")?),
+            })
+        };
         Some(match &*fields.text("call")? {
             "confirm" => Self::Confirm {
-                first: number("first")?,
-                last: number("last")?,
-                replay: number("replay")?,
+                pack: pack()?,
                 epoch: number("epoch"),
             },
-            "bury" => Self::Bury {
-                first: number("first")?,
-                last: number("last")?,
-                replay: number("replay")?,
+            "bury" => Self::DeadLetter {
+                pack: pack()?,
                 reason: text("reason")?,
                 epoch: number("epoch"),
             },
             "quarantine" => Self::Quarantine {
                 seq: number("seq")?,
-                replay: number("replay")?,
+                rewrite: Rewrite(number("replay")?),
                 reason: text("reason")?,
                 epoch: number("epoch"),
             },
@@ -147,10 +148,7 @@ impl Call {
                 events: fields.value("events").and_then(json::texts),
             }),
             "rebuild" => Self::Rebuild,
-            "redrive" => Self::Redrive {
-                from: number("from")?,
-                to: number("to")?,
-            },
+            "redrive" => Self::Redrive(SeqRange::new(number("from")?, number("to")?)),
             "discard" => Self::Discard(discard::Request {
                 status: Held::named(&text("status")?)?,
                 from: number("from")?,

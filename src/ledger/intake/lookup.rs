@@ -9,6 +9,7 @@ use crate::edge::delivery::Delivery;
 use crate::ledger::{Ledger, dedupe_key, maybe_time};
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
+use crate::record::generation::Generation;
 use crate::record::occupancy::Timeline;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -24,7 +25,7 @@ pub(in crate::ledger) struct StoredRecord {
     pub known: Known,
     pub last_seq: u64,
     pub recent: Recent,
-    pub generation: u64,
+    pub generation: Generation,
 }
 
 impl<S: Sql> Ledger<S> {
@@ -111,6 +112,6 @@ fn stored_row(row: &Row) -> Result<StoredRecord, SqlError> {
         },
         last_seq: row.number(6)?,
         recent: Recent::parse(row.blob(7)?)?,
-        generation: row.number(8)?,
+        generation: Generation(row.number(8)?),
     })
 }

@@ -163,7 +163,10 @@ impl<S: Sql> Ledger<S> {
             changes: &folded.changes,
             late: folded.late,
             ambiguous,
-            generation: stored.as_ref().map_or(0, |stored| stored.generation),
+            generation: stored
+                .as_ref()
+                .map(|stored| stored.generation)
+                .unwrap_or_default(),
             turns: &folded.turns,
             noticed: None,
         };

@@ -231,7 +231,7 @@ impl<S: Sql> Ledger<S> {
             )
         })?;
         if request.status == Held::Dead {
-            self.outbox.revive(portion.range);
+            self.outbox.restore(portion.range);
         }
         self.health.outdate();
         progress.done = progress.done.saturating_add(portion.events);

@@ -10,6 +10,7 @@ use crate::json::Object;
 use crate::ledger::Outcome;
 use crate::record::cloudevent::{RecordData, control_data};
 use crate::record::fold::Known;
+use crate::record::generation::Generation;
 use crate::record::occupancy::{Noticed, Turn};
 use crate::time::Timestamp;
 
@@ -29,7 +30,7 @@ pub(in crate::ledger) struct Entry<'a> {
     /// The event before about the same record.
     pub prev_seq: Option<u64>,
     /// The record's generation with this event.
-    pub generation: u64,
+    pub generation: Generation,
     /// A property that isn't linked.
     pub unlinked: Option<Cow<'a, str>>,
     /// It reports the end of a synchronisation.
@@ -42,7 +43,7 @@ pub(in crate::ledger) struct Facts<'a> {
     pub changes: &'a str,
     pub late: bool,
     pub ambiguous: bool,
-    pub generation: u64,
+    pub generation: Generation,
     pub turns: &'a [Turn],
     pub noticed: Option<&'a Noticed>,
 }

@@ -4,7 +4,7 @@
 //! outlives its segment is kept in `events_0`.
 
 use crate::ledger::log::segments::FORWARDED;
-use crate::ledger::{Ledger, Ranges, SeqRange};
+use crate::ledger::{Ledger, PackRef, Ranges, Rewrite, SeqRange};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -24,21 +24,19 @@ impl<S: Sql> Ledger<S> {
         Ok(dead)
     }
 
-    /// Notes that the pack `first..=last` could not be applied. It stays in
-    /// the log and is not sent again until it is redriven.
-    pub fn bury(
+    /// Notes that `pack` could not be applied. It stays in the log and is not
+    /// sent again until it is redriven.
+    pub fn dead_letter(
         &mut self,
-        first: u64,
-        last: u64,
-        replay: u64,
+        pack: PackRef,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        let range = SeqRange::new(first, last);
-        if !self.sequence.has(range) {
+        let PackRef { events, rewrite } = pack;
+        if !self.sequence.has(events) {
             return Err(SqlError("no such pack".to_owned()));
         }
-        for part in self.outbox.unsettled_within(range, replay).iter() {
+        for part in self.outbox.unsettled_within(events, rewrite).iter() {
             if self.count(FORWARDED, part)? == 0 {
                 continue;
             }
@@ -52,30 +50,30 @@ impl<S: Sql> Ledger<S> {
                     now.us().into(),
                 ],
             )?;
-            self.outbox.bury(part);
+            self.outbox.dead_letter(part);
             self.health.outdate();
         }
-        self.confirm_resent(range, replay)?;
-        self.outbox.land(range);
+        self.confirm_resent(events, rewrite)?;
+        self.outbox.land(events);
         self.settle(now)
     }
 
     /// Takes those of `range` out of the dead packs that no replay after
     /// `replay` has written: what died then was another state of the event.
-    pub(in crate::ledger) fn revive_written(
+    pub(in crate::ledger) fn restore_written(
         &mut self,
         range: SeqRange,
-        replay: u64,
+        rewrite: Rewrite,
     ) -> Result<(), SqlError> {
         let mut alive = Ranges::of(range);
-        let later = format!("AND replay > {replay}");
+        let later = format!("AND replay > {}", rewrite.0);
         for row in self.scan("seq", &later, range, MANY)? {
             let seq = row.number(0)?;
             alive.remove(SeqRange::one(seq));
         }
         for range in alive.iter() {
             if self.outbox.dead().touches(range) {
-                self.revive(range)?;
+                self.restore(range)?;
             }
         }
         Ok(())
@@ -83,14 +81,14 @@ impl<S: Sql> Ledger<S> {
 
     /// Takes `range` out of the dead packs, whole or in part: first what
     /// is behind it gets a row of its own, then what is before it ends there.
-    pub(in crate::ledger) fn revive(&mut self, range: SeqRange) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn restore(&mut self, range: SeqRange) -> Result<(), SqlError> {
         let mut dead = self.outbox.dead().clone();
         dead.remove(range);
         self.sql.transaction(|| {
             self.end_dead(range)?;
             self.forget_kept(range, None, &dead)
         })?;
-        self.outbox.revive(range);
+        self.outbox.restore(range);
         self.health.outdate();
         Ok(())
     }
@@ -122,12 +120,12 @@ impl<S: Sql> Ledger<S> {
     pub(in crate::ledger) fn forget_kept(
         &self,
         range: SeqRange,
-        confirmed: Option<u64>,
+        confirmed: Option<Rewrite>,
         dead: &Ranges,
     ) -> Result<(), SqlError> {
         let mut arrived = Ranges::of(range);
         for one in self.outbox.redelivery().waiting(range) {
-            if confirmed.is_none_or(|replay| one.replay > replay) {
+            if confirmed.is_none_or(|rewrite| one.rewrite > rewrite) {
                 arrived.remove(one.events);
             }
         }

@@ -8,7 +8,7 @@
 use super::packs::{EVENT_BYTES_MAX, Pack, Packs, Sendable};
 use crate::dialect::event::Kind;
 use crate::ledger::log::segments::FORWARDED;
-use crate::ledger::{Ledger, Ranges, SeqRange, maybe_time};
+use crate::ledger::{Ledger, PackRef, Ranges, Rewrite, SeqRange, maybe_time};
 use crate::record::cloudevent::{CloudEvent, slim_data};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -32,7 +32,7 @@ pub enum Reach {
         /// Those that were sent.
         events: SeqRange,
         /// The replay that wrote them; 0 if they were in dead packs.
-        replay: u64,
+        rewrite: Rewrite,
     },
     /// The newest event alone, to see whether anybody answers.
     Probe,
@@ -196,23 +196,21 @@ impl<S: Sql> Ledger<S> {
     /// long ago its events came in says nothing of how long this took.
     pub fn confirm(
         &mut self,
-        first: u64,
-        last: u64,
-        replay: u64,
+        pack: PackRef,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SqlError> {
-        let range = SeqRange::new(first, last);
-        if !self.sequence.has(range) {
+        let PackRef { events, rewrite } = pack;
+        if !self.sequence.has(events) {
             return Err(SqlError("no such pack".to_owned()));
         }
-        let settled_now = self.outbox.never_settled(range);
-        if self.outbox.dead().touches(range) {
-            self.revive_written(range, replay)?;
+        let settled_now = self.outbox.never_settled(events);
+        if self.outbox.dead().touches(events) {
+            self.restore_written(events, rewrite)?;
         }
-        self.confirm_resent(range, replay)?;
-        self.outbox.confirm(range);
+        self.confirm_resent(events, rewrite)?;
+        self.outbox.confirm(events);
         self.settle(now)?;
-        if replay > 0 {
+        if rewrite > Rewrite::NONE {
             return Ok(None);
         }
         // It stands, even if this can't be told.

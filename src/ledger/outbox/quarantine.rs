@@ -13,7 +13,7 @@
 //! state that it took.
 
 use crate::ledger::log::segments::Segment;
-use crate::ledger::{Ledger, SeqRange};
+use crate::ledger::{Ledger, Rewrite, SeqRange};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -27,7 +27,7 @@ impl<S: Sql> Ledger<S> {
     pub fn quarantine(
         &mut self,
         seq: u64,
-        replay: u64,
+        rewrite: Rewrite,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
@@ -36,19 +36,20 @@ impl<S: Sql> Ledger<S> {
             return Err(SqlError("no such event".to_owned()));
         }
         let was_dead = self.outbox.dead().touches(range);
-        let waits = was_dead || self.outbox.redelivery().waits(range, replay);
+        let waits = was_dead || self.outbox.redelivery().waits(range, rewrite);
         let is_settled = self.outbox.is_confirmed(seq);
         let row = self.one("coalesce(replay, 0)", seq)?;
-        let is_newer = row.is_some_and(|row| row.number(0).is_ok_and(|newest| newest > replay));
+        let newest = row.and_then(|row| row.number(0).ok()).map(Rewrite);
+        let is_newer = newest.is_some_and(|newest| newest > rewrite);
         if is_newer || is_settled && !waits {
             return Ok(());
         }
         self.store_quarantine(seq, reason)?;
         self.health.outdate();
         if was_dead {
-            self.revive(range)?;
+            self.restore(range)?;
         }
-        self.confirm_resent(range, replay)?;
+        self.confirm_resent(range, rewrite)?;
         self.outbox.refuse(seq);
         self.settle(now)
     }

@@ -69,9 +69,9 @@ fn event<'a>(
     let (model, id) = (values.next()?, values.next()?);
     let time = Timestamp::from_us(values.next()?.parse().ok()?);
     let time = time.with_ns(values.next()?.parse().ok()?);
-    let replay = match values.next()? {
+    let rewrite = match values.next()? {
         "" => None,
-        replay => Some(replay.parse().ok()?),
+        number => Some(number.parse().ok()?),
     };
     let ambiguous = values.next()? == "1";
     Some(CloudEvent {
@@ -81,7 +81,7 @@ fn event<'a>(
         record: (!id.is_empty()).then_some(RecordKey { model, id }),
         time,
         epoch,
-        replay,
+        replay: rewrite,
         ambiguous,
         by_reference: false,
         data: values.next()?,

@@ -7,7 +7,7 @@
 use super::forward::{Batch, Reach};
 use super::packs::Packs;
 use super::resends::{Resend, Resends};
-use crate::ledger::{Ledger, SeqRange};
+use crate::ledger::{Ledger, Rewrite, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -32,13 +32,13 @@ impl Redelivery {
 
     /// Nobody waits any more for that part of a resend.
     pub fn forget(&mut self, part: &Resend) {
-        self.waiting.remove(part.replay, part.events);
-        self.unsent.remove(part.replay, part.events);
+        self.waiting.remove(part.rewrite, part.events);
+        self.unsent.remove(part.rewrite, part.events);
     }
 
     /// Those that wait and have any of `range`.
     pub fn waiting(&self, range: SeqRange) -> Vec<Resend> {
-        self.waiting.touching(range, u64::MAX)
+        self.waiting.touching(range, Rewrite(u64::MAX))
     }
 
     /// Since when the oldest of them has been waiting.
@@ -61,8 +61,8 @@ impl Redelivery {
 
     /// Notes that those of `replay` in `range` were sent. One that was added
     /// there meanwhile the alarm finds.
-    pub fn sent(&mut self, range: SeqRange, replay: u64) {
-        self.unsent.remove(replay, range);
+    pub fn sent(&mut self, range: SeqRange, rewrite: Rewrite) {
+        self.unsent.remove(rewrite, range);
     }
 
     /// True if an event up to `seq` waits.
@@ -72,23 +72,23 @@ impl Redelivery {
 
     /// True if a pack of `range` of events written by `replay` may be one
     /// that is waited for.
-    pub fn waits(&self, range: SeqRange, replay: u64) -> bool {
-        !self.waiting.touching(range, replay).is_empty()
+    pub fn waits(&self, range: SeqRange, rewrite: Rewrite) -> bool {
+        !self.waiting.touching(range, rewrite).is_empty()
     }
 
     /// Those of which such a pack may have events.
-    pub fn waiting_for(&self, range: SeqRange, replay: u64) -> Vec<Resend> {
-        self.waiting.touching(range, replay)
+    pub fn waiting_for(&self, range: SeqRange, rewrite: Rewrite) -> Vec<Resend> {
+        self.waiting.touching(range, rewrite)
     }
 
     /// Whether the event `seq`, last written by `replay`, was sent; `None` if
     /// it isn't to be sent again.
-    pub fn was_sent(&self, seq: u64, replay: u64) -> Option<bool> {
+    pub fn was_sent(&self, seq: u64, rewrite: Rewrite) -> Option<bool> {
         let any = |all: &Resends| {
-            let holding = all.touching(SeqRange::one(seq), replay);
+            let holding = all.touching(SeqRange::one(seq), rewrite);
             holding
                 .iter()
-                .any(|one| one.replay == 0 || one.replay == replay)
+                .any(|one| one.rewrite == Rewrite::NONE || one.rewrite == rewrite)
         };
         any(&self.waiting).then(|| !any(&self.unsent))
     }
@@ -105,7 +105,7 @@ impl<S: Sql> Ledger<S> {
         for row in &rows {
             redelivery.add(Resend {
                 events: SeqRange::new(row.number(0)?, row.number(1)?),
-                replay: row.number(2)?,
+                rewrite: Rewrite(row.number(2)?),
                 since: Timestamp::from_us(row.integer(3)?),
             });
         }
@@ -123,7 +123,7 @@ impl<S: Sql> Ledger<S> {
         let mut packs = Packs::default();
         let mut through = head.events.last;
         let mut before = None;
-        let resends = unsent.iter().take_while(|one| one.replay == head.replay);
+        let resends = unsent.iter().take_while(|one| one.rewrite == head.rewrite);
         'batch: for resend in resends.take(BATCH_RESENDS_MAX) {
             let unsent = self.unsent(&resend.condition(), resend.events)?;
             let events = unsent.events(&origin, self.epoch)?;
@@ -131,7 +131,7 @@ impl<S: Sql> Ledger<S> {
                 let seq = event.seq;
                 // All that a pack spans is confirmed with it, so it may span
                 // nothing that still waits.
-                if before.is_some_and(|before| !self.outbox.may_span(before, seq, head.replay)) {
+                if before.is_some_and(|before| !self.outbox.may_span(before, seq, head.rewrite)) {
                     packs.close();
                 }
                 before = Some(seq);
@@ -150,7 +150,7 @@ impl<S: Sql> Ledger<S> {
             packs: packs.finish(),
             through: Reach::Resend {
                 events: SeqRange::new(head.events.first, through),
-                replay: head.replay,
+                rewrite: head.rewrite,
             },
         }))
     }
@@ -160,9 +160,9 @@ impl<S: Sql> Ledger<S> {
     pub(in crate::ledger) fn confirm_resent(
         &mut self,
         range: SeqRange,
-        replay: u64,
+        rewrite: Rewrite,
     ) -> Result<(), SqlError> {
-        let done = self.outbox.redelivery().waiting_for(range, replay);
+        let done = self.outbox.redelivery().waiting_for(range, rewrite);
         if done.is_empty() {
             return Ok(());
         }
@@ -182,7 +182,7 @@ impl<S: Sql> Ledger<S> {
         self.sql.transaction(|| {
             done.iter().try_for_each(|one| self.delete_resend(one))?;
             left.iter().try_for_each(|part| self.insert_resend(part))?;
-            self.forget_kept(range, Some(replay), self.outbox.dead())
+            self.forget_kept(range, Some(rewrite), self.outbox.dead())
         })?;
         gone.iter().for_each(|part| self.outbox.forget_resend(part));
         Ok(())
@@ -209,7 +209,7 @@ impl<S: Sql> Ledger<S> {
             &[
                 resend.events.first.into(),
                 resend.events.last.into(),
-                resend.replay.into(),
+                resend.rewrite.into(),
             ],
         )
     }
@@ -220,7 +220,7 @@ impl<S: Sql> Ledger<S> {
             &[
                 resend.events.first.into(),
                 resend.events.last.into(),
-                resend.replay.into(),
+                resend.rewrite.into(),
                 resend.since.us().into(),
             ],
         )
@@ -234,7 +234,7 @@ impl<S: Sql> Ledger<S> {
         let mut kept = None;
         for resend in resends {
             // The last of them is its own.
-            let whole = waiting.touching(resend.events, resend.replay).pop();
+            let whole = waiting.touching(resend.events, resend.rewrite).pop();
             if let Some(whole) = whole.filter(|whole| kept != Some(*whole)) {
                 self.delete_resend(&whole)?;
                 self.insert_resend(&whole)?;
@@ -273,7 +273,7 @@ impl<S: Sql> Ledger<S> {
             let comma = if ranges.is_empty() { '[' } else { ',' };
             ranges += &format!(
                 "{comma}[{},{},{}]",
-                one.events.first, one.events.last, one.replay
+                one.events.first, one.events.last, one.rewrite.0
             );
             all.first = all.first.min(one.events.first);
             all.last = all.last.max(one.events.last);

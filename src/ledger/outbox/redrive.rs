@@ -5,7 +5,7 @@
 
 use super::resends::Resend;
 use crate::json::Writer;
-use crate::ledger::{Ledger, Ranges, SeqRange};
+use crate::ledger::{Ledger, Ranges, Rewrite, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -32,14 +32,14 @@ impl Redriven {
 }
 
 impl<S: Sql> Ledger<S> {
-    /// Sends dead packs again, those with events of `from..=to`, and the events
+    /// Sends dead packs again, those with events of `range`, and the events
     /// of that range that are in quarantine as [`crate::ledger::NOT_APPLIED`]. These take
     /// steps of [`Ledger::replay`]. Returns how many they are.
-    pub fn redrive(&mut self, from: u64, to: u64, now: Timestamp) -> Result<Redriven, SqlError> {
+    pub fn redrive(&mut self, range: SeqRange, now: Timestamp) -> Result<Redriven, SqlError> {
         if self.name.is_none() {
             return Ok(Redriven::default());
         }
-        let range = SeqRange::new(from, to.min(self.sequence.last()));
+        let range = range.within(self.sequence.all());
         let (packs, events) = self.redrive_dead(&Ranges::of(range), now)?;
         Ok(Redriven {
             packs,
@@ -65,7 +65,7 @@ impl<S: Sql> Ledger<S> {
             for row in &rows {
                 let pack = Resend {
                     events: SeqRange::new(row.number(0)?, row.number(1)?),
-                    replay: 0,
+                    rewrite: Rewrite::NONE,
                     since: now,
                 };
                 // One may have events of two ranges.
@@ -89,7 +89,7 @@ impl<S: Sql> Ledger<S> {
         })?;
         // Nothing can fail from here on: the tables have it already.
         for pack in &packs {
-            self.outbox.revive(pack.events);
+            self.outbox.restore(pack.events);
             self.outbox.resend(*pack);
         }
         self.health.outdate();

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use crate::ledger::SeqRange;
 use crate::ledger::log::segments::FORWARDED;
+use crate::ledger::{Rewrite, SeqRange};
 use crate::time::Timestamp;
 
 /// A stretch of the log whose events are to be sent again.
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 pub(in crate::ledger) struct Resend {
     pub events: SeqRange,
     /// The replay that wrote its events; 0 if all of them were redriven.
-    pub replay: u64,
+    pub rewrite: Rewrite,
     /// When they began to wait.
     pub since: Timestamp,
 }
@@ -20,9 +20,9 @@ pub(in crate::ledger) struct Resend {
 impl Resend {
     /// Which of its events are sent.
     pub fn condition(&self) -> String {
-        match self.replay {
-            0 => FORWARDED.to_owned(),
-            replay => format!("{FORWARDED} AND replay = {replay}"),
+        match self.rewrite {
+            Rewrite::NONE => FORWARDED.to_owned(),
+            Rewrite(number) => format!("{FORWARDED} AND replay = {number}"),
         }
     }
 
@@ -54,7 +54,7 @@ impl Resends {
     /// Adds a resend. What it touches becomes one with it, and has been waiting
     /// since the earlier time.
     pub fn add(&mut self, resend: Resend) {
-        let place = self.place(resend.replay, resend.events.widened());
+        let place = self.place(resend.rewrite, resend.events.widened());
         let mut whole = resend;
         for one in self.0.get(place.clone()).unwrap_or_default() {
             whole.events.first = whole.events.first.min(one.events.first);
@@ -67,8 +67,8 @@ impl Resends {
     }
 
     /// Takes `range` out of those of `replay`.
-    pub fn remove(&mut self, replay: u64, range: SeqRange) {
-        let place = self.place(replay, range);
+    pub fn remove(&mut self, rewrite: Rewrite, range: SeqRange) {
+        let place = self.place(rewrite, range);
         let touched = self.0.get(place.clone()).unwrap_or_default();
         let before = touched.first().and_then(|one| one.without(range).0);
         let behind = touched.last().and_then(|one| one.without(range).1);
@@ -80,22 +80,22 @@ impl Resends {
     }
 
     /// Where those of `replay` are that have any of `range`.
-    fn place(&self, replay: u64, range: SeqRange) -> Range<usize> {
-        let before = |one: &Resend| (one.replay, one.events.last) < (replay, range.first);
-        let reaches = |one: &Resend| (one.replay, one.events.first) <= (replay, range.last);
+    fn place(&self, rewrite: Rewrite, range: SeqRange) -> Range<usize> {
+        let before = |one: &Resend| (one.rewrite, one.events.last) < (rewrite, range.first);
+        let reaches = |one: &Resend| (one.rewrite, one.events.first) <= (rewrite, range.last);
         let start = self.0.partition_point(before);
         start..self.0.partition_point(reaches).max(start)
     }
 
     /// Those of `replay` and the ones before that have any of `range`.
-    pub fn touching(&self, range: SeqRange, replay: u64) -> Vec<Resend> {
+    pub fn touching(&self, range: SeqRange, rewrite: Rewrite) -> Vec<Resend> {
         let mut found = Vec::new();
         let mut at = 0;
-        while let Some(one) = self.0.get(at).filter(|one| one.replay <= replay) {
-            let of = one.replay;
+        while let Some(one) = self.0.get(at).filter(|one| one.rewrite <= rewrite) {
+            let of = one.rewrite;
             let place = self.place(of, range);
             found.extend_from_slice(self.0.get(place).unwrap_or_default());
-            at = self.0.partition_point(|one| one.replay <= of);
+            at = self.0.partition_point(|one| one.rewrite <= of);
         }
         found
     }

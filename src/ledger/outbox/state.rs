@@ -13,7 +13,7 @@ use super::forward::{Reach, Sent};
 use super::ranges::Ranges;
 use super::redelivery::Redelivery;
 use super::resends::Resend;
-use crate::ledger::SeqRange;
+use crate::ledger::{Rewrite, SeqRange};
 use crate::time::Timestamp;
 
 #[cfg(test)]
@@ -128,11 +128,11 @@ impl Outbox {
 
     /// Where the event `seq` is, last written by `replay`, one that is forwarded:
     /// its status in the history.
-    pub fn status(&self, seq: u64, replay: u64) -> &'static str {
+    pub fn status(&self, seq: u64, rewrite: Rewrite) -> &'static str {
         if self.dead.end_of(seq).is_some() {
             return "dead";
         }
-        match self.redelivery.was_sent(seq, replay) {
+        match self.redelivery.was_sent(seq, rewrite) {
             Some(true) => "sent",
             Some(false) => "pending",
             None if self.is_confirmed(seq) => "confirmed",
@@ -156,9 +156,9 @@ impl Outbox {
 
     /// What of a pack nobody has settled: parts of it may have been applied,
     /// or all of it by a repetition, or it is dead already.
-    pub fn unsettled_within(&self, range: SeqRange, replay: u64) -> Ranges {
+    pub fn unsettled_within(&self, range: SeqRange, rewrite: Rewrite) -> Ranges {
         let mut unsettled = self.never_settled(range);
-        for one in self.redelivery.waiting_for(range, replay) {
+        for one in self.redelivery.waiting_for(range, rewrite) {
             unsettled.insert(one.events.within(range));
         }
         for dead in self.dead.within(range) {
@@ -174,12 +174,12 @@ impl Outbox {
 
     /// True if nothing between two events, the next ones of `replay`, is still
     /// to be settled: a pack may span it.
-    pub fn may_span(&self, before: u64, seq: u64, replay: u64) -> bool {
+    pub fn may_span(&self, before: u64, seq: u64, rewrite: Rewrite) -> bool {
         let between = SeqRange::new(before, seq).behind(before).before(seq);
         between.is_empty()
             || seq <= self.confirmed_seq
                 && !self.dead.touches(between)
-                && !(self.redelivery.waiting(between).iter()).any(|one| one.replay != replay)
+                && !(self.redelivery.waiting(between).iter()).any(|one| one.rewrite != rewrite)
     }
 
     /// An event up to `last_seq` was not handed to the queue yet.
@@ -234,7 +234,7 @@ impl Outbox {
         self.flight.probe_sent();
         match through {
             Reach::Probe => {}
-            Reach::Resend { events, replay } => self.redelivery.sent(events, replay),
+            Reach::Resend { events, rewrite } => self.redelivery.sent(events, rewrite),
             Reach::Log(seq) => self.sent_seq = self.sent_seq.max(seq.min(last_seq)),
         }
         if self.has_unsettled(last_seq) {
@@ -262,7 +262,7 @@ impl Outbox {
     }
 
     /// Notes that `range` is not to be sent again.
-    pub fn bury(&mut self, range: SeqRange) {
+    pub fn dead_letter(&mut self, range: SeqRange) {
         self.dead.insert(range);
     }
 
@@ -272,7 +272,7 @@ impl Outbox {
     }
 
     /// Notes that `range` isn't dead any more.
-    pub fn revive(&mut self, range: SeqRange) {
+    pub fn restore(&mut self, range: SeqRange) {
         self.dead.remove(range);
     }
 

@@ -7,7 +7,7 @@ use crate::dialect::filter::Ignored;
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::log::entry::Entry;
-use crate::ledger::{Ledger, NOT_APPLIED, SeqRange, beyond_us, first, record_key};
+use crate::ledger::{Ledger, NOT_APPLIED, Rewrite, SeqRange, beyond_us, first, record_key};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -33,7 +33,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(());
         };
         // A record that was folded again has taken it along.
-        if row.number(4)? >= step.job.written_from {
+        if Rewrite(row.number(4)?) >= step.job.written_from {
             return Ok(());
         }
         let key = record_key(&row, 1)?;
@@ -147,7 +147,7 @@ impl<S: Sql> Ledger<S> {
                 entry.ignored.map(Ignored::label).into(),
                 data.into(),
                 entry.prev_seq.into(),
-                step.job.next_number().into(),
+                step.job.next_rewrite().into(),
                 beyond_us(entry.occurred_at).into(),
                 entry.generation.into(),
             ],

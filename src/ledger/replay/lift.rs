@@ -8,7 +8,7 @@
 
 use super::Step;
 use crate::ledger::outbox::resends::Resend;
-use crate::ledger::{Ledger, Ranges, SeqRange};
+use crate::ledger::{Ledger, Ranges, Rewrite, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -62,10 +62,10 @@ impl<S: Sql> Ledger<S> {
         }
         let mut resends = Vec::new();
         for events in lifted.iter() {
-            self.lift_all(events, job.next_number())?;
+            self.lift_all(events, job.next_rewrite())?;
             resends.push(Resend {
                 events,
-                replay: job.next_number(),
+                rewrite: job.next_rewrite(),
                 since: step.now,
             });
         }
@@ -75,13 +75,13 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Lifts the quarantines of all of `range`.
-    fn lift_all(&self, range: SeqRange, number: u64) -> Result<(), SqlError> {
+    fn lift_all(&self, range: SeqRange, rewrite: Rewrite) -> Result<(), SqlError> {
         for (segment, part) in self.segments.within(range) {
             let statement = format!(
                 "UPDATE {} SET quarantine = NULL, replay = ?3 WHERE seq BETWEEN ?1 AND ?2",
                 segment.table()
             );
-            let params = [part.first.into(), part.last.into(), number.into()];
+            let params = [part.first.into(), part.last.into(), rewrite.into()];
             self.sql.execute(&statement, &params)?;
         }
         Ok(())

@@ -27,7 +27,7 @@ pub use request::{Progress, Request};
 use super::log::retention::Moved;
 use super::log::segments::FORWARDED;
 use super::outbox::resends::Resend;
-use super::{Ledger, Ranges, SeqRange, first};
+use super::{Ledger, Ranges, Rewrite, SeqRange, first};
 use crate::dialect::Dialect;
 use crate::dialect::filter::Filter;
 use crate::json::{self, texts_or_null};
@@ -110,9 +110,9 @@ pub(super) struct Job {
     pub number: u64,
     /// The number of its first step that wrote: greater than all of the replays
     /// before it.
-    written_from: u64,
+    written_from: Rewrite,
     /// The number of its last step that wrote, if one has.
-    written_as: Option<u64>,
+    written_as: Option<Rewrite>,
     from: u64,
     pub to: u64,
     models: Option<Vec<String>>,
@@ -146,15 +146,15 @@ impl Job {
         SeqRange::new(self.next, self.to)
     }
 
-    /// The number under which the next step writes. Each has one of its own: what
+    /// What the next step writes as. Each has one of its own: what
     /// an earlier one wrote may be on its way, also in a pack that spans what this
     /// one brings in, and its confirmation is none of that. Not so those of a
     /// redrive, which go through the log in its order and write nothing twice.
-    pub fn next_number(&self) -> u64 {
+    pub fn next_rewrite(&self) -> Rewrite {
         match self.written_as {
             None => self.written_from,
             Some(last) if self.is_redrive => last,
-            Some(last) => last.saturating_add(1),
+            Some(last) => last.next(),
         }
     }
 }
@@ -301,12 +301,12 @@ impl<S: Sql> Ledger<S> {
         };
         let number = row.number(0)?;
         let before = row.maybe_number(7)?.unwrap_or(0);
-        let written_from = number.max(before.saturating_add(1));
+        let written_from = Rewrite(number.max(before.saturating_add(1)));
         Ok(Some(Job {
             is_redrive,
             number,
             written_from,
-            written_as: row.maybe_number(6)?,
+            written_as: row.maybe_number(6)?.map(Rewrite),
             from: row.number(1)?,
             to: row.number(2)?,
             models: json::texts(models),
@@ -409,7 +409,7 @@ impl<S: Sql> Ledger<S> {
                 through.saturating_add(1).into(),
                 looked_at.into(),
                 has_ended.then_some(step.now.us()).into(),
-                has_written.then_some(step.job.next_number()).into(),
+                has_written.then_some(step.job.next_rewrite()).into(),
             ],
         )
     }
@@ -419,10 +419,10 @@ impl<S: Sql> Ledger<S> {
     /// as it was before. What an earlier step wrote ahead, and this one passes,
     /// is this one's from now on.
     fn store_touched(&self, step: &Step, last: u64) -> Result<Vec<Resend>, SqlError> {
-        let (job, replay, since) = (step.job, step.job.next_number(), step.now);
+        let (job, rewrite, since) = (step.job, step.job.next_rewrite(), step.now);
         let resend = |events: SeqRange| Resend {
             events,
-            replay,
+            rewrite,
             since,
         };
         // What a later step will pass is that one's.
@@ -439,11 +439,11 @@ impl<S: Sql> Ledger<S> {
                 part.first.into(),
                 part.last.into(),
                 job.written_from.into(),
-                replay.into(),
+                rewrite.into(),
             ];
             self.sql.execute(&statement, &params)?;
         }
-        let written = format!("{FORWARDED} AND replay = {replay}");
+        let written = format!("{FORWARDED} AND replay = {}", rewrite.0);
         let within = self.scan("seq", &written, passed, self.replays.pace.events_max)?;
         if let (Some(start), Some(end)) = (within.first(), within.last()) {
             let events = SeqRange::new(start.number(0)?, end.number(0)?);

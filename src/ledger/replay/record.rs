@@ -18,6 +18,7 @@ use crate::ledger::intake::tied::Like;
 use crate::ledger::log::entry::{Entry, Facts, record_data};
 use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, dedupe_key, record_key};
 use crate::record::fold::{Incoming, Known, fold, late};
+use crate::record::generation::Generation;
 use crate::record::occupancy::{self, Noticed};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -124,8 +125,8 @@ impl<S: Sql> Ledger<S> {
             through: 0,
             known: ground,
             last_seq: None,
-            generation: stored.map_or(0, |stored| stored.generation),
-            last_generation: 0,
+            generation: stored.map(|stored| stored.generation).unwrap_or_default(),
+            last_generation: Generation::default(),
             version: None,
             noticed: Noticed {
                 // Before, events are gone of which the notices hold.
@@ -254,7 +255,11 @@ impl<S: Sql> Ledger<S> {
             folding.version = Some(Version {
                 seq,
                 changes: folded.changes,
-                generation: if is_asked_for { generation } else { 0 },
+                generation: if is_asked_for {
+                    generation
+                } else {
+                    Generation::default()
+                },
             });
         }
         Ok(())
@@ -380,7 +385,7 @@ impl Folding {
 
     /// Goes on with a record of which this is known now.
     fn within(mut self, stored: Option<&StoredRecord>) -> Self {
-        let generation = stored.map_or(0, |stored| stored.generation);
+        let generation = stored.map(|stored| stored.generation).unwrap_or_default();
         self.generation = self.generation.max(generation);
         self
     }
@@ -388,15 +393,16 @@ impl Folding {
     /// The generation of what the record becomes. One replay may fold a record
     /// twice, where it brings in two of its events: the second state wins over
     /// the first one.
-    fn next_generation(&self, step: &Step) -> u64 {
-        step.job.number.max(self.generation.saturating_add(1))
+    fn next_generation(&self, step: &Step) -> Generation {
+        self.generation.next(step.job.number)
     }
 }
 
 /// Whether an event is ambiguous, and its generation, from column `at` as
 /// [`WRITTEN`] has it.
-fn written(row: &Row, at: usize) -> Result<(bool, u64), SqlError> {
+fn written(row: &Row, at: usize) -> Result<(bool, Generation), SqlError> {
     let parts = row.text(at)?.split_once(' ');
-    let read = parts.and_then(|(flag, number)| Some((flag == "1", number.parse().ok()?)));
+    let read =
+        parts.and_then(|(flag, number)| Some((flag == "1", Generation(number.parse().ok()?))));
     read.ok_or_else(|| SqlError("an event says something else of itself".to_owned()))
 }

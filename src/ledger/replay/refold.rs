@@ -9,6 +9,7 @@ use crate::ledger::log::ROW_BYTES_MAX;
 use crate::ledger::{Ledger, beyond_us, maybe_time};
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
+use crate::record::generation::Generation;
 use crate::record::occupancy::{Noticed, Timeline};
 use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -35,10 +36,10 @@ pub(super) struct Folding {
     /// The last event of the chain so far.
     pub last_seq: Option<u64>,
     /// The record's generation before.
-    pub generation: u64,
+    pub generation: Generation,
     /// The last event's generation. It never goes down along the chain, so
     /// that nobody takes an older state for a newer one, wherever D1 stops.
-    pub last_generation: u64,
+    pub last_generation: Generation,
     /// The last event that was folded in and was not late.
     pub version: Option<Version>,
     /// The notices of all its events.
@@ -51,7 +52,7 @@ pub(super) struct Version {
     /// What it changed, JSON.
     pub changes: String,
     /// Under which generation the replay wrote it; 0 if it didn't.
-    pub generation: u64,
+    pub generation: Generation,
 }
 
 const COLUMNS: &str = "model, record_id, added, through, last_seq, generation,
@@ -98,7 +99,7 @@ impl Folding {
             Some(seq) => Some(Version {
                 seq,
                 changes: row.text(8)?.to_owned(),
-                generation: row.number(9)?,
+                generation: Generation(row.number(9)?),
             }),
         };
         let known = match row.maybe_number(11)? {
@@ -118,8 +119,8 @@ impl Folding {
             through,
             known,
             last_seq: row.maybe_number(4)?,
-            generation: row.number(5)?,
-            last_generation: row.number(6)?,
+            generation: Generation(row.number(5)?),
+            last_generation: Generation(row.number(6)?),
             version,
             noticed: Noticed::parse(row.text(10)?).ok_or_else(broken)?,
         })

@@ -56,13 +56,13 @@ async fn bury(message: &Message, env: &JsValue, line: &mut Line) -> Result<(), S
         }
     };
     let all = pack.all();
-    let (first, last) = pack.range(&all).unwrap_or_default();
     line.of(&pack.of);
-    line.seq = Some(last);
-    let call = Call::Bury {
-        first,
-        last,
-        replay: pack.replay(&all),
+    let Some(named) = pack.named(&all) else {
+        return Ok(());
+    };
+    line.seq = Some(named.events.last);
+    let call = Call::DeadLetter {
+        pack: named,
         reason: REASON.to_owned(),
         epoch: pack.epoch,
     };

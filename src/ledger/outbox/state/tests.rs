@@ -7,12 +7,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::Outbox;
-use crate::ledger::SeqRange;
 use crate::ledger::outbox::forward::{Reach, Sent};
 use crate::ledger::outbox::packs::Pack;
 use crate::ledger::outbox::ranges::Ranges;
 use crate::ledger::outbox::redelivery::Redelivery;
 use crate::ledger::outbox::resends::Resend;
+use crate::ledger::{Rewrite, SeqRange};
 use crate::time::Timestamp;
 
 #[derive(Debug, Clone)]
@@ -115,8 +115,8 @@ impl World {
                 let Some(range) = self.range(first, count) else {
                     return;
                 };
-                for range in self.outbox.unsettled_within(range, 0).iter() {
-                    self.outbox.bury(range);
+                for range in self.outbox.unsettled_within(range, Rewrite::NONE).iter() {
+                    self.outbox.dead_letter(range);
                     self.dead.extend(range.first..=range.last);
                 }
             }
@@ -126,7 +126,7 @@ impl World {
                 };
                 for seq in range.first..=range.last {
                     if self.dead.remove(&seq) {
-                        self.outbox.revive(SeqRange::one(seq));
+                        self.outbox.restore(SeqRange::one(seq));
                         self.outbox.resend(resend(seq, self.now));
                         self.resent.insert(seq);
                         self.unsent.insert(seq);
@@ -160,7 +160,7 @@ impl World {
             Some(seq) => (
                 Reach::Resend {
                     events: SeqRange::one(seq),
-                    replay: 0,
+                    rewrite: Rewrite::NONE,
                 },
                 seq,
             ),
@@ -240,7 +240,11 @@ impl World {
             "while nobody answers, one probe goes"
         );
         for seq in (1..=last).filter(|seq| self.is_forwarded(*seq)) {
-            assert_eq!(outbox.status(seq, 0), self.status(seq), "event {seq}");
+            assert_eq!(
+                outbox.status(seq, Rewrite::NONE),
+                self.status(seq),
+                "event {seq}"
+            );
         }
         for seq in 1..=last {
             let is_done = self.watermark >= seq && self.resent.range(..=seq).next().is_none();
@@ -264,7 +268,7 @@ impl World {
 fn resend(seq: u64, since: Timestamp) -> Resend {
     Resend {
         events: SeqRange::one(seq),
-        replay: 0,
+        rewrite: Rewrite::NONE,
         since,
     }
 }

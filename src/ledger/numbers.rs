@@ -1,4 +1,6 @@
-//! A range of sequence numbers.
+//! The numbers of a ledger, each kind a type of its own.
+
+use crate::sql::Param;
 
 /// The numbers from `first` to `last`, both included; none if `last` is less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,4 +57,35 @@ impl SeqRange {
     pub(super) fn widened(self) -> Self {
         Self::new(self.first.saturating_sub(1), self.last.saturating_add(1))
     }
+}
+
+/// Which step of a replay wrote an event as it is: its number; 0 if none did,
+/// and the event is as it was taken in. What a later step wrote is another
+/// state of the event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rewrite(pub u64);
+
+impl Rewrite {
+    /// As it was taken in.
+    pub const NONE: Self = Self(0);
+
+    /// The next one.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl From<Rewrite> for Param<'_> {
+    fn from(rewrite: Rewrite) -> Self {
+        rewrite.0.into()
+    }
+}
+
+/// A pack, as its consumer names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackRef {
+    /// All its events, and what lies between them.
+    pub events: SeqRange,
+    /// The oldest rewrite among them.
+    pub rewrite: Rewrite,
 }
