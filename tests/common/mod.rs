@@ -8,12 +8,21 @@ use leasewire::dialect;
 use leasewire::edge::delivery::{Admitted, Delivery};
 use leasewire::edge::source::{Source, Sources};
 use leasewire::integration::IntegrationId;
+use leasewire::ledger::{PackRef, Rewrite, SeqRange};
 use leasewire::signature::Presented;
 use leasewire::sql::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
 use leasewire::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params_from_iter};
+
+/// A pack's name: its events, and the oldest rewrite among them.
+pub fn named(first: u64, last: u64, rewrite: u64) -> PackRef {
+    PackRef {
+        events: SeqRange::new(first, last),
+        rewrite: Rewrite(rewrite),
+    }
+}
 
 /// SQLite in memory, with what a Durable Object's storage does: a transaction
 /// that fails leaves nothing.

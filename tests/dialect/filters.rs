@@ -7,7 +7,7 @@ use leasewire::edge::delivery::Delivery;
 use leasewire::edge::source::Sources;
 use leasewire::ledger::{Ledger, Outcome};
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, named};
 
 /// The filter of a source with these settings.
 fn filter(settings: &str) -> Result<Rc<Filter>, String> {
@@ -222,7 +222,7 @@ fn what_is_ignored_is_kept_and_not_forwarded() {
         .map(|pack| (pack.first, pack.last))
         .collect();
     assert_eq!(numbers, [(2, 3)]);
-    ledger.confirm(2, 3, 0, now).unwrap();
+    ledger.confirm(named(2, 3, 0), now).unwrap();
     let state = ledger.state().unwrap().unwrap();
     assert_eq!(
         (state.confirmed_seq, state.pending, state.unconfirmed),

@@ -11,12 +11,13 @@ use leasewire::edge::secret;
 use leasewire::json;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{
-    Announcement, CALL_FORMAT, Call, Ledger, Numbers, Reply, Report, State, check_format, discard,
+    Announcement, CALL_FORMAT, Call, Ledger, Numbers, Reply, Report, Rewrite, SeqRange, State,
+    check_format, discard,
 };
 use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, named};
 
 /// One of everything, as it came in, a second apart.
 const DELIVERIES: [(&str, &str); 12] = [
@@ -173,8 +174,8 @@ fn history_and_state() {
     let mut ledger = filled(&database);
     let now = at("2026-03-25T15:01:00Z");
     ledger.sent(4, now);
-    ledger.confirm(1, 2, 0, now).unwrap();
-    ledger.bury(4, 4, 0, "test", now).unwrap();
+    ledger.confirm(named(1, 2, 0), now).unwrap();
+    ledger.dead_letter(named(4, 4, 0), "test", now).unwrap();
     let state = State {
         bytes: 90_112,
         ..ledger.state().unwrap().unwrap()
@@ -200,21 +201,17 @@ fn calls() -> Vec<Call> {
         Call::Intake(intake),
         Call::Confirm {
             epoch: Some(1_774_450_800_000),
-            first,
-            last,
-            replay,
+            pack: named(first, last, replay),
         },
-        Call::Bury {
+        Call::DeadLetter {
             epoch: Some(1_774_450_800_000),
-            first,
-            last,
-            replay,
+            pack: named(first, last, replay),
             reason: reason.clone(),
         },
         Call::Quarantine {
             epoch: None,
             seq: first,
-            replay,
+            rewrite: Rewrite(replay),
             reason,
         },
         Call::State,
@@ -233,7 +230,7 @@ fn calls() -> Vec<Call> {
             events: None,
         }),
         Call::Rebuild,
-        Call::Redrive { from, to },
+        Call::Redrive(SeqRange::new(from, to)),
         Call::Discard(discard::Request {
             status: discard::Held::Quarantined,
             from,
@@ -273,9 +270,7 @@ fn calls_and_answers() {
     let intake = |body| Call::Intake(delivery("propexo", "int 1", body));
     let confirm = || Call::Confirm {
         epoch: None,
-        first: 1,
-        last: 1,
-        replay: 0,
+        pack: named(1, 1, 0),
     };
     let sweep = |listed_seq| Call::Sweep {
         listed_seq,
@@ -297,11 +292,9 @@ fn calls_and_answers() {
         sweep(0),
         confirm(),
         confirm(),
-        Call::Bury {
+        Call::DeadLetter {
             epoch: None,
-            first: 2,
-            last: 2,
-            replay: 0,
+            pack: named(2, 2, 0),
             reason: "test".to_owned(),
         },
     ] {

@@ -4,13 +4,13 @@ use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::discard::{Held, Progress, Request};
 use leasewire::ledger::replay::{self, Reader};
-use leasewire::ledger::{Ledger, NOT_APPLIED, Retention};
+use leasewire::ledger::{Ledger, NOT_APPLIED, Retention, Rewrite, SeqRange};
 use leasewire::sql::Sql;
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, job, named};
 
 const RETENTION_S: u64 = 48 * 3_600;
 const RETENTION: Retention = Retention::new(RETENTION_S, RETENTION_S);
@@ -143,10 +143,14 @@ fn what_is_discarded_is_not_quarantined_again() {
     for n in 0..2 {
         take(&mut ledger, &job(n));
     }
-    ledger.quarantine(2, 0, NOT_APPLIED, now()).unwrap();
+    ledger
+        .quarantine(2, Rewrite(0), NOT_APPLIED, now())
+        .unwrap();
     discard(&database, &request(Held::Quarantined, 1, 2));
     let mut ledger = Ledger::open(&database).unwrap();
-    ledger.quarantine(2, 0, NOT_APPLIED, now()).unwrap();
+    ledger
+        .quarantine(2, Rewrite(0), NOT_APPLIED, now())
+        .unwrap();
     assert_eq!(entry(&ledger, 2)["status"], "discarded");
     assert_eq!(ledger.state().unwrap().unwrap().quarantined, 0);
 }
@@ -159,8 +163,10 @@ fn a_part_of_a_dead_pack_is_discarded() {
     for n in 0..6 {
         take(&mut ledger, &job(n));
     }
-    ledger.confirm(1, 1, 0, now()).unwrap();
-    ledger.bury(2, 5, 0, "no_luck", now()).unwrap();
+    ledger.confirm(named(1, 1, 0), now()).unwrap();
+    ledger
+        .dead_letter(named(2, 5, 0), "no_luck", now())
+        .unwrap();
     ledger.wake(now(), 0).unwrap();
     let (progress, _) = discard(&database, &request(Held::Dead, 3, 4));
     assert_eq!((progress.count, progress.done), (2, 2));
@@ -172,7 +178,7 @@ fn a_part_of_a_dead_pack_is_discarded() {
         (&discarded["status"], &discarded["reason"]),
         (&"discarded".into(), &"no_luck".into())
     );
-    let redriven = ledger.redrive(1, 6, now()).unwrap();
+    let redriven = ledger.redrive(SeqRange::new(1, 6), now()).unwrap();
     assert_eq!((redriven.packs, redriven.events), (2, 2));
     let mut sent = Vec::new();
     while ledger.may_send() {
@@ -180,7 +186,9 @@ fn a_part_of_a_dead_pack_is_discarded() {
         ledger.sent(batch.through, now());
         for pack in batch.packs {
             sent.push((pack.first, pack.last));
-            ledger.confirm(pack.first, pack.last, 0, now()).unwrap();
+            ledger
+                .confirm(named(pack.first, pack.last, 0), now())
+                .unwrap();
         }
     }
     sent.sort_unstable();
@@ -203,9 +211,9 @@ fn a_replay_takes_nothing_back_that_was_discarded() {
     for body in [set("a", 1), set("b", 1), set("a", 2), set("c", 1)] {
         take(&mut ledger, &body);
     }
-    ledger.bury(3, 3, 0, "test", now()).unwrap();
-    ledger.confirm(1, 2, 0, now()).unwrap();
-    ledger.confirm(4, 4, 0, now()).unwrap();
+    ledger.dead_letter(named(3, 3, 0), "test", now()).unwrap();
+    ledger.confirm(named(1, 2, 0), now()).unwrap();
+    ledger.confirm(named(4, 4, 0), now()).unwrap();
     ledger.wake(now(), 0).unwrap();
     discard(&database, &request(Held::Dead, 1, 4));
     for _ in 0..2 {
@@ -272,8 +280,8 @@ proptest! {
                 _ => take(&mut ledger, &change(n as u64 % 3, n as u64, n as u64 + 1)),
             };
             match fate {
-                Fate::Confirmed => drop(ledger.confirm(seq, seq, 0, now()).unwrap()),
-                Fate::Dead => ledger.bury(seq, seq, 0, "test", now()).unwrap(),
+                Fate::Confirmed => drop(ledger.confirm(named(seq, seq, 0), now()).unwrap()),
+                Fate::Dead => ledger.dead_letter(named(seq, seq, 0), "test", now()).unwrap(),
                 Fate::Pending | Fate::Junk => {}
             }
         }

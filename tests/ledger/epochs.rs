@@ -4,7 +4,7 @@ use leasewire::ledger::{Call, Ledger, Reply};
 use leasewire::projection::{Pack, Projection, announcement};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, job, named};
 
 const FIRST: &str = "2026-02-01T00:00:00Z";
 
@@ -106,25 +106,18 @@ fn what_became_of_old_packs_settles_nothing() {
     take(&mut ledger, &unit(6, 7), now);
     let after = packs(&mut ledger, now).remove(0);
     let about = |epoch| {
-        let (first, last, seq, replay) = (1, 1, 1, 0);
+        let (pack, seq) = (named(1, 1, 0), 1);
         let reason = "none".to_owned();
         [
-            Call::Confirm {
-                first,
-                last,
-                replay,
-                epoch,
-            },
-            Call::Bury {
-                first,
-                last,
-                replay,
+            Call::Confirm { pack, epoch },
+            Call::DeadLetter {
+                pack,
                 reason: reason.clone(),
                 epoch,
             },
             Call::Quarantine {
                 seq,
-                replay,
+                rewrite: pack.rewrite,
                 reason,
                 epoch,
             },

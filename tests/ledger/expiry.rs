@@ -10,7 +10,7 @@ use leasewire::ledger::{Ledger, Retention, State};
 use leasewire::sql::Sql;
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, job, named};
 
 const RETENTION_S: u64 = 48 * 3_600;
 const RETENTION: Retention = Retention::new(RETENTION_S, RETENTION_S);
@@ -28,7 +28,7 @@ fn a_ledger_outlives_its_history() {
     }
     let junk = delivery("propexo", "i", "junk");
     ledger.intake(&junk, now).unwrap();
-    ledger.confirm(1, 3, 0, now).unwrap();
+    ledger.confirm(named(1, 3, 0), now).unwrap();
     let state = ledger.state().unwrap();
     for _ in 0..3 {
         now = now.plus_s(RETENTION_S);
@@ -74,9 +74,9 @@ fn much_that_stays_moves_step_by_step() {
             .intake(&delivery("propexo", "i", &body), now)
             .unwrap();
     }
-    ledger.confirm(1, 400, 0, now).unwrap();
-    ledger.bury(401, 900, 0, "test", now).unwrap();
-    ledger.confirm(901, 1_300, 0, now).unwrap();
+    ledger.confirm(named(1, 400, 0), now).unwrap();
+    ledger.dead_letter(named(401, 900, 0), "test", now).unwrap();
+    ledger.confirm(named(901, 1_300, 0), now).unwrap();
     let later = now.plus_s(RETENTION_S);
     assert_eq!(ledger.expire(later, &RETENTION).unwrap(), None);
     let mut now = later.plus_s(RETENTION_S);
@@ -93,7 +93,7 @@ fn much_that_stays_moves_step_by_step() {
     let state = ledger.state().unwrap().unwrap();
     assert_eq!((state.quarantined, state.dead), (434, 334));
     // A dead event that is applied after all is history, and old.
-    ledger.confirm(401, 900, 0, now).unwrap();
+    ledger.confirm(named(401, 900, 0), now).unwrap();
     assert_eq!(database.events("seq").len(), 434);
 }
 
@@ -117,7 +117,7 @@ fn take_jobs(database: &Database, from: u32, count: u32, bytes: usize, now: Time
         let body = format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}","filler":"{filler}"}}"#);
         let taken = ledger.intake(&delivery("propexo", "i", &body), now);
         let seq = taken.unwrap().seq;
-        ledger.confirm(seq, seq, 0, now).unwrap();
+        ledger.confirm(named(seq, seq, 0), now).unwrap();
         ledger.wake(now, 0).unwrap();
     }
 }
@@ -220,7 +220,7 @@ fn a_repetition_is_known_when_its_history_has_gone() {
         ["accepted", "quarantined", "ignored", "accepted"]
     );
     let mut ledger = Ledger::open(&database).unwrap();
-    ledger.confirm(1, 4, 0, now).unwrap();
+    ledger.confirm(named(1, 4, 0), now).unwrap();
     ledger.wake(now, 0).unwrap();
     take_jobs(&database, 100, 60, 10_000, now);
     let full = Retention {
@@ -285,7 +285,7 @@ fn what_changes_between_two_steps_is_moved_as_it_is() {
             .intake(&delivery("propexo", "i", &body), now)
             .unwrap();
     }
-    ledger.confirm(1, 100, 0, now).unwrap();
+    ledger.confirm(named(1, 100, 0), now).unwrap();
     let now = now.plus_s(RETENTION_S);
     ledger.expire(now, &RETENTION).unwrap();
     let now = now.plus_s(RETENTION_S);
@@ -314,7 +314,9 @@ fn what_changes_between_two_steps_is_moved_as_it_is() {
         let batch = ledger.next_batch().unwrap();
         ledger.sent(batch.through, now);
         for pack in batch.packs {
-            ledger.confirm(pack.first, pack.last, 2, now).unwrap();
+            ledger
+                .confirm(named(pack.first, pack.last, 2), now)
+                .unwrap();
         }
     }
     ledger.wake(now, 0).unwrap();

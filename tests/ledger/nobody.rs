@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Call, Ledger, Reply, is_nobodys};
+use leasewire::ledger::{Call, Ledger, Reply, SeqRange, is_nobodys};
 
 use crate::common::{Database, at, delivery};
 
@@ -32,7 +32,7 @@ fn calls() -> Vec<Call> {
             models: None,
             events: None,
         }),
-        Call::Redrive { from: 1, to: 9 },
+        Call::Redrive(SeqRange::new(1, 9)),
     ]
 }
 

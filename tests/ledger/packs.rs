@@ -6,11 +6,11 @@ use std::rc::Rc;
 use leasewire::dialect::event::model_name;
 use leasewire::json::Object;
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Call, Ledger, Outcome, Reply};
+use leasewire::ledger::{Call, Ledger, Outcome, Reply, Rewrite, SeqRange};
 use leasewire::projection::Projection;
 use leasewire::sql::{Row, Sql, Value};
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, named};
 
 /// Limits of the platform: a message, and a batch of messages.
 const MESSAGE_BYTES_MAX: usize = 128_000 - 100;
@@ -59,7 +59,7 @@ fn a_gap_far_behind_does_not_hide_what_is_new() {
     };
     (0..2_000).for_each(|record| take(&mut ledger, record));
     drain(&mut ledger);
-    ledger.confirm(2, 2_000, 0, now).unwrap();
+    ledger.confirm(named(2, 2_000, 0), now).unwrap();
     ledger.wake(now.plus_s(3_600), 0).unwrap();
     (2_000..2_010).for_each(|record| take(&mut ledger, record));
     let packs = drain(&mut ledger).concat();
@@ -98,7 +98,7 @@ fn packs_and_batches_keep_within_the_limits() {
             assert!(text.len() <= MESSAGE_BYTES_MAX, "{} bytes", text.len());
             assert_eq!(*first, next, "packs are in order, without gaps");
             let projection = Projection::read(text).unwrap();
-            assert_eq!((projection.first, projection.last), (*first, *last));
+            assert_eq!(projection.pack.events, SeqRange::new(*first, *last));
             next = last + 1;
         }
     }
@@ -391,21 +391,17 @@ fn calls_cross_as_they_are() {
         Call::Intake(delivery("meterbase", "a/b \"😀\n", &body)),
         Call::Confirm {
             epoch: Some(17),
-            first: 1,
-            last: 9,
-            replay: 3,
+            pack: named(1, 9, 3),
         },
-        Call::Bury {
+        Call::DeadLetter {
             epoch: Some(17),
-            first: 1,
-            last: 9,
-            replay: 0,
+            pack: named(1, 9, 0),
             reason: "line\nbreak".to_owned(),
         },
         Call::Quarantine {
             epoch: None,
             seq: 3,
-            replay: 2,
+            rewrite: Rewrite(2),
             reason: "not_applied".to_owned(),
         },
         Call::Quarantined { after: 7, limit: 5 },
@@ -423,7 +419,7 @@ fn calls_cross_as_they_are() {
             models: Some(vec!["a\"b".to_owned(), "*".to_owned()]),
             events: None,
         }),
-        Call::Redrive { from: 1, to: 9 },
+        Call::Redrive(SeqRange::new(1, 9)),
         Call::Sweep {
             listed_seq: 7,
             listed_epoch: None,

@@ -1,9 +1,9 @@
 //! What can't be applied, and what died: each alone, listed, and never lost.
 
-use leasewire::ledger::{Ledger, NOT_APPLIED, Retention};
+use leasewire::ledger::{Ledger, NOT_APPLIED, Retention, Rewrite};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job, numbers};
+use crate::common::{Database, at, delivery, job, named, numbers};
 
 const RETENTION_S: u64 = 48 * 3_600;
 
@@ -25,9 +25,9 @@ fn an_event_that_can_not_be_applied_is_quarantined_alone() {
     let database = Database::default();
     let now = at("2026-02-01T00:00:00Z");
     let mut ledger = with_jobs(&database, 9, now);
-    ledger.confirm(1, 4, 0, now).unwrap();
-    ledger.confirm(6, 8, 0, now).unwrap();
-    ledger.quarantine(5, 0, NOT_APPLIED, now).unwrap();
+    ledger.confirm(named(1, 4, 0), now).unwrap();
+    ledger.confirm(named(6, 8, 0), now).unwrap();
+    ledger.quarantine(5, Rewrite(0), NOT_APPLIED, now).unwrap();
     let check = |ledger: &Ledger<&Database>| {
         let state = ledger.state().unwrap().unwrap();
         assert_eq!(
@@ -47,7 +47,9 @@ fn an_event_that_can_not_be_applied_is_quarantined_alone() {
     check(&ledger);
     // What was applied stays so, whoever says otherwise.
     for seq in [5, 4, 7] {
-        ledger.quarantine(seq, 0, NOT_APPLIED, now).unwrap();
+        ledger
+            .quarantine(seq, Rewrite(0), NOT_APPLIED, now)
+            .unwrap();
     }
     check(&ledger);
     ledger.wake(now.plus_s(3_600), 0).unwrap();
@@ -56,7 +58,7 @@ fn an_event_that_can_not_be_applied_is_quarantined_alone() {
     assert_eq!(ranges, [(9, 9)]);
     let mut ledger = Ledger::open(&database).unwrap();
     check(&ledger);
-    ledger.confirm(9, 9, 0, now).unwrap();
+    ledger.confirm(named(9, 9, 0), now).unwrap();
     let mut now = now;
     for _ in 0..3 {
         now = now.plus_s(RETENTION_S);
@@ -79,7 +81,7 @@ fn a_dead_event_can_be_quarantined_whenever() {
     for steps in [0, 1, 9] {
         let database = Database::default();
         let mut ledger = with_jobs(&database, 1_100, now);
-        ledger.bury(1, 1_100, 0, "test", now).unwrap();
+        ledger.dead_letter(named(1, 1_100, 0), "test", now).unwrap();
         let mut later = now;
         let mut step = 0;
         while step < steps {
@@ -94,7 +96,9 @@ fn a_dead_event_can_be_quarantined_whenever() {
             }
             step += 1;
         }
-        ledger.quarantine(7, 0, NOT_APPLIED, later).unwrap();
+        ledger
+            .quarantine(7, Rewrite(0), NOT_APPLIED, later)
+            .unwrap();
         for _ in 0..3 {
             later = later.plus_s(RETENTION_S);
             while ledger
@@ -118,10 +122,10 @@ fn what_was_applied_does_not_die_with_the_rest() {
     let database = Database::default();
     let now = at("2026-02-01T00:00:00Z");
     let mut ledger = with_jobs(&database, 9, now);
-    ledger.confirm(3, 4, 0, now).unwrap();
-    ledger.confirm(6, 6, 0, now).unwrap();
-    ledger.quarantine(5, 0, NOT_APPLIED, now).unwrap();
-    ledger.bury(2, 8, 0, "test", now).unwrap();
+    ledger.confirm(named(3, 4, 0), now).unwrap();
+    ledger.confirm(named(6, 6, 0), now).unwrap();
+    ledger.quarantine(5, Rewrite(0), NOT_APPLIED, now).unwrap();
+    ledger.dead_letter(named(2, 8, 0), "test", now).unwrap();
     let page = ledger.dead(0, 10).unwrap();
     assert_eq!(
         page,
@@ -133,7 +137,7 @@ fn what_was_applied_does_not_die_with_the_rest() {
     assert_eq!(numbers(&ledger.dead(2, 1).unwrap(), "first_seq"), [7]);
     assert!(ledger.dead(2, 1).unwrap().ends_with(r#""next":null}"#));
     // All of it was in flight twice, and the other copy comes through.
-    ledger.confirm(2, 8, 0, now).unwrap();
+    ledger.confirm(named(2, 8, 0), now).unwrap();
     assert_eq!(ledger.dead(0, 10).unwrap(), r#"{"packs":[],"next":null}"#);
     assert_eq!(numbers(&ledger.quarantined(0, 10).unwrap(), "seq"), [5]);
 }
@@ -144,7 +148,9 @@ fn pages_of_the_quarantine() {
     let now = at("2026-02-01T00:00:00Z");
     let mut ledger = with_jobs(&database, 6, now);
     for seq in [2, 4, 5] {
-        ledger.quarantine(seq, 0, NOT_APPLIED, now).unwrap();
+        ledger
+            .quarantine(seq, Rewrite(0), NOT_APPLIED, now)
+            .unwrap();
     }
     let page = |after, limit| {
         let page = ledger.quarantined(after, limit).unwrap();

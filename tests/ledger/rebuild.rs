@@ -38,9 +38,7 @@ fn apply(ledger: &mut Ledger<&Database>, d1: &Database, packs: &[String], now: T
         for statement in read.statements(now, now) {
             d1.run(&statement);
         }
-        ledger
-            .confirm(read.first, read.last, read.replay, now)
-            .unwrap();
+        ledger.confirm(read.pack, now).unwrap();
     }
 }
 

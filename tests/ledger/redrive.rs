@@ -6,12 +6,12 @@ use leasewire::api::redrive::{Asked, select};
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{self, Reader};
-use leasewire::ledger::{Ledger, NOT_APPLIED, Pack, Redriven, Retention};
+use leasewire::ledger::{Ledger, NOT_APPLIED, Pack, Redriven, Retention, Rewrite, SeqRange};
 use leasewire::problem::Problem;
 use leasewire::projection;
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, job, named};
 
 const RETENTION_S: u64 = 48 * 3_600;
 const RETENTION: Retention = Retention::new(RETENTION_S, RETENTION_S);
@@ -46,9 +46,11 @@ fn with_changes(database: &Database, count: u64) -> Ledger<&Database> {
 fn with_held<'a>(database: &'a Database, count: u64, held: &[u64]) -> Ledger<&'a Database> {
     let mut ledger = with_changes(database, count);
     for seq in held {
-        ledger.quarantine(*seq, 0, NOT_APPLIED, now()).unwrap();
+        ledger
+            .quarantine(*seq, Rewrite(0), NOT_APPLIED, now())
+            .unwrap();
     }
-    ledger.confirm(1, count, 0, now()).unwrap();
+    ledger.confirm(named(1, count, 0), now()).unwrap();
     ledger
 }
 
@@ -100,10 +102,8 @@ fn numbers_of(packs: &[Pack]) -> Vec<u64> {
 
 fn confirm(ledger: &mut Ledger<&Database>, pack: &Pack) {
     let read = projection::Pack::read(&pack.text).unwrap();
-    let replay = read.replay(&read.all());
-    ledger
-        .confirm(pack.first, pack.last, replay, now())
-        .unwrap();
+    let named = read.named(&read.all()).unwrap();
+    ledger.confirm(named, now()).unwrap();
 }
 
 fn counts(ledger: &Ledger<&Database>) -> (u64, u64, u64) {
@@ -131,9 +131,15 @@ fn what_was_not_applied_comes_back() {
     let records = database.dump("SELECT * FROM records");
     let data = database.events("data, body, prev_seq");
     database.explained.set(true);
-    assert_eq!(ledger.redrive(1, ALL, now()).unwrap(), not_applied(3));
+    assert_eq!(
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap(),
+        not_applied(3)
+    );
     // Nothing is waited for twice.
-    assert_eq!(ledger.redrive(1, ALL, now()).unwrap(), not_applied(3));
+    assert_eq!(
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap(),
+        not_applied(3)
+    );
     assert_eq!(step(&mut ledger), None);
     assert!(!ledger.has_replay());
     assert_eq!(counts(&ledger), (1, 0, 3));
@@ -153,7 +159,10 @@ fn what_was_not_applied_comes_back() {
     // No record and no event says anything else than before.
     assert_eq!(database.dump("SELECT * FROM records"), records);
     assert_eq!(database.events("data, body, prev_seq"), data);
-    assert_eq!(ledger.redrive(1, ALL, now()).unwrap(), not_applied(0));
+    assert_eq!(
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap(),
+        not_applied(0)
+    );
     assert!(!ledger.has_replay());
 }
 
@@ -162,25 +171,30 @@ fn what_fails_again_is_quarantined_again() {
     let database = Database::default();
     let mut ledger = with_held(&database, 9, &[3, 5]);
     for number in 1..=2 {
-        assert_eq!(ledger.redrive(1, 4, now()).unwrap(), not_applied(1));
+        assert_eq!(
+            ledger.redrive(SeqRange::new(1, 4), now()).unwrap(),
+            not_applied(1)
+        );
         step(&mut ledger);
         assert_eq!(numbers_of(&send(&mut ledger)), [3]);
         // What was said of it before it was redriven is of old.
         ledger
-            .quarantine(3, number - 1, NOT_APPLIED, now())
+            .quarantine(3, Rewrite(number - 1), NOT_APPLIED, now())
             .unwrap();
         assert_eq!(counts(&ledger), (1, 0, 1));
-        ledger.quarantine(3, number, NOT_APPLIED, now()).unwrap();
+        ledger
+            .quarantine(3, Rewrite(number), NOT_APPLIED, now())
+            .unwrap();
         assert_eq!(counts(&ledger), (2, 0, 0));
         assert!(!ledger.has_unsettled());
         assert_eq!(database.dump("SELECT * FROM again"), [""; 0]);
     }
     // Or it dies, and is redriven as that.
-    ledger.redrive(5, 5, now()).unwrap();
+    ledger.redrive(SeqRange::new(5, 5), now()).unwrap();
     step(&mut ledger);
-    ledger.bury(5, 5, 3, "test", now()).unwrap();
+    ledger.dead_letter(named(5, 5, 3), "test", now()).unwrap();
     assert_eq!(counts(&ledger), (1, 1, 0));
-    let both = ledger.redrive(1, ALL, now()).unwrap();
+    let both = ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
     assert_eq!((both.packs, both.events, both.not_applied), (1, 1, 1));
     step(&mut ledger);
     assert_eq!(numbers_of(&send(&mut ledger)), [3, 5]);
@@ -193,14 +207,16 @@ fn a_pack_that_lacks_it_confirms_nothing_of_it() {
     for is_confirmed_before in [false, true] {
         let database = Database::default();
         let mut ledger = with_changes(&database, 9);
-        ledger.quarantine(5, 0, NOT_APPLIED, now()).unwrap();
+        ledger
+            .quarantine(5, Rewrite(0), NOT_APPLIED, now())
+            .unwrap();
         let mut ledger = Ledger::open(&database).unwrap();
         let packs = send(&mut ledger);
         assert_eq!((packs.len(), packs[0].first, packs[0].last), (1, 1, 9));
         if is_confirmed_before {
             confirm(&mut ledger, &packs[0]);
         }
-        ledger.redrive(1, ALL, now()).unwrap();
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
         step(&mut ledger);
         confirm(&mut ledger, &packs[0]);
         assert!(ledger.has_unsettled());
@@ -216,14 +232,16 @@ fn a_range_brings_back_what_is_in_it() {
     let database = Database::default();
     let mut ledger = with_changes(&database, 20);
     for seq in [2, 8, 9, 15] {
-        ledger.quarantine(seq, 0, NOT_APPLIED, now()).unwrap();
+        ledger
+            .quarantine(seq, Rewrite(0), NOT_APPLIED, now())
+            .unwrap();
     }
-    ledger.bury(4, 6, 0, "test", now()).unwrap();
-    ledger.bury(11, 12, 0, "test", now()).unwrap();
-    ledger.confirm(1, 3, 0, now()).unwrap();
-    ledger.confirm(7, 10, 0, now()).unwrap();
-    ledger.confirm(13, 20, 0, now()).unwrap();
-    let redriven = ledger.redrive(5, 8, now()).unwrap();
+    ledger.dead_letter(named(4, 6, 0), "test", now()).unwrap();
+    ledger.dead_letter(named(11, 12, 0), "test", now()).unwrap();
+    ledger.confirm(named(1, 3, 0), now()).unwrap();
+    ledger.confirm(named(7, 10, 0), now()).unwrap();
+    ledger.confirm(named(13, 20, 0), now()).unwrap();
+    let redriven = ledger.redrive(SeqRange::new(5, 8), now()).unwrap();
     // A pack goes as it died.
     assert_eq!(
         redriven.to_json(),
@@ -236,7 +254,10 @@ fn a_range_brings_back_what_is_in_it() {
     packs.iter().for_each(|pack| confirm(&mut ledger, pack));
     assert_eq!(counts(&ledger), (3, 2, 0));
     // Behind the last event there is none.
-    assert_eq!(ledger.redrive(21, 30, now()).unwrap(), not_applied(0));
+    assert_eq!(
+        ledger.redrive(SeqRange::new(21, 30), now()).unwrap(),
+        not_applied(0)
+    );
 }
 
 /// 500 events or 8 MB a step, at least one.
@@ -245,7 +266,10 @@ fn many_take_several_steps() {
     let database = Database::default();
     let held: Vec<u64> = (1..=1_200).collect();
     let mut ledger = with_held(&database, 1_200, &held);
-    assert_eq!(ledger.redrive(1, ALL, now()).unwrap(), not_applied(1_200));
+    assert_eq!(
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap(),
+        not_applied(1_200)
+    );
     assert_eq!(step(&mut ledger), Some(now().plus_s(1)));
     assert_eq!(counts(&ledger).0, 700);
     assert_eq!(
@@ -264,9 +288,11 @@ fn many_take_several_steps() {
             &mut ledger,
             &change(n, n).replace("\"a\"", &format!("\"{}\"", "x".repeat(600_000))),
         );
-        ledger.quarantine(n, 0, NOT_APPLIED, now()).unwrap();
+        ledger
+            .quarantine(n, Rewrite(0), NOT_APPLIED, now())
+            .unwrap();
     }
-    ledger.redrive(1, ALL, now()).unwrap();
+    ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
     // Each has 0.6 MB of body and 1.2 MB of data.
     assert_eq!(work_off(&database), 5);
     assert_eq!(counts(&Ledger::open(&database).unwrap()).0, 0);
@@ -282,8 +308,8 @@ fn with_dead(database: &Database, count: u64, apart: u64) -> Ledger<&Database> {
     ledger.sent(count, now());
     for n in 1..=count {
         match n % apart {
-            0 => ledger.bury(n, n, 0, "test", now()).unwrap(),
-            _ => drop(ledger.confirm(n, n, 0, now()).unwrap()),
+            0 => ledger.dead_letter(named(n, n, 0), "test", now()).unwrap(),
+            _ => drop(ledger.confirm(named(n, n, 0), now()).unwrap()),
         }
     }
     ledger
@@ -295,7 +321,7 @@ fn neighbours_are_one_stretch() {
     let database = Database::default();
     let mut ledger = with_dead(&database, 10_000, 1);
     let before = database.count.get();
-    let redriven = ledger.redrive(1, ALL, now()).unwrap();
+    let redriven = ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
     assert_eq!((redriven.packs, redriven.events), (10_000, 10_000));
     let statements = database.count.get() - before;
     assert!(statements < 30, "{statements} statements");
@@ -317,7 +343,7 @@ fn scattered_ones_take_their_time_and_no_more() {
         let database = Database::default();
         let mut ledger = with_dead(&database, count, 2);
         let before = database.count.get();
-        ledger.redrive(1, ALL, now()).unwrap();
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
         let packs = send(&mut ledger);
         assert_eq!(numbers_of(&packs).len() as u64, count / 2);
         // They share their messages.
@@ -339,7 +365,7 @@ fn scattered_ones_take_their_time_and_no_more() {
 fn a_replay_between_wins() {
     let database = Database::default();
     let mut ledger = with_held(&database, 4, &[2, 3]);
-    ledger.redrive(1, ALL, now()).unwrap();
+    ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
     let request = replay::Request {
         from: 2,
         to: 2,
@@ -363,11 +389,15 @@ fn a_replay_between_wins() {
         again[0].text
     );
     // It can't be applied either. An older redrive's word doesn't count.
-    ledger.quarantine(2, 1, NOT_APPLIED, now()).unwrap();
+    ledger
+        .quarantine(2, Rewrite(1), NOT_APPLIED, now())
+        .unwrap();
     assert_eq!(counts(&ledger).0, 0);
-    ledger.quarantine(2, 2, NOT_APPLIED, now()).unwrap();
+    ledger
+        .quarantine(2, Rewrite(2), NOT_APPLIED, now())
+        .unwrap();
     assert_eq!(counts(&ledger).0, 1);
-    ledger.redrive(1, ALL, now()).unwrap();
+    ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
     step(&mut ledger);
     let again = send(&mut ledger);
     assert!(again[0].text.contains(r#""id":"2-3""#), "{}", again[0].text);
@@ -397,7 +427,10 @@ fn a_replay_before_goes_first() {
     };
     ledger.ask_for_replay(&request, now()).unwrap().unwrap();
     step(&mut ledger);
-    assert_eq!(ledger.redrive(1, ALL, now()).unwrap(), not_applied(2));
+    assert_eq!(
+        ledger.redrive(SeqRange::new(1, ALL), now()).unwrap(),
+        not_applied(2)
+    );
     while step(&mut ledger).is_some() {}
     assert_eq!(counts(&ledger).0, 0);
     let replays = database.dump("SELECT seq, replay FROM events_1 ORDER BY seq");
@@ -412,13 +445,15 @@ fn a_replay_before_goes_first() {
 fn a_pack_spans_nothing_that_waits() {
     let database = Database::default();
     let mut ledger = with_changes(&database, 9);
-    ledger.bury(5, 5, 0, "test", now()).unwrap();
+    ledger.dead_letter(named(5, 5, 0), "test", now()).unwrap();
     for seq in [4, 6] {
-        ledger.quarantine(seq, 0, NOT_APPLIED, now()).unwrap();
+        ledger
+            .quarantine(seq, Rewrite(0), NOT_APPLIED, now())
+            .unwrap();
     }
-    ledger.confirm(1, 3, 0, now()).unwrap();
-    ledger.confirm(7, 9, 0, now()).unwrap();
-    ledger.redrive(1, ALL, now()).unwrap();
+    ledger.confirm(named(1, 3, 0), now()).unwrap();
+    ledger.confirm(named(7, 9, 0), now()).unwrap();
+    ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
     step(&mut ledger);
     let mut packs = send(&mut ledger);
     packs.sort_by_key(|pack| pack.first);
@@ -444,7 +479,7 @@ fn what_outlived_its_segment_comes_back_and_goes() {
         for _ in 0..steps {
             ledger.expire(later, &RETENTION).unwrap();
         }
-        ledger.redrive(7, 8, now()).unwrap();
+        ledger.redrive(SeqRange::new(7, 8), now()).unwrap();
         step(&mut ledger);
         while ledger.expire(later, &RETENTION).unwrap().is_some() {}
         let packs = send(&mut ledger);

@@ -7,7 +7,7 @@ use leasewire::ledger::{Call, Effects, Ledger, Reply, Retention, was_woken};
 use leasewire::ops::sweep::{LEDGERS_MAX, Listed, Round, listed, select_round};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, named};
 
 const NOW: &str = "2026-02-01T00:00:00Z";
 const DAY_S: u64 = 86_400;
@@ -96,9 +96,11 @@ fn a_settled_ledger_is_left_alone() {
         let mut ledger = ledger_with(&database, &bodies);
         let last = ledger.last_seq();
         if dead {
-            ledger.bury(last, last, 0, "test", at(NOW)).unwrap();
+            ledger
+                .dead_letter(named(last, last, 0), "test", at(NOW))
+                .unwrap();
         } else {
-            ledger.confirm(1, last, 0, at(NOW)).unwrap();
+            ledger.confirm(named(1, last, 0), at(NOW)).unwrap();
         }
         rest(&mut ledger);
         let mut ledger = Ledger::open(&database).unwrap();
@@ -118,7 +120,7 @@ fn a_settled_ledger_is_left_alone() {
 fn a_ledger_that_the_list_does_not_know_is_woken() {
     let database = Database::default();
     let mut ledger = ledger_with(&database, &[JOB, "junk"]);
-    ledger.confirm(1, 1, 0, at(NOW)).unwrap();
+    ledger.confirm(named(1, 1, 0), at(NOW)).unwrap();
     rest(&mut ledger);
     let mut ledger = Ledger::open(&database).unwrap();
     let (woken, effects) = sweep(&mut ledger, 1, false, at(NOW));
@@ -132,7 +134,7 @@ fn a_ledger_that_the_list_does_not_know_is_woken() {
 fn a_replay_that_stands_still_goes_on() {
     let database = Database::default();
     let mut ledger = ledger_with(&database, &[JOB]);
-    ledger.confirm(1, 1, 0, at(NOW)).unwrap();
+    ledger.confirm(named(1, 1, 0), at(NOW)).unwrap();
     rest(&mut ledger);
     let request = Request {
         from: 1,
@@ -153,7 +155,7 @@ fn a_replay_that_stands_still_goes_on() {
 fn old_history_of_a_silent_ledger_goes() {
     let database = Database::default();
     let mut ledger = ledger_with(&database, &[JOB, "junk"]);
-    ledger.confirm(1, 1, 0, at(NOW)).unwrap();
+    ledger.confirm(named(1, 1, 0), at(NOW)).unwrap();
     rest(&mut ledger);
     let mut changed_on = Vec::new();
     for day in 1..100 {

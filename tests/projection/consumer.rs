@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use leasewire::ledger::{Call, Ledger};
+use leasewire::ledger::{Call, Ledger, SeqRange};
 use leasewire::projection::{
     Apart, Budget, Fault, Message, NOBODYS_ATTEMPTS, QUERIES_MAX, Step, TOGETHER_QUERIES_MAX,
     Together, Verdict,
@@ -85,7 +85,8 @@ fn consume(
                 Step::Run(statements) => apart.ran(run(&mut seen, &statements)),
                 Step::Ask(call) => {
                     match call {
-                        Call::Confirm { first, last, .. } => {
+                        Call::Confirm { pack, .. } => {
+                            let SeqRange { first, last } = pack.events;
                             seen.confirmed.insert((at, first, last));
                         }
                         Call::Quarantine { seq, .. } => {
@@ -200,7 +201,9 @@ fn one_event_or_one_ledger_hurts_nobody_else() {
     assert_eq!(of_first, [&(0, 1, 4), &(0, 6, 6), &(0, 7, 8)]);
 
     let is_away = |call: &Call| match call {
-        Call::Confirm { last: 4, .. } => Err("no answer within 4000 ms".to_owned()),
+        Call::Confirm { pack, .. } if pack.events.last == 4 => {
+            Err("no answer within 4000 ms".to_owned())
+        }
         _ => Ok(None),
     };
     let mut other = message(&Database::default(), "int_2", 3, 1);

@@ -9,7 +9,7 @@ use leasewire::projection::Projection;
 use leasewire::time::Timestamp;
 use serde_json::Value;
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, named};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -284,7 +284,9 @@ fn a_replay_turns_no_record_back() {
     let steps = |world: &mut World, days: u64| {
         world.now = world.now.plus_s(days * 86_400);
         let mut ledger = Ledger::open(&database).unwrap();
-        ledger.confirm(1, ledger.last_seq(), 0, world.now).unwrap();
+        ledger
+            .confirm(named(1, ledger.last_seq(), 0), world.now)
+            .unwrap();
         while ledger
             .expire(world.now, &Retention::new(2 * 86_400, 2 * 86_400))
             .unwrap()
@@ -316,7 +318,9 @@ fn a_replayed_creation_overrides_nothing() {
     let steps = |world: &mut World, days: u64| {
         world.now = world.now.plus_s(days * 86_400);
         let mut ledger = Ledger::open(&database).unwrap();
-        ledger.confirm(1, ledger.last_seq(), 0, world.now).unwrap();
+        ledger
+            .confirm(named(1, ledger.last_seq(), 0), world.now)
+            .unwrap();
         while ledger
             .expire(world.now, &Retention::new(2 * 86_400, 2 * 86_400))
             .unwrap()

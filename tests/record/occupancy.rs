@@ -118,9 +118,7 @@ impl<'a> World<'a> {
                     self.d1.run(&statement);
                 }
             }
-            self.ledger
-                .confirm(read.first, read.last, 0, self.now)
-                .unwrap();
+            self.ledger.confirm(read.pack, self.now).unwrap();
         }
         let data = self.ledger.data(taken.seq).unwrap().unwrap_or_default();
         let data: serde_json::Value = serde_json::from_str(&data).unwrap();

@@ -8,7 +8,7 @@ use leasewire::ledger::{Ledger, Retention};
 use leasewire::time::Timestamp;
 use proptest::prelude::*;
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, named};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -243,7 +243,7 @@ fn what_is_gone_can_be_followed() {
         ledger
             .intake(&delivery("meterbase", "i", bodies[0]), now)
             .unwrap();
-        ledger.confirm(1, 1, 0, now).unwrap();
+        ledger.confirm(named(1, 1, 0), now).unwrap();
         for _ in 0..3 {
             now = now.plus_s(86_400);
             while ledger

@@ -133,9 +133,8 @@ impl World {
                 ..taken
             }
             .to_json(),
-            Reply::Json(json) => json,
             // The consumer reads a missing answer as an empty one.
-            Reply::Done | Reply::Nothing => String::new(),
+            reply => reply.into_text().unwrap_or_default(),
         }
     }
 
@@ -185,7 +184,7 @@ impl World {
     fn note_settled(&mut self, ledger: usize, call: &Call, uncertain: bool) {
         // What is about an earlier epoch settles nothing.
         if let Call::Confirm { epoch, .. }
-        | Call::Bury { epoch, .. }
+        | Call::DeadLetter { epoch, .. }
         | Call::Quarantine { epoch, .. } = call
             && let Ok(Some(state)) = self.hosts[ledger].core().and_then(|core| core.state())
             && epoch.is_some_and(|epoch| epoch != state.epoch)
@@ -197,18 +196,12 @@ impl World {
             self.say(|| format!("ledger {ledger}: quarantines {seq}, failed: {uncertain}"));
         }
         let (first, last, replay, applied) = match *call {
-            Call::Confirm {
-                first,
-                last,
-                replay,
-                ..
-            } => (first, last, replay, true),
-            Call::Bury {
-                first,
-                last,
-                replay,
-                ..
-            } => (first, last, replay, false),
+            Call::Confirm { pack, .. } => {
+                (pack.events.first, pack.events.last, pack.rewrite.0, true)
+            }
+            Call::DeadLetter { pack, .. } => {
+                (pack.events.first, pack.events.last, pack.rewrite.0, false)
+            }
             _ => return,
         };
         self.hosts[ledger].unheard_since_ms = None;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use leasewire::ledger::Call;
+use leasewire::ledger::{Call, PackRef};
 use leasewire::projection::{
     Apart, Budget, Fault, Message as Given, Pack, Step as Next, Together, Verdict,
 };
@@ -66,22 +66,17 @@ impl World {
             return self.retry_dead(message);
         }
         let pack = Pack::read(&message.text).unwrap();
-        let (first, last) = pack.range(&pack.all()).unwrap();
-        let replay = pack.replay(&pack.all());
+        let named = pack.named(&pack.all()).unwrap();
         let reason = "the consumer failed on every attempt".to_owned();
         let call = if self.bug == Some(Bug::BuriedIsConfirmed) {
             Call::Confirm {
-                first,
-                last,
-                replay,
+                pack: named,
                 epoch: pack.epoch,
             }
         } else {
-            Call::Bury {
+            Call::DeadLetter {
                 epoch: pack.epoch,
-                first,
-                last,
-                replay,
+                pack: named,
                 reason,
             }
         };
@@ -254,27 +249,28 @@ impl World {
     /// A call to a pack's ledger as a deliberate bug has it.
     fn bent(&self, call: Call, message: &Message) -> Call {
         match (call, self.bug) {
-            (Call::Confirm { replay, .. }, Some(Bug::ConfirmTooWide)) => {
+            (Call::Confirm { pack: named, .. }, Some(Bug::ConfirmTooWide)) => {
                 let pack = Pack::read(&message.text).unwrap();
-                let (first, last) = pack.range(&pack.all()).unwrap();
+                let whole = pack.named(&pack.all()).unwrap();
                 Call::Confirm {
-                    first,
-                    last,
-                    replay,
+                    pack: PackRef {
+                        events: whole.events,
+                        ..named
+                    },
                     epoch: pack.epoch,
                 }
             }
             (
                 Call::Quarantine {
                     seq,
-                    replay,
+                    rewrite,
                     reason,
                     epoch,
                 },
                 Some(Bug::NeighbourQuarantined),
             ) => Call::Quarantine {
                 seq: seq.saturating_sub(1).max(1),
-                replay,
+                rewrite,
                 reason,
                 epoch,
             },

@@ -1,6 +1,6 @@
 //! How a ledger's object hands its packs to the queue.
 
-use leasewire::ledger::{Batch, Next};
+use leasewire::ledger::{Batch, Next, PackRef, Rewrite};
 
 use crate::bugs::Bug;
 use crate::world::{Step, World};
@@ -38,7 +38,7 @@ impl World {
             }
         };
         let packs = batch.packs.iter();
-        let ranges: Vec<_> = packs.map(|pack| (pack.first, pack.last)).collect();
+        let ranges: Vec<_> = packs.map(|pack| pack.events()).collect();
         let (taken, after_ms) = self.send_packs(ledger, batch.packs.clone());
         // What the queue refuses, nobody can answer.
         if taken {
@@ -46,9 +46,10 @@ impl World {
         }
         self.say(|| format!("ledger {ledger}: sends {ranges:?}, heard to be taken: {taken}"));
         if self.bug == Some(Bug::SentIsConfirmed) && taken {
-            for (first, last) in ranges {
+            for events in ranges {
                 let core = self.hosts[ledger].core().unwrap();
-                core.confirm(first, last, 0, now).unwrap();
+                let rewrite = Rewrite::NONE;
+                core.confirm(PackRef { events, rewrite }, now).unwrap();
             }
         }
         let sent = taken.then_some(batch);

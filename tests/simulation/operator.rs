@@ -4,7 +4,7 @@
 
 use leasewire::ledger::discard::{self, Held};
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Call, Part};
+use leasewire::ledger::{Call, Part, SeqRange};
 use leasewire::projection::rebuilt;
 
 use crate::bugs::Bug;
@@ -32,7 +32,7 @@ impl World {
             }
         };
         let call = match self.random.below(10) {
-            0..3 => Call::Redrive { from, to },
+            0..3 => Call::Redrive(SeqRange::new(from, to)),
             3..5 => Call::Discard(discard::Request {
                 status: self.random.pick(&[Held::Quarantined, Held::Dead]),
                 from,
@@ -46,7 +46,7 @@ impl World {
             }),
         };
         let kind = match call {
-            Call::Redrive { .. } => "redrive",
+            Call::Redrive(_) => "redrive",
             Call::Discard(_) => "discard",
             _ => "replay",
         };

@@ -8,7 +8,7 @@ use leasewire::dialect::filter::Filter;
 use leasewire::edge::delivery::Delivery;
 use leasewire::edge::secret;
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Announcement, Call, Ledger, NOT_APPLIED, Pack, Retention};
+use leasewire::ledger::{Announcement, Call, Ledger, NOT_APPLIED, Pack, Retention, SeqRange};
 use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
 use leasewire::time::Timestamp;
@@ -119,10 +119,7 @@ impl Everything<'_> {
             });
         }
         let last = self.ledger.last_seq();
-        self.call(Call::Redrive {
-            from: last,
-            to: last,
-        });
+        self.call(Call::Redrive(SeqRange::new(last, last)));
         self.forward(|_| Fate::Applied);
         // The history goes on in further segments, and the oldest goes.
         self.expire(20 * 86_400);
@@ -173,7 +170,7 @@ impl Everything<'_> {
             },
             1,
         );
-        self.call(Call::Redrive { from: 15, to: 15 });
+        self.call(Call::Redrive(SeqRange::new(15, 15)));
         // The rest waits, sent and unsent.
         self.take(&job(20), &all);
         self.forward(|_| Fate::Lost);
@@ -257,7 +254,6 @@ impl Everything<'_> {
 
     fn meet(&mut self, fate: &Fate, pack: &Pack) {
         let mut read = Projection::read(&pack.text).unwrap();
-        let (first, last, replay) = (read.first, read.last, read.replay);
         let call = match fate {
             Fate::Applied => {
                 let missing = read.missing();
@@ -283,22 +279,18 @@ impl Everything<'_> {
                 self.meter.confirmation(self.dialect, 1_500);
                 Call::Confirm {
                     epoch: None,
-                    first,
-                    last,
-                    replay,
+                    pack: read.pack,
                 }
             }
-            Fate::Dead => Call::Bury {
+            Fate::Dead => Call::DeadLetter {
                 epoch: None,
-                first,
-                last,
-                replay,
+                pack: read.pack,
                 reason: "the queue gave up".to_owned(),
             },
             Fate::NotApplied => Call::Quarantine {
                 epoch: None,
-                seq: first,
-                replay,
+                seq: read.pack.events.first,
+                rewrite: read.pack.rewrite,
                 reason: NOT_APPLIED.to_owned(),
             },
             Fate::Lost => return,

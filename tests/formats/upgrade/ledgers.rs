@@ -3,7 +3,7 @@
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::Reader;
-use leasewire::ledger::{Call, Ledger, Retention, SCHEMA_VERSION};
+use leasewire::ledger::{Call, Ledger, Retention, SCHEMA_VERSION, SeqRange};
 use leasewire::projection::Projection;
 use leasewire::sql::SqlError;
 use leasewire::time::Timestamp;
@@ -113,7 +113,7 @@ fn older_ledgers_go_on() {
                 .intake(&delivery(dialect, "i", body(dialect)), now())
                 .unwrap();
             assert_eq!((again.outcome.label(), again.seq), ("duplicate", last + 1));
-            let dead = ledger.redrive(1, last, now()).unwrap();
+            let dead = ledger.redrive(SeqRange::new(1, last), now()).unwrap();
             let expected = if dialect == "propexo" { (1, 1) } else { (0, 0) };
             assert_eq!((dead.packs, dead.events), expected);
             let reader = Reader {
@@ -179,9 +179,7 @@ pub fn forward(ledger: &mut Ledger<&Database>, d1: &Database) {
             for statement in read.statements(now(), now()) {
                 d1.run(&statement);
             }
-            ledger
-                .confirm(read.first, read.last, read.replay, now())
-                .unwrap();
+            ledger.confirm(read.pack, now()).unwrap();
         }
     }
 }
@@ -275,7 +273,7 @@ fn older_packs_are_applied() {
             }
             assert_eq!(
                 d1.dump("SELECT last_seq FROM integrations"),
-                [read.last.to_string()]
+                [read.pack.events.last.to_string()]
             );
         }
     }

@@ -113,7 +113,7 @@ fn check_packs(ledger: &Ledger<&Database>, packs: &[Pack], accepted: &[u64]) {
     let mut newest = BTreeMap::new();
     for pack in packs {
         let mut read = Projection::read(&pack.text).unwrap();
-        assert_eq!((read.first, read.last), (pack.first, pack.last));
+        assert_eq!(read.pack.events, pack.events());
         assert_eq!((&*read.of.source, &*read.of.integration), ("s/é", "i 1"));
         let data = |seq| (seq, ledger.data(seq).unwrap().unwrap());
         let missing: Vec<_> = read.missing().into_iter().map(data).collect();

@@ -8,11 +8,13 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, job, named};
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Call, Effects, Ledger, NOT_APPLIED, Reply, Retention, State};
+use leasewire::ledger::{
+    Call, Effects, Ledger, NOT_APPLIED, Reply, Retention, Rewrite, SeqRange, State,
+};
 use leasewire::sql::SqlError;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -108,16 +110,16 @@ fn every_statement_uses_an_index() {
         ledger.intake(&delivery, now).unwrap();
     }
     ledger.next_batch().unwrap();
-    ledger.bury(1, 1, 0, "test", now).unwrap();
-    ledger.confirm(2, 2, 0, now).unwrap();
+    ledger.dead_letter(named(1, 1, 0), "test", now).unwrap();
+    ledger.confirm(named(2, 2, 0), now).unwrap();
     ledger.state().unwrap();
     ledger.events(0, 10).unwrap();
     ledger.event(2).unwrap();
     ledger.data(2).unwrap();
     ledger.quarantined(0, 10).unwrap();
     ledger.dead(0, 10).unwrap();
-    ledger.quarantine(1, 0, NOT_APPLIED, now).unwrap();
-    ledger.confirm(1, 1, 0, now).unwrap();
+    ledger.quarantine(1, Rewrite(0), NOT_APPLIED, now).unwrap();
+    ledger.confirm(named(1, 1, 0), now).unwrap();
     while ledger
         .expire(now.plus_s(u64::MAX), &RETENTION)
         .unwrap()
@@ -188,8 +190,8 @@ fn a_look_at_a_ledger_that_does_not_exist_leaves_none() {
     let now = at("2026-02-01T00:00:00Z");
     assert_eq!(ledger.wake(now, 7).unwrap(), Effects::default());
     assert_eq!(ledger.follow_up(now, 7), Effects::default());
-    assert!(ledger.confirm(1, 1, 0, now).is_err());
-    assert!(ledger.quarantine(1, 0, NOT_APPLIED, now).is_err());
+    assert!(ledger.confirm(named(1, 1, 0), now).is_err());
+    assert!(ledger.quarantine(1, Rewrite(0), NOT_APPLIED, now).is_err());
     assert!(database.dump("SELECT name FROM sqlite_master").is_empty());
 }
 
@@ -233,13 +235,13 @@ type Work = fn(&mut Ledger<&Database>) -> Result<(), SqlError>;
 fn a_redrive_that_fails_half_way_leaves_nothing_half_known() {
     let now = at("2026-02-01T00:01:00Z");
     let bury_two = |ledger: &mut Ledger<&Database>| {
-        ledger.bury(1, 1, 0, "test", now).unwrap();
-        ledger.confirm(2, 2, 0, now).unwrap();
-        ledger.bury(3, 3, 0, "test", now).unwrap();
+        ledger.dead_letter(named(1, 1, 0), "test", now).unwrap();
+        ledger.confirm(named(2, 2, 0), now).unwrap();
+        ledger.dead_letter(named(3, 3, 0), "test", now).unwrap();
     };
     check_failures(bury_two, |ledger| {
         let now = at("2026-02-01T00:02:00Z");
-        ledger.redrive(1, 3, now).map(drop)
+        ledger.redrive(SeqRange::new(1, 3), now).map(drop)
     });
 }
 
@@ -260,12 +262,14 @@ fn a_late_confirmation_that_fails_half_way_leaves_nothing_half_known() {
             filter: &Filter::default(),
         };
         ledger.replay(&reader, now).unwrap();
-        ledger.bury(1, 3, asked.replay, "test", now).unwrap();
+        ledger
+            .dead_letter(named(1, 3, asked.replay), "test", now)
+            .unwrap();
         assert_eq!(ledger.state().unwrap().unwrap().dead, 3);
     };
     check_failures(bury_replayed, |ledger| {
         let now = at("2026-02-01T00:02:00Z");
-        ledger.confirm(1, 3, 0, now).map(drop)
+        ledger.confirm(named(1, 3, 0), now).map(drop)
     });
 }
 
@@ -280,7 +284,7 @@ fn a_confirmation_that_fails_half_way_is_not_lost() {
     let batch = ledger.next_batch().unwrap();
     ledger.sent(batch.through, now);
     database.fails_in.set(Some(0));
-    assert!(ledger.confirm(1, 1, 0, now).is_err());
+    assert!(ledger.confirm(named(1, 1, 0), now).is_err());
     ledger.wake(now.plus_s(60), 0).unwrap();
     assert!(!ledger.has_unsettled());
     assert_eq!(

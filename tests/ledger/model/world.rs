@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leasewire::ledger::{Effects, Ledger, NOT_APPLIED, Outcome, Pack};
+use leasewire::ledger::{Effects, Ledger, NOT_APPLIED, Outcome, Pack, Rewrite};
 use leasewire::projection::{Pack as Message, Projection};
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::naive::Model;
 use super::sent::Sent;
 use super::{RETENTION, RETENTION_S};
-use crate::common::{Database, at, delivery, numbers};
+use crate::common::{Database, at, delivery, named, numbers};
 
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -174,7 +174,7 @@ impl<'a> World<'a> {
             Fate::Lost => {}
             Fate::Dead => {
                 self.ledger
-                    .bury(pack.first, pack.last, 0, "test", self.now)
+                    .dead_letter(named(pack.first, pack.last, 0), "test", self.now)
                     .unwrap();
             }
             Fate::Applied => self.apply(pack, true),
@@ -193,14 +193,14 @@ impl<'a> World<'a> {
         let read = Message::read(&pack.text).unwrap();
         let events = read.all().len();
         let guilty = which % events;
-        let (seq, _) = read.range(&(guilty..guilty + 1)).unwrap();
+        let seq = read.named(&(guilty..guilty + 1)).unwrap().events.first;
         for part in [0..guilty, guilty + 1..events] {
-            if let Some((first, last)) = read.range(&part) {
+            if let Some(named) = read.named(&part) {
                 let projection = read.part(&part).unwrap();
                 for statement in projection.statements(self.now, self.now) {
                     self.d1.run(&statement);
                 }
-                self.ledger.confirm(first, last, 0, self.now).unwrap();
+                self.ledger.confirm(named, self.now).unwrap();
             }
         }
         let status = |world: &Self| {
@@ -211,7 +211,7 @@ impl<'a> World<'a> {
         let before = status(self);
         for _ in 0..2 {
             self.ledger
-                .quarantine(seq, 0, NOT_APPLIED, self.now)
+                .quarantine(seq, Rewrite(0), NOT_APPLIED, self.now)
                 .unwrap();
         }
         // What was applied stays so.
@@ -226,13 +226,13 @@ impl<'a> World<'a> {
 
     fn apply(&mut self, pack: &Pack, confirm: bool) {
         let projection = Projection::read(&pack.text).unwrap();
-        assert_eq!((projection.first, projection.last), (pack.first, pack.last));
+        assert_eq!(projection.pack.events, pack.events());
         for statement in projection.statements(self.now, self.now) {
             self.d1.run(&statement);
         }
         if confirm {
             self.ledger
-                .confirm(pack.first, pack.last, 0, self.now)
+                .confirm(named(pack.first, pack.last, 0), self.now)
                 .unwrap();
         }
     }

@@ -1,7 +1,7 @@
 //! Replays where events of a record are gone with old history.
 
 use leasewire::dialect::filter::Filter;
-use leasewire::ledger::{NOT_APPLIED, Retention};
+use leasewire::ledger::{NOT_APPLIED, Retention, Rewrite};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -128,7 +128,7 @@ fn what_is_older_than_what_is_gone_overrides_nothing() {
     world.ledger.sent(batch.through, world.now);
     world
         .ledger
-        .quarantine(1, 0, NOT_APPLIED, world.now)
+        .quarantine(1, Rewrite(0), NOT_APPLIED, world.now)
         .unwrap();
     world.take(&rent(2, 3), &filter);
     world.forward();

@@ -6,10 +6,10 @@ mod steps;
 mod unplaced;
 mod world;
 
-use crate::common::{Database, job};
+use crate::common::{Database, job, named};
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Ledger, NOT_APPLIED};
+use leasewire::ledger::{Ledger, NOT_APPLIED, Rewrite};
 use leasewire::projection::Projection;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -171,10 +171,7 @@ fn what_was_not_understood_comes_in() {
         for statement in read.statements(world.now, world.now) {
             d1.run(&statement);
         }
-        world
-            .ledger
-            .confirm(read.first, read.last, read.replay, world.now)
-            .unwrap();
+        world.ledger.confirm(read.pack, world.now).unwrap();
     }
     world.forward();
     let progress = world.ledger.state().unwrap().unwrap().replay.unwrap();
@@ -271,11 +268,14 @@ fn an_old_confirmation_revives_nothing() {
     let batch = world.ledger.next_batch().unwrap();
     world.ledger.sent(batch.through, world.now);
     let dead = |world: &World| world.ledger.state().unwrap().unwrap().dead;
-    world.ledger.bury(1, 1, 1, "no", world.now).unwrap();
+    world
+        .ledger
+        .dead_letter(named(1, 1, 1), "no", world.now)
+        .unwrap();
     assert_eq!(dead(&world), 1);
-    world.ledger.confirm(1, 1, 0, world.now).unwrap();
+    world.ledger.confirm(named(1, 1, 0), world.now).unwrap();
     assert_eq!(dead(&world), 1);
-    world.ledger.confirm(1, 1, 1, world.now).unwrap();
+    world.ledger.confirm(named(1, 1, 1), world.now).unwrap();
     assert_eq!(dead(&world), 0);
 }
 
@@ -297,7 +297,7 @@ fn a_stretch_with_nothing_in_it_ends() {
         database.fails_in.set(Some(statement));
         let failed = world
             .ledger
-            .quarantine(1, 1, NOT_APPLIED, world.now)
+            .quarantine(1, Rewrite(1), NOT_APPLIED, world.now)
             .is_err();
         database.fails_in.set(None);
         let state = world.ledger.state().unwrap().unwrap();

@@ -77,9 +77,7 @@ impl<'a> World<'a> {
         for statement in read.statements(self.now, self.now) {
             self.d1.run(&statement);
         }
-        self.ledger
-            .confirm(read.first, read.last, read.replay, self.now)
-            .unwrap();
+        self.ledger.confirm(read.pack, self.now).unwrap();
     }
 
     pub fn ask(&mut self, request: &Request) -> Progress {

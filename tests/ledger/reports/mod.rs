@@ -7,11 +7,11 @@ mod world;
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::{Pace, Reader, Request};
-use leasewire::ledger::{Call, NOT_APPLIED, Numbers, Reply};
+use leasewire::ledger::{Call, NOT_APPLIED, Numbers, Reply, Rewrite, SeqRange};
 use leasewire::projection::announcement;
 use world::{NOW, World};
 
-use crate::common::{Database, at};
+use crate::common::{Database, at, named};
 
 fn waiting(unconfirmed: u64, oldest: &str) -> Numbers {
     Numbers {
@@ -134,11 +134,9 @@ fn what_is_dead_is_reported_until_it_is_redriven() {
     world.confirm(1, 1);
     for (first, last) in [(2, 3), (4, 4)] {
         let reason = "test".to_owned();
-        world.call(Call::Bury {
+        world.call(Call::DeadLetter {
             epoch: None,
-            first,
-            last,
-            replay: 0,
+            pack: named(first, last, 0),
             reason,
         });
     }
@@ -149,7 +147,7 @@ fn what_is_dead_is_reported_until_it_is_redriven() {
     world.call(Call::State);
     assert_eq!(world.alarm, None);
     world.now = world.now.plus_s(86_400);
-    world.call(Call::Redrive { from: 2, to: 2 });
+    world.call(Call::Redrive(SeqRange::new(2, 2)));
     let state = world.ledger.state().unwrap().unwrap();
     assert_eq!(
         state.oldest_unconfirmed_at,
@@ -171,16 +169,14 @@ fn what_is_redriven_and_not_answered_is_reported() {
     let mut world = World::new(&database, &d1);
     world.job(1);
     let reason = "test".to_owned();
-    world.call(Call::Bury {
+    world.call(Call::DeadLetter {
         epoch: None,
-        first: 1,
-        last: 1,
-        replay: 0,
+        pack: named(1, 1, 0),
         reason,
     });
     world.rest();
     world.now = at("2026-02-05T00:00:00Z");
-    world.call(Call::Redrive { from: 1, to: 1 });
+    world.call(Call::Redrive(SeqRange::new(1, 1)));
     for numbers in [dead(0), waiting(1, "2026-02-05T00:00:00Z")] {
         let told = world.alarm().unwrap();
         assert_eq!(told.report.clone().unwrap().numbers, numbers);
@@ -210,7 +206,7 @@ fn what_is_quarantined_is_reported() {
     world.call(Call::Quarantine {
         epoch: None,
         seq: 2,
-        replay: 0,
+        rewrite: Rewrite(0),
         reason,
     });
     world.confirm(3, 3);
@@ -233,9 +229,7 @@ fn what_is_quarantined_is_reported() {
     world.perform(effects);
     world.call(Call::Confirm {
         epoch: None,
-        first: 2,
-        last: 2,
-        replay: 1,
+        pack: named(2, 2, 1),
     });
     assert_eq!(world.rest(), [quarantined(1)]);
     assert_eq!(world.listed(), "0|0|0|1|NULL");
@@ -310,7 +304,7 @@ fn a_long_replay_reports_now_and_then() {
         world.call(Call::Quarantine {
             epoch: None,
             seq: u64::from(id),
-            replay: 0,
+            rewrite: Rewrite(0),
             reason: NOT_APPLIED.to_owned(),
         });
     }
@@ -362,11 +356,9 @@ fn a_confirmation_tells_when_its_oldest_event_was_received() {
     assert_eq!(world.confirm(6, 8), received(7));
     assert_eq!(world.confirm(4, 8), received(3));
     let reason = "test".to_owned();
-    world.call(Call::Bury {
+    world.call(Call::DeadLetter {
         epoch: None,
-        first: 9,
-        last: 9,
-        replay: 0,
+        pack: named(9, 9, 0),
         reason,
     });
     assert_eq!(world.confirm(9, 9), None, "it was dead");
@@ -374,9 +366,7 @@ fn a_confirmation_tells_when_its_oldest_event_was_received() {
     world.job(99);
     let reply = world.call(Call::Confirm {
         epoch: None,
-        first: 10,
-        last: 12,
-        replay: 1,
+        pack: named(10, 12, 1),
     });
     assert_eq!(reply, Reply::Nothing, "replayed");
     world.take("more junk");
@@ -407,11 +397,9 @@ fn the_state_tells_since_when_something_waits() {
     world.confirm(2, 2);
     assert_eq!(oldest(&world), received(3));
     let reason = "test".to_owned();
-    world.call(Call::Bury {
+    world.call(Call::DeadLetter {
         epoch: None,
-        first: 4,
-        last: 4,
-        replay: 0,
+        pack: named(4, 4, 0),
         reason,
     });
     assert_eq!(oldest(&world), received(4));

@@ -4,7 +4,7 @@ use leasewire::ledger::{Announcement, Call, Effects, Ledger, Numbers, Reply, rec
 use leasewire::projection::announcement;
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, job, named};
 
 pub const NOW: &str = "2026-02-01T00:00:00.000000000Z";
 
@@ -61,9 +61,7 @@ impl<'a> World<'a> {
     pub fn confirm(&mut self, first: u64, last: u64) -> Option<Timestamp> {
         let reply = self.call(Call::Confirm {
             epoch: None,
-            first,
-            last,
-            replay: 0,
+            pack: named(first, last, 0),
         });
         match reply {
             Reply::Json(answer) => received_at(&answer),

@@ -1,6 +1,12 @@
 //! The outbox beside a model of it: sets of numbers, in which everything is
 //! looked up. No table is read or written.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
 use std::collections::BTreeSet;
 
 use proptest::collection::vec;
