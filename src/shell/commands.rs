@@ -11,7 +11,7 @@ use crate::api::command::{
 use crate::api::redrive::{self, ASKING_MS_MAX, Asked};
 use crate::api::{NUMBER_MAX, Page};
 use crate::integration::IntegrationId;
-use crate::ledger::Call;
+use crate::ledger::{Call, SeqRange};
 use crate::problem::Problem;
 
 /// Hands a command to its ledger, which works it off; the answer says how much
@@ -28,7 +28,11 @@ pub async fn run(
         Command::Rebuild(of) => (of, Call::Rebuild, Problem::Unknown("integration")),
         Command::Redrive(of) => {
             let (from, to) = redrive_range(&body)?;
-            (of, Call::Redrive { from, to }, Problem::Unknown("pack"))
+            (
+                of,
+                Call::Redrive(SeqRange::new(from, to)),
+                Problem::Unknown("pack"),
+            )
         }
         Command::RedriveSource(source, page) => {
             no_fields(&body)?;
@@ -66,10 +70,7 @@ async fn redrive_source(
             source: source.to_owned(),
             integration: integration.to_owned(),
         };
-        let all = Call::Redrive {
-            from: 1,
-            to: NUMBER_MAX,
-        };
+        let all = Call::Redrive(SeqRange::through(NUMBER_MAX));
         let mut told = Line::new(Level::Warn, "ledger can't be redriven");
         let unknown = Problem::Unknown("integration");
         let answer = queries::ledger(env, &of, &all, unknown, &mut told).await;
