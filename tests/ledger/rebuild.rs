@@ -61,11 +61,7 @@ fn filled<'a>(database: &'a Database, d1: &Database, count: u32) -> Ledger<&'a D
 
 fn ask(ledger: &mut Ledger<&Database>, now: Timestamp) -> Option<String> {
     let call = Call::decode(Call::Rebuild.encode()).unwrap();
-    match ledger.answer(call, now).unwrap() {
-        Reply::Json(answer) => Some(answer),
-        Reply::Nothing => None,
-        other => panic!("{other:?}"),
-    }
+    ledger.answer(call, now).unwrap().into_text()
 }
 
 /// One step, and when the next one is due.
@@ -244,10 +240,7 @@ fn a_ledger_that_was_set_back_rebuilds() {
     };
     ledger.forget_alarm();
     ledger.found_alarm(false);
-    assert_eq!(
-        ledger.answer(sweep, now),
-        Ok(Reply::Json(r#"{"woken":true}"#.to_owned()))
-    );
+    assert_eq!(ledger.answer(sweep, now), Ok(Reply::Swept(true)));
     assert!(ledger.has_rebuild());
     while ledger.has_rebuild() {
         step(&mut ledger, &d1, now);

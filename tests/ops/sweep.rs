@@ -46,9 +46,7 @@ fn sweep(
         listed_epoch: None,
     };
     let call = Call::decode(call.encode()).unwrap();
-    let Reply::Json(answer) = ledger.answer(call, now).unwrap() else {
-        panic!("no answer");
-    };
+    let answer = ledger.answer(call, now).unwrap().into_text().unwrap();
     (was_woken(&answer), ledger.follow_up(now, 0))
 }
 

@@ -368,7 +368,7 @@ fn a_confirmation_tells_when_its_oldest_event_was_received() {
         epoch: None,
         pack: named(10, 12, 1),
     });
-    assert_eq!(reply, Reply::Nothing, "replayed");
+    assert_eq!(reply, Reply::Confirmed(None), "replayed");
     world.take("more junk");
     world.now = world.now.plus_s(1);
     world.job(100);

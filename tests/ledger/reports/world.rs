@@ -63,10 +63,7 @@ impl<'a> World<'a> {
             epoch: None,
             pack: named(first, last, 0),
         });
-        match reply {
-            Reply::Json(answer) => received_at(&answer),
-            _ => None,
-        }
+        reply.into_text().as_deref().and_then(received_at)
     }
 
     /// The alarm goes off in its time; gives what the list is to be told.
