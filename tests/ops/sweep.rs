@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Call, Effects, Ledger, Reply, Retention, was_woken};
+use leasewire::ledger::{Call, Effects, Ledger, Retention, was_woken};
 use leasewire::ops::sweep::{LEDGERS_MAX, Listed, Round, listed, select_round};
 use leasewire::time::Timestamp;
 
