@@ -10,6 +10,7 @@ use leasewire::projection::{
 
 use crate::bugs::Bug;
 use crate::clock::SECOND;
+use crate::d1::ODD;
 use crate::queue::{Message, head};
 use crate::world::{Asked, Step, World};
 
@@ -286,6 +287,9 @@ impl World {
     fn blame(&mut self, message: &Message, seq: u64, why: String) {
         let pack = Pack::read(&message.text).unwrap();
         let ledger = self.ledger((pack.of.source, pack.of.integration));
+        if !self.poison.contains(&seq) && why != ODD {
+            self.complain(format!("number {seq} is found guilty: {why}"));
+        }
         self.blamed.insert((ledger, seq), why);
     }
 

@@ -1,6 +1,7 @@
 //! One world: its parts, and the steps in which time goes on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use leasewire::edge::group::Groups;
 use leasewire::edge::source::Source;
@@ -36,7 +37,7 @@ const END_MS: u64 = 40 * DAY;
 const BEHIND_MS_MAX: i64 = 4 * MINUTE as i64;
 
 /// Many times what the busiest world takes.
-const STEPS_MAX: u64 = 500_000;
+const STEPS_MAX: u64 = 250_000;
 
 /// How long after everything works all that waited has arrived: the longest
 /// pause before a probe, a quarter of an hour and a quarter of that, and as much
@@ -143,8 +144,14 @@ pub struct World {
 }
 
 impl World {
-    /// Lives through the world of `seed`; tells what happens if `is_told`.
-    pub fn live(seed: u64, bug: Option<Bug>, is_told: bool) -> Self {
+    /// Lives through the world of `seed`; tells what happens if `is_told`. `None`
+    /// if nobody `is_curious` any more.
+    pub fn live(
+        seed: u64,
+        bug: Option<Bug>,
+        is_told: bool,
+        is_curious: &AtomicBool,
+    ) -> Option<Self> {
         let mut world = Self::new(seed, bug, is_told);
         world.plan();
         let mut steps = 0;
@@ -152,11 +159,17 @@ impl World {
             steps += 1;
             if world.clock.now_ms > END_MS || steps > STEPS_MAX {
                 world.complain("something goes on for ever".to_owned());
+            }
+            // What comes after the first thing that is wrong, tells nothing.
+            if !world.complaints.is_empty() {
                 break;
+            }
+            if !is_curious.load(Ordering::Relaxed) {
+                return None;
             }
             world.step(step);
         }
-        world
+        Some(world)
     }
 
     /// A world in which nothing happens yet.
