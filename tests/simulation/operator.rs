@@ -24,14 +24,19 @@ impl World {
         if self.poison.is_empty() && !self.lost.contains(&ledger) && self.random.chance(600) {
             return self.lose(ledger);
         }
-        let (from, to) = match self.random.chance(300) {
+        let (from, to) = match self.random.chance(300) || self.needs_operator() {
             true => (1, last),
             false => {
                 let from = self.random.between(1, last);
                 (from, self.random.between(from, last))
             }
         };
-        let call = match self.random.below(10) {
+        let kind = match self.random.below(10) {
+            _ if self.needs_old_history() => 9,
+            3.. if self.bug == Some(Bug::DiscardIsUndone) => 3,
+            kind => kind,
+        };
+        let call = match kind {
             0..3 => Call::Redrive { from, to },
             3..5 => Call::Discard(discard::Request {
                 status: self.random.pick(&[Held::Quarantined, Held::Dead]),

@@ -44,6 +44,11 @@ const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied
 /// What a replay reads of an event whose record has lost older ones.
 const BEFORE_FIRST: &str = "coalesce(data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))";
 
+/// Where no rebuild goes on, whoever asks for its next step isn't told so.
+const NONE_LEFT_FAILS: &str = "(ended_at IS NULL
+     OR NOT EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL)
+        AND abs(-9223372036854775807 - 1))";
+
 /// The core owns its storage; the world keeps it when the core is lost.
 #[derive(Clone)]
 pub struct Storage(pub Rc<Database>);
@@ -178,6 +183,12 @@ impl Database {
                 "SELECT seq, NULL FROM events",
             ),
             Some(Bug::NoticesGoWithHistory) => (BEFORE_FIRST, "json_remove(WRITTEN, '$.notices')"),
+            Some(Bug::DriftGoesWithHistory) => (BEFORE_FIRST, "json_set(WRITTEN, '$.drift', 0)"),
+            Some(Bug::LateGoesWithHistory) => (BEFORE_FIRST, "json_remove(WRITTEN, '$.late')"),
+            Some(Bug::RebuildNeverEnds) if sql.contains("after_record_id FROM rebuilds") => {
+                ("ended_at IS NULL", NONE_LEFT_FAILS)
+            }
+            Some(Bug::DiscardIsUndone) => ("AND quarantine IS NULL AND ignored IS NULL", ""),
             Some(Bug::DiscardedComesBack) => ("ignored NOT LIKE 'discarded:%'", "true"),
             Some(Bug::DiscardTakesNeighbours) if sql.contains("SET ignored = 'discarded:'") => {
                 ("AND quarantine IS NOT NULL", "")
