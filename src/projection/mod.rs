@@ -8,6 +8,7 @@
 mod apart;
 mod bisect;
 mod budget;
+mod consumer;
 mod fault;
 mod notices;
 mod pack;
@@ -22,6 +23,7 @@ use std::fmt;
 pub use apart::{Apart, Message, Step};
 pub use bisect::{Bisect, GUILTY_ATTEMPT, ROUNDS, Task};
 pub use budget::{Budget, QUERIES_MAX, TOGETHER_QUERIES_MAX};
+pub use consumer::{Action, Consumer, Guilty, PackReport, Settled};
 pub use fault::Fault;
 use notices::Notices;
 pub use pack::Pack;

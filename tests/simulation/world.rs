@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use leasewire::edge::group::Groups;
 use leasewire::edge::source::Source;
 use leasewire::ledger::{Announcement, Batch as Packs, Part};
+use leasewire::projection::PackReport;
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
 
@@ -70,9 +71,7 @@ pub enum Step {
     Deliver(Box<Message>),
     /// The queue has waited long enough for a full batch.
     Batch,
-    /// What D1 said of the packs of a batch together.
-    Shared(Box<Batch>, Result<(), String>),
-    /// What it said of a part of one.
+    /// What D1 said to the consumer.
     Ran(Box<Batch>, Result<(), String>),
     /// The consumer goes on after a pause.
     Proceed(Box<Batch>),
@@ -94,10 +93,8 @@ pub enum Step {
 /// What was asked of a ledger, and for whom.
 pub enum Asked {
     Taken(Group),
-    /// The consumer confirms a pack.
-    Confirmed(Message),
-    /// The consumer notes a dead one.
-    Buried(Message),
+    /// The consumer says that a pack is applied, or dead.
+    Reported(Message, PackReport),
     /// The consumer takes a pack apart.
     Apart(Box<Batch>),
     /// Nobody waits for it.
@@ -250,7 +247,6 @@ impl World {
             Step::Deliver(message) => self.deliver(*message),
             Step::Batch if !self.inbox.is_empty() => self.batch(),
             Step::Batch => {}
-            Step::Shared(batch, outcome) => self.shared(batch, outcome),
             Step::Ran(batch, outcome) => self.ran(batch, outcome),
             Step::Proceed(batch) => self.proceed(batch),
             // Nobody hears how that ends.
@@ -276,10 +272,9 @@ impl World {
 
     fn answered(&mut self, asked: Asked, reply: Option<String>) {
         match asked {
-            Asked::Confirmed(message) => self.confirmed(message, reply),
-            Asked::Buried(message) if reply.is_none() => self.retry_dead(message),
+            Asked::Reported(message, report) => self.reported(message, &report, reply),
             Asked::Apart(batch) => self.told(batch, reply),
-            Asked::Taken(_) | Asked::Operated | Asked::Buried(_) => {}
+            Asked::Taken(_) | Asked::Operated => {}
         }
     }
 
