@@ -28,7 +28,7 @@ pub use fault::Fault;
 use notices::Notices;
 pub use pack::Pack;
 pub use queues::is_dead_letter_queue;
-pub use rebuild::rebuilt;
+pub use rebuild::{RebuildStep, rebuilt};
 pub use together::{Read, Together};
 pub use verdict::{ATTEMPTS_MAX, NOBODYS_ATTEMPTS, Verdict};
 

@@ -116,13 +116,27 @@ impl World {
 
     /// True where a bug shows in what the operator asks for.
     pub fn needs_operator(&self) -> bool {
-        let commands = [
+        self.needs_old_history() || self.needs_rebuild() || self.needs_discard()
+    }
+
+    /// True where that is a rebuild: of a D1 that takes every event.
+    fn needs_rebuild(&self) -> bool {
+        let rebuilds = [
             Bug::RebuildNeverEnds,
+            Bug::RebuildPassesRefused,
+            Bug::RebuildInTheOldEpoch,
+        ];
+        self.bug.is_some_and(|bug| rebuilds.contains(&bug))
+    }
+
+    /// True where that is a discard.
+    fn needs_discard(&self) -> bool {
+        let discards = [
             Bug::DiscardIsUndone,
             Bug::DiscardedComesBack,
             Bug::DiscardTakesNeighbours,
         ];
-        self.needs_old_history() || self.bug.is_some_and(|bug| commands.contains(&bug))
+        self.bug.is_some_and(|bug| discards.contains(&bug))
     }
 
     fn extent(&mut self, is_busy: bool, linked: bool) -> Extent {
@@ -244,8 +258,8 @@ impl World {
     fn plan_poison(&mut self, extent: &Extent) {
         // Of one that says much, it may be nearly everything.
         let poisoned = match extent.is_busy {
-            _ if self.bug == Some(Bug::RebuildNeverEnds) => [0; 4],
-            _ if self.needs_operator() && !self.needs_old_history() => [12; 4],
+            _ if self.needs_rebuild() => [0; 4],
+            _ if self.needs_discard() => [12; 4],
             true => [0, 60, 4_000, 4_000],
             false => [0, 1, 3, 12],
         };

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use leasewire::edge::group::Groups;
 use leasewire::edge::source::Source;
-use leasewire::ledger::{Announcement, Batch as Packs, Part};
-use leasewire::projection::PackReport;
+use leasewire::ledger::{Announcement, Batch as Packs};
+use leasewire::projection::{PackReport, RebuildStep};
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
 
@@ -65,8 +65,8 @@ pub enum Step {
     Forward(usize, u32),
     /// A step of a rebuild goes to D1.
     Rebuild(usize, u32),
-    /// D1 has it.
-    Rebuilt(usize, u32, Box<Part>),
+    /// What D1 said to it.
+    Rebuilt(usize, u32, Box<(RebuildStep, Result<(), String>)>),
     Sent(usize, u32, Option<Packs>),
     Deliver(Box<Message>),
     /// The queue has waited long enough for a full batch.
@@ -233,8 +233,9 @@ impl World {
                 self.sent(ledger, sent);
             }
             Step::Rebuild(ledger, life) if self.is_alive(ledger, life) => self.rebuild(ledger),
-            Step::Rebuilt(ledger, life, part) if self.is_alive(ledger, life) => {
-                self.rebuilt(ledger, &part);
+            Step::Rebuilt(ledger, life, said) if self.is_alive(ledger, life) => {
+                let (step, done) = *said;
+                self.rebuilt(ledger, step, done);
             }
             // Of an object that died since.
             Step::Arm(..)
