@@ -8,6 +8,7 @@
 mod apart;
 mod bisect;
 mod budget;
+mod consumer;
 mod fault;
 mod notices;
 mod pack;
@@ -22,11 +23,12 @@ use std::fmt;
 pub use apart::{Apart, Message, Step};
 pub use bisect::{Bisect, GUILTY_ATTEMPT, ROUNDS, Task};
 pub use budget::{Budget, QUERIES_MAX, TOGETHER_QUERIES_MAX};
+pub use consumer::{Action, Consumer, Guilty, PackReport, Settled};
 pub use fault::Fault;
 use notices::Notices;
 pub use pack::Pack;
 pub use queues::is_dead_letter_queue;
-pub use rebuild::rebuilt;
+pub use rebuild::{RebuildStep, rebuilt};
 pub use together::{Read, Together};
 pub use verdict::{ATTEMPTS_MAX, NOBODYS_ATTEMPTS, Verdict};
 

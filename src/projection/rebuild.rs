@@ -1,11 +1,15 @@
 //! Records from their ledger straight into D1.
+//!
+//! Where D1 refuses a step, a probe tells whether it takes anything: only then
+//! may it be the records' fault, and a single one be left out in the end. Of one
+//! that fails by nobody's fault there is nothing to find out.
 
 use std::borrow::Cow;
 
-use super::{Key, Projection, Row, announcement, epoch, if_newer};
+use super::{Fault, Key, Projection, Row, announcement, epoch, if_newer};
 use crate::json::Map;
-use crate::ledger::{Announcement, PackRef, Part, Rebuilt, Rewrite, SeqRange};
-use crate::sql::Statement;
+use crate::ledger::{Announcement, Ledger, PackRef, Part, Rebuilt, Rewrite, SeqRange};
+use crate::sql::{Sql, SqlError, Statement};
 use crate::time::Timestamp;
 
 /// Of records whose last event is gone: where D1 has the same state, it knows
@@ -14,6 +18,68 @@ const UPSERT_UNDATED: &str = super::upsert_records!(
     "iif((excluded.generation, excluded.version) = (records.generation, records.version),
          records.occurred_at, excluded.occurred_at)"
 );
+
+/// A step of a rebuild on its way into D1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuildStep {
+    part: Part,
+    /// Why D1 refused it.
+    refused: Option<String>,
+    takes_others: Option<bool>,
+}
+
+impl RebuildStep {
+    /// Begins with what the ledger gave.
+    pub fn new(part: Part) -> Self {
+        Self {
+            part,
+            refused: None,
+            takes_others: None,
+        }
+    }
+
+    /// What to run next as one transaction of D1, then [`Self::ran`]; nothing if
+    /// that was all, then [`Self::end`].
+    pub fn statements(&self, now: Timestamp) -> Option<Vec<Statement>> {
+        match (&self.refused, self.takes_others) {
+            (_, Some(_)) => None,
+            (None, _) => Some(rebuilt(&self.part, now)),
+            (Some(_), None) => Some(rebuilt(&self.part.without_records(), now)),
+        }
+    }
+
+    /// What D1 said.
+    pub fn ran(&mut self, outcome: Result<(), String>) {
+        match outcome {
+            Ok(()) => self.takes_others = Some(true),
+            Err(_) if self.refused.is_some() => self.takes_others = Some(false),
+            Err(why) => {
+                let is_single = self.part.records.len() <= 1;
+                let is_nobodys = Fault::of(&why) == Fault::Nobodys;
+                self.takes_others = (is_single && is_nobodys).then_some(false);
+                self.refused = Some(why);
+            }
+        }
+    }
+
+    /// Tells `ledger` how it ended. Returns when to take the next step, if
+    /// sooner than the next alarm.
+    pub fn end<S: Sql>(
+        &self,
+        ledger: &mut Ledger<S>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, SqlError> {
+        match &self.refused {
+            None => ledger.rebuilt(&self.part, now),
+            Some(_) => ledger.refused(&self.part, self.takes_others == Some(true), now),
+        }
+    }
+
+    /// Why D1 refused it, if it did.
+    pub fn refused(self) -> Option<String> {
+        self.refused
+    }
+}
 
 /// The batch that writes a step of a rebuild.
 pub fn rebuilt(part: &Part, now: Timestamp) -> Vec<Statement> {

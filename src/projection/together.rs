@@ -23,8 +23,8 @@ pub struct Read {
     pub of: IntegrationId,
     /// The pack's last event.
     pub last: u64,
-    /// What its ledger is to be told once all packs are applied together; none
-    /// if it is to go by itself.
+    /// What its ledger is to be told once all packs are applied together, or of
+    /// one that is dead; none if it is to go by itself.
     pub confirm: Option<Call>,
 }
 

@@ -34,6 +34,11 @@ pub enum Verdict {
     Retry(u32),
     /// Acknowledge it: its ledger sends what isn't confirmed again.
     Leave,
+    /// Acknowledge it: it was dead, and its ledger has noted that.
+    Dead,
+    /// Have the queue deliver the dead one again, when it pleases: each time is
+    /// tried for more than an hour.
+    RetryLater,
 }
 
 impl Verdict {
@@ -57,8 +62,9 @@ impl Verdict {
         match self {
             Self::Applied => "applied",
             Self::Unreadable => "unreadable",
-            Self::Retry(_) => "retry",
+            Self::Retry(_) | Self::RetryLater => "retry",
             Self::Leave => "left",
+            Self::Dead => "dead",
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::ledger::{
     Announcement, CALL_FORMAT, Call, Effects, Ledger as Core, Next, Outcome, Pack, Reply,
     check_format,
 };
-use crate::projection::{announcement, rebuilt};
+use crate::projection::{RebuildStep, announcement};
 use crate::sql::SqlError;
 use crate::time::Timestamp;
 
@@ -242,19 +242,15 @@ impl Object {
     async fn rebuild(&self) -> Result<(), String> {
         let why = |error: SqlError| error.to_string();
         if let Some(part) = self.with_core(|core| core.next_part()).map_err(why)? {
-            let written = database::run(&self.env, &rebuilt(&part, now())).await;
-            let next = match &written {
-                Ok(()) => self.with_core(|core| core.rebuilt(&part, now())),
-                Err(_) => {
-                    let probe = rebuilt(&part.without_records(), now());
-                    let takes_others = database::run(&self.env, &probe).await.is_ok();
-                    self.with_core(|core| core.refused(&part, takes_others, now()))
-                }
-            };
+            let mut step = RebuildStep::new(part);
+            while let Some(statements) = step.statements(now()) {
+                step.ran(database::run(&self.env, &statements).await);
+            }
+            let next = self.with_core(|core| step.end(core, now()));
             if let Some(at) = next.map_err(why)? {
                 self.arm(at);
             }
-            written?;
+            return step.refused().map_or(Ok(()), Err);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use leasewire::ledger::{Call, Ledger, Rebuild, Reply, Retention};
-use leasewire::projection::{Projection, rebuilt};
+use leasewire::projection::{Projection, RebuildStep, rebuilt};
 use leasewire::time::Timestamp;
 
 use crate::common::{Database, at, delivery, job, numbers};
@@ -295,6 +295,36 @@ fn one_that_has_ended_is_not_gone_on_with() {
     assert!(ledger.has_rebuild());
     assert_eq!(ledger.next_part().unwrap(), None);
     assert!(!ledger.has_rebuild());
+}
+
+/// A record is left out that D1 refuses while it takes others; not one that it
+/// can't take because the way to it is cut now and then.
+#[test]
+fn nobodys_fault_leaves_no_record_out() {
+    for (why, refused) in [("Network connection lost.", 0), ("SQLITE_TOOBIG", 1)] {
+        let (database, d1) = (Database::default(), Database::default());
+        let mut ledger = filled(&database, &d1, 1);
+        let now = at("2026-02-02T00:00:00Z");
+        ask(&mut ledger, now).unwrap();
+        for _ in 0..10 {
+            let Some(part) = ledger.next_part().unwrap() else {
+                break;
+            };
+            let mut step = RebuildStep::new(part);
+            while let Some(statements) = step.statements(now) {
+                let is_probe = statements.len() == 1;
+                step.ran(if is_probe {
+                    Ok(())
+                } else {
+                    Err(why.to_owned())
+                });
+            }
+            step.end(&mut ledger, now).unwrap();
+            assert_eq!(step.refused().as_deref(), Some(why));
+        }
+        assert_eq!(progress(&ledger).refused, refused, "{why}");
+        assert_eq!(ledger.has_rebuild(), refused == 0, "{why}");
+    }
 }
 
 #[test]

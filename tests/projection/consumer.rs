@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use leasewire::ledger::{Call, Ledger, SeqRange};
 use leasewire::projection::{
-    Apart, Budget, Fault, Message, NOBODYS_ATTEMPTS, QUERIES_MAX, Step, TOGETHER_QUERIES_MAX,
-    Together, Verdict,
+    Action, Consumer, Fault, Message, NOBODYS_ATTEMPTS, QUERIES_MAX, TOGETHER_QUERIES_MAX, Verdict,
 };
 use leasewire::sql::Statement;
 
@@ -53,55 +52,41 @@ fn consume(
     answer: impl Fn(&Call) -> Result<Option<String>, String>,
 ) -> Seen {
     let now = at("2026-02-01T00:00:01Z");
-    let (mut seen, mut budget) = (Seen::default(), Budget::default());
-    let mut together = Together::default();
-    let mut shared = BTreeSet::new();
-    for (at, message) in messages.iter().enumerate() {
-        if together.add(message, now).unwrap().confirm.is_some() {
-            shared.insert(at);
-        }
-    }
-    let mut run = |seen: &mut Seen, statements: &[Statement]| {
-        seen.queries += statements.len();
-        seen.transactions += 1;
-        d1(statements)
-    };
-    let statements = together.statements(&mut budget);
-    assert!(statements.len() <= TOGETHER_QUERIES_MAX);
-    let outcome = run(&mut seen, &statements);
-    if let Err(why) = &outcome
-        && Fault::of(why) == Fault::Nobodys
-    {
-        budget.note_away(why);
-    }
-    for (at, message) in messages.iter().enumerate() {
-        if outcome.is_ok() && shared.contains(&at) {
-            seen.verdicts.push(Verdict::Applied);
-            continue;
-        }
-        let mut apart = Apart::new(message.clone());
-        let verdict = loop {
-            match apart.step(&mut budget, now) {
-                Step::Run(statements) => apart.ran(run(&mut seen, &statements)),
-                Step::Ask(call) => {
-                    match call {
-                        Call::Confirm { pack, .. } => {
-                            let SeqRange { first, last } = pack.events;
-                            seen.confirmed.insert((at, first, last));
-                        }
-                        Call::Quarantine { seq, .. } => {
-                            seen.quarantined.insert((at, seq));
-                        }
-                        _ => {}
-                    }
-                    apart.answered(answer(&call));
-                }
-                Step::Wait(_) => {}
-                Step::End(verdict) => break verdict,
+    let mut seen = Seen::default();
+    let mut verdicts = vec![None; messages.len()];
+    let mut consumer = Consumer::new(messages.to_vec(), false, now, |_, _| {});
+    loop {
+        match consumer.next(now) {
+            Action::Run(statements) => {
+                let is_first = seen.transactions == 0;
+                assert!(!is_first || statements.len() <= TOGETHER_QUERIES_MAX);
+                seen.queries += statements.len();
+                seen.transactions += 1;
+                consumer.ran(d1(&statements));
             }
-        };
-        seen.verdicts.push(verdict);
+            Action::Ask(at, call) => {
+                match call {
+                    Call::Confirm { pack, .. } => {
+                        let SeqRange { first, last } = pack.events;
+                        seen.confirmed.insert((at, first, last));
+                    }
+                    Call::Quarantine { seq, .. } => {
+                        seen.quarantined.insert((at, seq));
+                    }
+                    _ => {}
+                }
+                consumer.answered(answer(&call));
+            }
+            Action::Report(report) => {
+                let settled = report.answered(answer(&report.call).map(drop));
+                verdicts[settled.at] = Some(settled.verdict);
+            }
+            Action::Settle(settled) => verdicts[settled.at] = Some(settled.verdict),
+            Action::Wait(_) => {}
+            Action::End => break,
+        }
     }
+    seen.verdicts = verdicts.into_iter().map(Option::unwrap).collect();
     seen
 }
 
@@ -257,4 +242,34 @@ fn events_without_their_data_are_applied_alone() {
         ledger.sent(batch.through, now);
     }
     assert!(sent > 0);
+}
+
+/// What is dead is noted in its ledger: if that fails, the queue has it again.
+#[test]
+fn dead_packs_are_only_noted() {
+    let database = Database::default();
+    let now = at("2026-02-01T00:00:01Z");
+    let unreadable = Message {
+        text: "no pack".to_owned(),
+        ..Message::default()
+    };
+    let messages = vec![message(&database, "int_1", 3, 1), unreadable];
+    let mut read = Vec::new();
+    let mut consumer = Consumer::new(messages, true, now, |at, pack| read.push((at, pack.last)));
+    assert_eq!(read, [(0, 3)]);
+    match consumer.next(now) {
+        Action::Settle(settled) => assert_eq!(settled.verdict, Verdict::Unreadable),
+        _ => panic!("it is no pack"),
+    }
+    let Action::Report(report) = consumer.next(now) else {
+        panic!("its ledger isn't told");
+    };
+    let Call::DeadLetter { pack, .. } = report.call else {
+        panic!("its ledger is told something else");
+    };
+    assert_eq!(pack.events, SeqRange::new(1, 3));
+    assert_eq!(report.answered(Ok(())).verdict, Verdict::Dead);
+    let away = report.answered(Err("no answer".to_owned()));
+    assert_eq!(away.verdict, Verdict::RetryLater);
+    assert!(matches!(consumer.next(now), Action::End));
 }

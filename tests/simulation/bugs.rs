@@ -47,9 +47,13 @@ pub enum Bug {
     NobodyLeavesTheLine,
     RebuildPassesRefused,
     RebuildInTheOldEpoch,
+    RebuildNeverEnds,
     NoticesGoWithHistory,
+    DriftGoesWithHistory,
+    LateGoesWithHistory,
     DiscardedComesBack,
     DiscardTakesNeighbours,
+    DiscardIsUndone,
     UnplacedStaysOut,
 }
 
@@ -272,9 +276,24 @@ impl Bug {
             "what a rebuild writes is no newer than what D1 has",
         ),
         (
+            Self::RebuildNeverEnds,
+            "rebuild-never-ends",
+            "a rebuild whose end failed to be noted keeps its alarm for ever",
+        ),
+        (
             Self::NoticesGoWithHistory,
             "notices-go-with-history",
             "a replay forgets which turns events revealed, where what a unit was is gone",
+        ),
+        (
+            Self::DriftGoesWithHistory,
+            "drift-goes-with-history",
+            "a replay forgets what the provider has contradicted, where that is gone",
+        ),
+        (
+            Self::LateGoesWithHistory,
+            "late-goes-with-history",
+            "a replay takes what came late for new, where what was newer is gone",
         ),
         (
             Self::DiscardedComesBack,
@@ -285,6 +304,11 @@ impl Bug {
             Self::DiscardTakesNeighbours,
             "discard-takes-neighbours",
             "a discard of what is quarantined takes all between as well",
+        ),
+        (
+            Self::DiscardIsUndone,
+            "discard-is-undone",
+            "who says late that an event can't be applied takes it back into quarantine",
         ),
         (
             Self::UnplacedStaysOut,

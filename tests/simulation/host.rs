@@ -143,11 +143,11 @@ impl World {
         let host = &mut self.hosts[ledger];
         let life = host.life;
         host.database.now.set(now);
-        host.database.run("BEGIN");
+        host.database.mark("BEGIN");
         let outcome = host.core().and_then(|core| work(core, now, number));
         host.database.fails.set(None);
         host.database
-            .run(if durable { "COMMIT" } else { "ROLLBACK" });
+            .mark(if durable { "COMMIT" } else { "ROLLBACK" });
         if dies {
             host.die();
             self.say(|| format!("ledger {ledger}: dies, durable: {durable}"));

@@ -5,7 +5,7 @@
 //!
 //! Without arguments: 1,000 seeds, and proof that each of the deliberate bugs
 //! is caught. `--seeds N` runs N seeds, `--seed N` tells what happens under
-//! one, `--bug NAME` puts a bug in, and `--outage S` takes D1 away for so many
+//! one, `--bug NAME` puts a bug in until it is caught, and `--outage S` takes D1 away for so many
 //! seconds under load.
 
 mod bugs;
@@ -34,7 +34,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use bugs::Bug;
@@ -76,15 +76,11 @@ fn main() -> ExitCode {
     }
     let (passed, failed) = match seed {
         Some(seed) => one(seed, bug),
-        None => {
-            let mut totals = many(seeds.unwrap_or(SEEDS), bug);
-            if seeds.is_none() && bug.is_none() {
-                for (passed, failed) in [all_bugs(), outages()] {
-                    totals = (totals.0 + passed, totals.1 + failed);
-                }
-            }
-            totals
-        }
+        None => match (seeds, bug) {
+            (None, Some(bug)) => bugs(&[bug]),
+            (None, None) => everything(),
+            (Some(seeds), bug) => many(seeds, bug),
+        },
     };
     println!("{passed} passed, {failed} failed");
     if failed == 0 {
@@ -128,7 +124,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
 
 /// One seed, and all that happens under it.
 fn one(seed: u64, bug: Option<Bug>) -> (u64, u64) {
-    match run(seed, bug, true) {
+    match run(seed, bug, true, &AtomicBool::new(true)) {
         Ok(()) => (1, 0),
         Err(why) => {
             println!("seed {seed}: {why}");
@@ -149,10 +145,19 @@ fn many(seeds: u64, bug: Option<Bug>) -> (u64, u64) {
     (seeds - failed, failed)
 }
 
-/// Runs every deliberate bug until it is caught.
-fn all_bugs() -> (u64, u64) {
+/// The worlds, the bugs and the outages.
+fn everything() -> (u64, u64) {
+    let all: Vec<Bug> = Bug::ALL.iter().map(|(bug, ..)| *bug).collect();
+    let parts = [many(SEEDS, None), bugs(&all), outages()];
+    parts.iter().fold((0, 0), |totals, (passed, failed)| {
+        (totals.0 + passed, totals.1 + failed)
+    })
+}
+
+/// Runs each of the deliberate bugs until it is caught.
+fn bugs(wanted: &[Bug]) -> (u64, u64) {
     let mut passed = 0;
-    for (bug, name, what) in Bug::ALL {
+    for (bug, name, what) in Bug::ALL.iter().filter(|(bug, ..)| wanted.contains(bug)) {
         match failures(BUG_SEEDS, Some(*bug), 1).first() {
             Some((seed, why)) => {
                 passed += 1;
@@ -161,7 +166,7 @@ fn all_bugs() -> (u64, u64) {
             None => println!("bug {name} ({what}): NOT CAUGHT in {BUG_SEEDS} seeds"),
         }
     }
-    (passed, Bug::ALL.len() as u64 - passed)
+    (passed, wanted.len() as u64 - passed)
 }
 
 /// A minute and an hour without D1.
@@ -187,19 +192,19 @@ fn tell_outage(length_s: u64) -> ExitCode {
 
 /// Failing seeds among 1 to `seeds`, in order, until there are `enough`.
 fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
-    let next = AtomicU64::new(1);
+    let (next, is_curious) = (AtomicU64::new(1), AtomicBool::new(true));
     let (send, receive) = mpsc::channel();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (send, next) = (send.clone(), &next);
+            let (send, next, is_curious) = (send.clone(), &next, &is_curious);
             scope.spawn(move || {
-                loop {
+                while is_curious.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed > seeds {
                         return;
                     }
-                    if let Err(why) = run(seed, bug, false) {
+                    if let Err(why) = run(seed, bug, false, is_curious) {
                         let _ = send.send((seed, why));
                     }
                 }
@@ -210,7 +215,7 @@ fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
         for failure in receive {
             failures.push(failure);
             if failures.len() >= enough {
-                next.store(seeds + 1, Ordering::Relaxed);
+                is_curious.store(false, Ordering::Relaxed);
             }
         }
         failures.sort();
@@ -218,9 +223,10 @@ fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
     })
 }
 
-fn run(seed: u64, bug: Option<Bug>, is_told: bool) -> Result<(), String> {
+fn run(seed: u64, bug: Option<Bug>, is_told: bool, is_curious: &AtomicBool) -> Result<(), String> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        check::check(World::live(seed, bug, is_told))
+        let world = World::live(seed, bug, is_told, is_curious);
+        world.map_or(Ok(()), check::check)
     }));
     outcome.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -4,8 +4,9 @@
 
 use leasewire::ledger::discard::{self, Held};
 use leasewire::ledger::replay::Request;
-use leasewire::ledger::{Call, Part, SeqRange};
-use leasewire::projection::rebuilt;
+use leasewire::ledger::{Call, SeqRange};
+use leasewire::projection::RebuildStep;
+use leasewire::sql::Statement;
 
 use crate::bugs::Bug;
 use crate::world::{Asked, Step, World};
@@ -24,14 +25,19 @@ impl World {
         if self.poison.is_empty() && !self.lost.contains(&ledger) && self.random.chance(600) {
             return self.lose(ledger);
         }
-        let (from, to) = match self.random.chance(300) {
+        let (from, to) = match self.random.chance(300) || self.needs_operator() {
             true => (1, last),
             false => {
                 let from = self.random.between(1, last);
                 (from, self.random.between(from, last))
             }
         };
-        let call = match self.random.below(10) {
+        let kind = match self.random.below(10) {
+            _ if self.needs_old_history() => 9,
+            3.. if self.bug == Some(Bug::DiscardIsUndone) => 3,
+            kind => kind,
+        };
+        let call = match kind {
             0..3 => Call::Redrive(SeqRange::new(from, to)),
             3..5 => Call::Discard(discard::Request {
                 status: self.random.pick(&[Held::Quarantined, Held::Dead]),
@@ -137,36 +143,45 @@ impl World {
             self.hosts[ledger].rebuilding = false;
             return;
         };
-        let now = self.clock.receiver();
         let mut written = part.clone();
         if self.bug == Some(Bug::RebuildInTheOldEpoch) {
             written.state.epoch = 0;
         }
-        // A D1 that is rebuilt has trouble more often than others.
-        let (done, after_ms) = match !self.is_healed && self.random.chance(500) {
-            true => (Err("Network connection lost.".to_owned()), 50),
-            false => self.run_in_d1(rebuilt(&written, now), &mut 0),
-        };
-        if done.is_ok() || self.bug == Some(Bug::RebuildPassesRefused) {
-            let life = self.hosts[ledger].life;
-            let step = Step::Rebuilt(ledger, life, Box::new(part));
-            self.clock.after(after_ms, step);
-            return;
-        }
-        let (takes_others, _) = self.run_in_d1(rebuilt(&part.without_records(), now), &mut 0);
-        self.hosts[ledger].rebuilding = false;
-        let core = self.hosts[ledger].core();
-        if let Ok(Some(at)) = core.and_then(|core| core.refused(&part, takes_others.is_ok(), now)) {
-            self.arm(ledger, at);
-        }
+        let statements = RebuildStep::new(written).statements(self.clock.receiver());
+        self.write_step(ledger, RebuildStep::new(part), statements);
     }
 
-    pub fn rebuilt(&mut self, ledger: usize, part: &Part) {
+    fn write_step(&mut self, ledger: usize, step: RebuildStep, statements: Option<Vec<Statement>>) {
+        let Some(statements) = statements else {
+            return self.end_step(ledger, &step);
+        };
+        // A D1 that is rebuilt has trouble more often than others.
+        let is_probe = statements.len() == 1;
+        let (mut done, after_ms) = match !is_probe && !self.is_healed && self.random.chance(500) {
+            true => (Err("Network connection lost.".to_owned()), 50),
+            false => self.run_in_d1(statements, &mut 0),
+        };
+        if self.bug == Some(Bug::RebuildPassesRefused) {
+            done = Ok(());
+        }
+        let life = self.hosts[ledger].life;
+        let step = Step::Rebuilt(ledger, life, Box::new((step, done)));
+        self.clock.after(after_ms, step);
+    }
+
+    /// D1 has answered.
+    pub fn rebuilt(&mut self, ledger: usize, mut step: RebuildStep, done: Result<(), String>) {
+        step.ran(done);
+        let statements = step.statements(self.clock.receiver());
+        self.write_step(ledger, step, statements);
+    }
+
+    fn end_step(&mut self, ledger: usize, step: &RebuildStep) {
         let now = self.clock.receiver();
         self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
         host.rebuilding = false;
-        let next = host.core().and_then(|core| core.rebuilt(part, now));
+        let next = host.core().and_then(|core| step.end(core, now));
         host.database.fails.set(None);
         if let Ok(Some(at)) = next {
             self.arm(ledger, at);

@@ -3,6 +3,7 @@
 
 use leasewire::edge::source::{Source, Sources};
 
+use crate::bugs::Bug;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::faults::Faults;
 use crate::provider::Provider;
@@ -50,13 +51,18 @@ impl World {
     pub fn plan(&mut self) {
         // An empty ledger has some 100 KB.
         let sizes = [200_000, 300_000, 500_000];
-        let is_small = self.random.chance(60);
+        let mut is_small = self.random.chance(60);
+        is_small |= self.bug == Some(Bug::KeysGoEarly);
+        is_small &= !self.needs_operator() && self.bug != Some(Bug::UnplacedStaysOut);
         self.ledger_bytes_max = is_small.then(|| self.random.pick(&sizes));
         // Now and then one integration says much at once.
-        let is_busy = is_small || self.random.chance(30);
-        let linked = !is_busy && self.random.chance(120);
+        let is_busy = is_small || self.random.chance(30) && !self.needs_operator();
+        let is_busy = is_busy && self.bug != Some(Bug::UnplacedStaysOut);
+        let mut linked = !is_busy && self.random.chance(120);
+        linked |= self.bug == Some(Bug::UnplacedStaysOut);
         let extent = self.extent(is_busy, linked);
         self.faults = Faults::draw(&mut self.random, extent.span_ms, extent.heal_ms);
+        self.lean();
         if is_busy {
             // Each life sends all again that has no answer: where many packs wait and
             // every seventh call ends a life, more comes than goes.
@@ -78,6 +84,61 @@ impl World {
         self.plan_poison(&extent);
     }
 
+    /// What a deliberate bug needs in order to show may be rare; where it is put
+    /// in, it is frequent.
+    fn lean(&mut self) {
+        let faults = &mut self.faults;
+        match self.bug {
+            Some(Bug::NoRollback | Bug::FailedIsAnswered) => faults.statement = 400,
+            Some(Bug::ProbesGoOn) => {
+                (faults.alarm_lost, faults.statement, faults.crash) = (0, 0, 0);
+                (faults.jumps, faults.sudden_deaths) = (0, 0);
+            }
+            Some(Bug::RebuildNeverEnds) => {
+                (faults.statement, faults.crash, faults.sudden_deaths) = (400, 0, 0);
+            }
+            Some(Bug::DiscardIsUndone) => {
+                (faults.queue_repeats, faults.queue_delays) = (500, 500);
+            }
+            _ => {}
+        }
+    }
+
+    /// True where a bug shows in a replay behind history that is gone.
+    pub fn needs_old_history(&self) -> bool {
+        let replays = [
+            Bug::NoticesGoWithHistory,
+            Bug::DriftGoesWithHistory,
+            Bug::LateGoesWithHistory,
+        ];
+        self.bug.is_some_and(|bug| replays.contains(&bug))
+    }
+
+    /// True where a bug shows in what the operator asks for.
+    pub fn needs_operator(&self) -> bool {
+        self.needs_old_history() || self.needs_rebuild() || self.needs_discard()
+    }
+
+    /// True where that is a rebuild: of a D1 that takes every event.
+    fn needs_rebuild(&self) -> bool {
+        let rebuilds = [
+            Bug::RebuildNeverEnds,
+            Bug::RebuildPassesRefused,
+            Bug::RebuildInTheOldEpoch,
+        ];
+        self.bug.is_some_and(|bug| rebuilds.contains(&bug))
+    }
+
+    /// True where that is a discard.
+    fn needs_discard(&self) -> bool {
+        let discards = [
+            Bug::DiscardIsUndone,
+            Bug::DiscardedComesBack,
+            Bug::DiscardTakesNeighbours,
+        ];
+        self.bug.is_some_and(|bug| discards.contains(&bug))
+    }
+
     fn extent(&mut self, is_busy: bool, linked: bool) -> Extent {
         let spans_ms: &[u64] = match (is_busy, linked) {
             (true, _) => &[5 * SECOND, 2 * MINUTE, 20 * MINUTE],
@@ -93,7 +154,10 @@ impl World {
                 12 * DAY,
             ],
         };
-        let span_ms = self.random.pick(spans_ms);
+        let mut span_ms = self.random.pick(spans_ms);
+        if self.needs_old_history() {
+            span_ms = 12 * DAY;
+        }
         let events = match is_busy {
             true => 400,
             // So that something is kept and something is gone.
@@ -121,7 +185,7 @@ impl World {
 
     fn plan_operator(&mut self, extent: &Extent) {
         let outlives = extent.heal_ms > GOES_MS;
-        if !self.random.chance(if outlives { 800 } else { 400 }) {
+        if !self.random.chance(if outlives { 800 } else { 400 }) && !self.needs_operator() {
             return;
         }
         // An event that is ahead of the clock isn't any more when replayed.
@@ -145,9 +209,14 @@ impl World {
         };
         for _ in 0..count {
             // Of events of one time those are compared that are kept.
-            let dialect = match self.ledger_bytes_max {
-                Some(_) => self.random.pick(&["propexo", "propify"]),
-                None => self.random.pick(&DIALECTS),
+            let dialect = match (self.ledger_bytes_max, self.bug) {
+                (Some(_), _) | (_, Some(Bug::DriftGoesWithHistory)) => {
+                    self.random.pick(&["propexo", "propify"])
+                }
+                (_, Some(Bug::LateGoesWithHistory)) => {
+                    self.random.pick(&["meterbase", "real-estate"])
+                }
+                _ => self.random.pick(&DIALECTS),
             };
             let integration = match dialect {
                 "real-estate" => "default",
@@ -189,10 +258,15 @@ impl World {
     fn plan_poison(&mut self, extent: &Extent) {
         // Of one that says much, it may be nearly everything.
         let poisoned = match extent.is_busy {
+            _ if self.needs_rebuild() => [0; 4],
+            _ if self.needs_discard() => [12; 4],
             true => [0, 60, 4_000, 4_000],
             false => [0, 1, 3, 12],
         };
-        let telling = self.random.pick(&[0, 500, 1_000]);
+        let telling = match self.bug {
+            Some(Bug::DiscardIsUndone | Bug::DiscardedComesBack) => 1_000,
+            _ => self.random.pick(&[0, 500, 1_000]),
+        };
         for _ in 0..self.random.pick(&poisoned) {
             let seq = self.random.between(1, extent.events);
             let tells = u8::from(self.random.chance(telling));

@@ -33,6 +33,9 @@ pub struct Database {
     bug: Option<Bug>,
 }
 
+/// Statements that are kept prepared: more than a ledger has.
+const STATEMENTS_MAX: usize = 500;
+
 /// What is looked at of an event.
 const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied', 0),
                      coalesce(quarantine = 'not_applied', 0), coalesce(replay, 0),
@@ -41,14 +44,21 @@ const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied
 /// What a replay reads of an event whose record has lost older ones.
 const BEFORE_FIRST: &str = "coalesce(data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))";
 
+/// Where no rebuild goes on, whoever asks for its next step isn't told so.
+const NONE_LEFT_FAILS: &str = "(ended_at IS NULL
+     OR NOT EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL)
+        AND abs(-9223372036854775807 - 1))";
+
 /// The core owns its storage; the world keeps it when the core is lost.
 #[derive(Clone)]
 pub struct Storage(pub Rc<Database>);
 
 impl Database {
     pub fn new(bug: Option<Bug>) -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Self {
-            connection: Connection::open_in_memory().unwrap(),
+            connection,
             fails: Cell::new(None),
             now: Cell::default(),
             dropped: RefCell::default(),
@@ -60,6 +70,12 @@ impl Database {
     /// Runs statements without parameters that must not fail.
     pub fn run(&self, sql: &str) {
         self.connection.execute_batch(sql).unwrap();
+    }
+
+    /// Begins or ends a transaction or a part of one.
+    pub fn mark(&self, sql: &str) {
+        let mut statement = self.connection.prepare_cached(sql).unwrap();
+        statement.execute([]).unwrap();
     }
 
     /// Rows of a statement that must not fail.
@@ -87,7 +103,7 @@ impl Database {
 
     /// One batch of D1, which is one transaction.
     pub fn batch(&self, statements: &[Statement]) -> Result<(), SqlError> {
-        self.run("BEGIN");
+        self.mark("BEGIN");
         let done = statements.iter().try_for_each(|statement| {
             let params = statement.params.iter().map(|value| match value {
                 Value::Null => Param::Null,
@@ -98,7 +114,7 @@ impl Database {
             let params: Vec<Param> = params.collect();
             self.change(&self.text(statement.sql), &params)
         });
-        self.run(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        self.mark(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
         done
     }
 
@@ -116,18 +132,18 @@ impl Database {
     }
 
     fn failing<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
-        let failure = self.failure();
-        if failure != Some(Failure::Before) {
-            self.run("SAVEPOINT statement");
-            let done = work();
-            // SQLite undoes a statement that fails; only what a transaction
-            // did before is left for it to undo.
-            if failure.is_some() && !self.is_in_transaction.get() {
-                self.run("ROLLBACK TO statement");
-            }
-            self.run("RELEASE statement");
-            if failure.is_none() {
-                return done;
+        match self.failure() {
+            None => return work(),
+            Some(Failure::Before) => {}
+            Some(Failure::After) => {
+                self.mark("SAVEPOINT statement");
+                let _ = work();
+                // SQLite undoes a statement that fails; only what a transaction
+                // did before is left for it to undo.
+                if !self.is_in_transaction.get() {
+                    self.mark("ROLLBACK TO statement");
+                }
+                self.mark("RELEASE statement");
             }
         }
         Err(SqlError("the disk is on fire".to_owned()))
@@ -167,6 +183,12 @@ impl Database {
                 "SELECT seq, NULL FROM events",
             ),
             Some(Bug::NoticesGoWithHistory) => (BEFORE_FIRST, "json_remove(WRITTEN, '$.notices')"),
+            Some(Bug::DriftGoesWithHistory) => (BEFORE_FIRST, "json_set(WRITTEN, '$.drift', 0)"),
+            Some(Bug::LateGoesWithHistory) => (BEFORE_FIRST, "json_remove(WRITTEN, '$.late')"),
+            Some(Bug::RebuildNeverEnds) if sql.contains("after_record_id FROM rebuilds") => {
+                ("ended_at IS NULL", NONE_LEFT_FAILS)
+            }
+            Some(Bug::DiscardIsUndone) => ("AND quarantine IS NULL AND ignored IS NULL", ""),
             Some(Bug::DiscardedComesBack) => ("ignored NOT LIKE 'discarded:%'", "true"),
             Some(Bug::DiscardTakesNeighbours) if sql.contains("SET ignored = 'discarded:'") => {
                 ("AND quarantine IS NOT NULL", "")
@@ -237,14 +259,14 @@ impl Sql for Storage {
     }
 
     fn transaction<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
-        self.0.run("SAVEPOINT work");
+        self.0.mark("SAVEPOINT work");
         self.0.is_in_transaction.set(true);
         let outcome = work();
         self.0.is_in_transaction.set(false);
         if outcome.is_err() && self.0.bug != Some(Bug::NoRollback) {
-            self.0.run("ROLLBACK TO work");
+            self.0.mark("ROLLBACK TO work");
         }
-        self.0.run("RELEASE work");
+        self.0.mark("RELEASE work");
         outcome
     }
 }

@@ -1,10 +1,12 @@
 //! One world: its parts, and the steps in which time goes on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use leasewire::edge::group::Groups;
 use leasewire::edge::source::Source;
-use leasewire::ledger::{Announcement, Batch as Packs, Part};
+use leasewire::ledger::{Announcement, Batch as Packs};
+use leasewire::projection::{PackReport, RebuildStep};
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
 
@@ -36,7 +38,7 @@ const END_MS: u64 = 40 * DAY;
 const BEHIND_MS_MAX: i64 = 4 * MINUTE as i64;
 
 /// Many times what the busiest world takes.
-const STEPS_MAX: u64 = 500_000;
+const STEPS_MAX: u64 = 250_000;
 
 /// How long after everything works all that waited has arrived: the longest
 /// pause before a probe, a quarter of an hour and a quarter of that, and as much
@@ -63,15 +65,13 @@ pub enum Step {
     Forward(usize, u32),
     /// A step of a rebuild goes to D1.
     Rebuild(usize, u32),
-    /// D1 has it.
-    Rebuilt(usize, u32, Box<Part>),
+    /// What D1 said to it.
+    Rebuilt(usize, u32, Box<(RebuildStep, Result<(), String>)>),
     Sent(usize, u32, Option<Packs>),
     Deliver(Box<Message>),
     /// The queue has waited long enough for a full batch.
     Batch,
-    /// What D1 said of the packs of a batch together.
-    Shared(Box<Batch>, Result<(), String>),
-    /// What it said of a part of one.
+    /// What D1 said to the consumer.
     Ran(Box<Batch>, Result<(), String>),
     /// The consumer goes on after a pause.
     Proceed(Box<Batch>),
@@ -93,10 +93,8 @@ pub enum Step {
 /// What was asked of a ledger, and for whom.
 pub enum Asked {
     Taken(Group),
-    /// The consumer confirms a pack.
-    Confirmed(Message),
-    /// The consumer notes a dead one.
-    Buried(Message),
+    /// The consumer says that a pack is applied, or dead.
+    Reported(Message, PackReport),
     /// The consumer takes a pack apart.
     Apart(Box<Batch>),
     /// Nobody waits for it.
@@ -143,8 +141,14 @@ pub struct World {
 }
 
 impl World {
-    /// Lives through the world of `seed`; tells what happens if `is_told`.
-    pub fn live(seed: u64, bug: Option<Bug>, is_told: bool) -> Self {
+    /// Lives through the world of `seed`; tells what happens if `is_told`. `None`
+    /// if nobody `is_curious` any more.
+    pub fn live(
+        seed: u64,
+        bug: Option<Bug>,
+        is_told: bool,
+        is_curious: &AtomicBool,
+    ) -> Option<Self> {
         let mut world = Self::new(seed, bug, is_told);
         world.plan();
         let mut steps = 0;
@@ -152,11 +156,17 @@ impl World {
             steps += 1;
             if world.clock.now_ms > END_MS || steps > STEPS_MAX {
                 world.complain("something goes on for ever".to_owned());
+            }
+            // What comes after the first thing that is wrong, tells nothing.
+            if !world.complaints.is_empty() {
                 break;
+            }
+            if !is_curious.load(Ordering::Relaxed) {
+                return None;
             }
             world.step(step);
         }
-        world
+        Some(world)
     }
 
     /// A world in which nothing happens yet.
@@ -223,8 +233,9 @@ impl World {
                 self.sent(ledger, sent);
             }
             Step::Rebuild(ledger, life) if self.is_alive(ledger, life) => self.rebuild(ledger),
-            Step::Rebuilt(ledger, life, part) if self.is_alive(ledger, life) => {
-                self.rebuilt(ledger, &part);
+            Step::Rebuilt(ledger, life, said) if self.is_alive(ledger, life) => {
+                let (step, done) = *said;
+                self.rebuilt(ledger, step, done);
             }
             // Of an object that died since.
             Step::Arm(..)
@@ -237,7 +248,6 @@ impl World {
             Step::Deliver(message) => self.deliver(*message),
             Step::Batch if !self.inbox.is_empty() => self.batch(),
             Step::Batch => {}
-            Step::Shared(batch, outcome) => self.shared(batch, outcome),
             Step::Ran(batch, outcome) => self.ran(batch, outcome),
             Step::Proceed(batch) => self.proceed(batch),
             // Nobody hears how that ends.
@@ -263,10 +273,9 @@ impl World {
 
     fn answered(&mut self, asked: Asked, reply: Option<String>) {
         match asked {
-            Asked::Confirmed(message) => self.confirmed(message, reply),
-            Asked::Buried(message) if reply.is_none() => self.retry_dead(message),
+            Asked::Reported(message, report) => self.reported(message, &report, reply),
             Asked::Apart(batch) => self.told(batch, reply),
-            Asked::Taken(_) | Asked::Operated | Asked::Buried(_) => {}
+            Asked::Taken(_) | Asked::Operated => {}
         }
     }
 

@@ -1,11 +1,6 @@
-//! The consumers of both queues.
-//!
-//! The packs of a batch are applied together, and confirmed side by side. If
-//! that fails, or a pack must go by itself, messages are taken one after the
-//! other, out of one budget. What is to be done with which, is the core's to
-//! say; the dead-letter queue's consumer only notes what is in there.
+//! The consumer of both queues. What is to be done with a batch is the core's to
+//! say; what is to be done side by side becomes a task of its own.
 
-mod dead;
 mod letter;
 
 use std::cell::RefCell;
@@ -15,19 +10,25 @@ use wasm_bindgen::JsValue;
 use worker::js_sys::Function;
 use worker::worker_sys::Message;
 
-use self::letter::{Hand, Letter};
-use super::{database, environment, give, now, tasks};
-use crate::projection::{Budget, Fault, Together, is_dead_letter_queue};
+use self::letter::Letter;
+use super::{database, environment, give, glue, now, tasks};
+use crate::projection::{Action, Consumer, PackReport, Settled, is_dead_letter_queue};
+use crate::time::Timestamp;
 
-/// What is called when all messages of a batch are settled.
-struct End {
+/// What the consumer works with.
+struct Hand {
+    env: JsValue,
+    ctx: JsValue,
+    started: Timestamp,
+    /// Messages that aren't settled.
     left: RefCell<usize>,
+    /// What is called when all are.
     done: Function,
 }
 
-impl End {
-    /// Notes that one message is settled.
-    fn settled(&self) {
+impl Hand {
+    fn settle(&self, letter: &mut Letter, settled: Settled) {
+        letter.settle(settled, self.started);
         let mut left = self.left.borrow_mut();
         *left = left.saturating_sub(1);
         if *left == 0 {
@@ -42,61 +43,59 @@ pub fn batch(messages: Vec<Message>, queue: &str, env: &JsValue, ctx: &JsValue, 
     if messages.is_empty() {
         return give(done, &JsValue::UNDEFINED);
     }
-    let end = Rc::new(End {
-        left: RefCell::new(messages.len()),
-        done: done.clone(),
-    });
     let configured = environment::dead_letter_queue(env);
-    if is_dead_letter_queue(queue, configured.as_deref()) {
-        return dead::bury_all(messages, env, &end);
-    }
+    let are_dead = is_dead_letter_queue(queue, configured.as_deref());
     let hand = Rc::new(Hand {
         env: env.clone(),
         ctx: ctx.clone(),
+        started: now(),
+        left: RefCell::new(messages.len()),
+        done: done.clone(),
     });
-    tasks::start(packs(messages, hand, end));
+    tasks::start(consume(messages, are_dead, hand));
 }
 
-async fn packs(messages: Vec<Message>, hand: Rc<Hand>, end: Rc<End>) {
-    let started = now();
-    let mut budget = Budget::default();
-    let mut together = Together::default();
-    let (mut shared, mut alone) = (Vec::new(), Vec::new());
-    for message in messages {
-        let mut letter = Letter::new(message, started);
-        match letter.read(&mut together) {
-            Some(true) => shared.push(letter),
-            Some(false) => alone.push(letter),
-            None => {
-                letter.settle_unreadable();
-                end.settled();
+async fn consume(messages: Vec<Message>, are_dead: bool, hand: Rc<Hand>) {
+    let name = if are_dead { "dead pack" } else { "pack" };
+    let opened = messages.into_iter().map(|one| Letter::open(one, name));
+    let (mut letters, packs): (Vec<_>, Vec<_>) = opened.unzip();
+    let mut consumer = Consumer::new(packs, are_dead, hand.started, |at, read| {
+        if let Some(letter) = letters.get_mut(at) {
+            letter.note(read);
+        }
+    });
+    let mut letters: Vec<_> = letters.into_iter().map(Some).collect();
+    loop {
+        match consumer.next(now()) {
+            Action::Run(statements) => {
+                consumer.ran(database::run(&hand.env, &statements).await);
             }
-        }
-    }
-    let statements = together.statements(&mut budget);
-    let outcome = match statements.is_empty() {
-        true => Ok(()),
-        false => database::run(&hand.env, &statements).await,
-    };
-    drop(statements);
-    match outcome {
-        Ok(()) => {
-            for letter in shared {
-                let (hand, end) = (hand.clone(), end.clone());
-                tasks::start(async move {
-                    letter.confirm(&hand).await;
-                    end.settled();
-                });
+            Action::Ask(at, call) => {
+                if let Some(letter) = letters.get(at).and_then(Option::as_ref) {
+                    let answer = letter.ask(&call, &hand).await;
+                    if let Some(guilty) = consumer.answered(answer) {
+                        letter.log_guilty(guilty);
+                    }
+                }
             }
+            Action::Report(report) => {
+                if let Some(letter) = letters.get_mut(report.at).and_then(Option::take) {
+                    tasks::start(tell(letter, report, hand.clone()));
+                }
+            }
+            Action::Wait(ms) => glue::sleep(ms).await,
+            Action::Settle(settled) => {
+                if let Some(letter) = letters.get_mut(settled.at).and_then(Option::as_mut) {
+                    hand.settle(letter, settled);
+                }
+            }
+            Action::End => return,
         }
-        Err(why) if Fault::of(&why) == Fault::Nobodys => {
-            budget.note_away(&why);
-            alone.splice(0..0, shared);
-        }
-        Err(_) => drop(alone.splice(0..0, shared)),
     }
-    for letter in alone {
-        letter.apply_alone(&mut budget, &hand).await;
-        end.settled();
-    }
+}
+
+async fn tell(mut letter: Letter, report: PackReport, hand: Rc<Hand>) {
+    let answer = letter.ask(&report.call, &hand).await;
+    let settled = report.answered(answer.map(drop));
+    hand.settle(&mut letter, settled);
 }

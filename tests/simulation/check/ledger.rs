@@ -80,6 +80,9 @@ fn check_event(world: &World, ledger: usize, row: &Row, logged: &Logged) -> Verd
     let (source, integration) = &world.hosts[ledger].name;
     let fact = &world.facts[logged.fact];
     let is_discarded = row.flag(6) == Ok(true);
+    if is_discarded && row.flag(4) == Ok(true) {
+        return Err("it is discarded, and in quarantine".to_owned());
+    }
     let body = if is_discarded { &[] } else { &fact.body[..] };
     expect("the body", row.blob(1), Ok(body))?;
     expect("received at", row.integer(2), Ok(logged.received_at.us()))?;
