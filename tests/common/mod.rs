@@ -5,10 +5,12 @@
 use std::cell::{Cell, RefCell};
 
 use leasewire::dialect;
+use leasewire::dialect::filter::Filter;
 use leasewire::edge::delivery::{Admitted, Delivery};
 use leasewire::edge::source::{Source, Sources};
 use leasewire::integration::IntegrationId;
-use leasewire::ledger::{PackRef, Rewrite, SeqRange};
+use leasewire::ledger::replay::{Reader, Request};
+use leasewire::ledger::{Ledger, PackRef, Rewrite, SeqRange, Taken};
 use leasewire::signature::Presented;
 use leasewire::sql::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
@@ -307,6 +309,51 @@ pub fn at(text: &str) -> Timestamp {
 /// A body of Propexo about a job: an event about no record.
 pub fn job(id: u32) -> String {
     format!(r#"{{"event":"JOB_SUCCESS","job_id":"j{id}"}}"#)
+}
+
+/// A body of Propexo: a record whose fields go from one JSON object to another.
+pub fn diff(model: &str, record: &str, previous: &str, new: &str) -> String {
+    format!(
+        r#"{{"meta":{{"object":"{model}"}},"record_id":"{record}","diff":{{"previous":{previous},"new":{new}}}}}"#
+    )
+}
+
+/// Takes in what Propexo sends.
+pub fn take(ledger: &mut Ledger<&Database>, body: &str, now: Timestamp) -> Taken {
+    let delivery = delivery("propexo", "i", body);
+    ledger.intake(&delivery, now).unwrap()
+}
+
+/// What is unsent, as messages, taken for sent.
+pub fn send(ledger: &mut Ledger<&Database>, now: Timestamp) -> Vec<String> {
+    let mut packs = Vec::new();
+    while ledger.has_unsent() {
+        let batch = ledger.next_batch().unwrap();
+        packs.extend(batch.packs.into_iter().map(|pack| pack.text));
+        ledger.sent(batch.through, now);
+    }
+    packs
+}
+
+/// A replay of all events from one number to another.
+pub fn range(from: u64, to: u64) -> Request {
+    Request {
+        from,
+        to,
+        models: None,
+        events: None,
+    }
+}
+
+/// Works off the replays that were asked for, with a filter that lets everything in.
+pub fn finish_replay(ledger: &mut Ledger<&Database>, dialect: &str, now: Timestamp) {
+    let reader = Reader {
+        dialect: dialect::named(dialect).unwrap(),
+        filter: &Filter::default(),
+    };
+    while ledger.has_replay() {
+        ledger.replay(&reader, now).unwrap();
+    }
 }
 
 /// The numbers called `name` in an answer.

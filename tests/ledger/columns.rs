@@ -1,29 +1,17 @@
 //! What a ledger keeps of an event in columns of its own, and must give back
 //! as it was, whoever has written it.
 
-use leasewire::dialect;
-use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
-use leasewire::ledger::replay::{Reader, Request};
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, finish_replay, range};
 
 fn replay_all(ledger: &mut Ledger<&Database>, dialect: &str) {
     let now = at("2026-03-02T00:00:00Z");
-    let request = Request {
-        from: 1,
-        to: ledger.last_seq(),
-        models: None,
-        events: None,
-    };
-    ledger.ask_for_replay(&request, now).unwrap().unwrap();
-    let reader = Reader {
-        dialect: dialect::named(dialect).unwrap(),
-        filter: &Filter::default(),
-    };
-    while ledger.has_replay() {
-        ledger.replay(&reader, now).unwrap();
-    }
+    ledger
+        .ask_for_replay(&range(1, ledger.last_seq()), now)
+        .unwrap()
+        .unwrap();
+    finish_replay(ledger, dialect, now);
 }
 
 /// Two events within a microsecond stay apart, and times come out as they came
@@ -97,19 +85,7 @@ fn what_an_event_says_of_itself_is_kept() {
         .unwrap();
     let unknown = "UPDATE events_1 SET ambiguous = NULL, generation = NULL";
     database.connection.execute_batch(unknown).unwrap();
-    let request = Request {
-        from: 1,
-        to: 2,
-        models: None,
-        events: None,
-    };
-    ledger.ask_for_replay(&request, now).unwrap().unwrap();
-    let reader = Reader {
-        dialect: dialect::named("propexo").unwrap(),
-        filter: &Filter::default(),
-    };
-    while ledger.has_replay() {
-        ledger.replay(&reader, now).unwrap();
-    }
+    ledger.ask_for_replay(&range(1, 2), now).unwrap().unwrap();
+    finish_replay(&mut ledger, "propexo", now);
     assert_eq!(said(), "[false,null] [false,null] [true,1] [false,2]");
 }

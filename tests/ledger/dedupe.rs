@@ -1,12 +1,9 @@
 //! What is known as a repetition, and for how long.
 
-use leasewire::dialect;
-use leasewire::dialect::filter::Filter;
-use leasewire::ledger::replay::Reader;
 use leasewire::ledger::{Ledger, Outcome, RECENT_MAX};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, finish_replay, job};
 
 const WINDOW_S: u64 = 48 * 3_600;
 
@@ -311,13 +308,7 @@ fn ahead_of_the_clock_and_then_not() {
     ledger.found_alarm(false);
     let now = world.start.plus_s(302);
     assert!(ledger.follow_up(now, 0).wake_at.is_some());
-    let reader = Reader {
-        dialect: dialect::named("real-estate").unwrap(),
-        filter: &Filter::default(),
-    };
-    while ledger.has_replay() {
-        ledger.replay(&reader, now).unwrap();
-    }
+    finish_replay(&mut ledger, "real-estate", now);
     assert_eq!(world.database.events("quarantine"), ["NULL", "NULL"]);
     let records = "SELECT last_seq, version, fields FROM records";
     assert_eq!(

@@ -1,16 +1,13 @@
 //! A discard takes bodies of quarantined or dead events, and nothing else.
 
-use leasewire::dialect;
-use leasewire::dialect::filter::Filter;
 use leasewire::ledger::discard::{Held, Progress, Request};
-use leasewire::ledger::replay::{self, Reader};
 use leasewire::ledger::{Ledger, NOT_APPLIED, Retention, Rewrite, SeqRange};
 use leasewire::sql::Sql;
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::common::{Database, at, delivery, job, named};
+use crate::common::{Database, at, delivery, diff, finish_replay, job, named, range};
 
 const RETENTION_S: u64 = 48 * 3_600;
 const RETENTION: Retention = Retention::new(RETENTION_S, RETENTION_S);
@@ -20,9 +17,8 @@ fn now() -> Timestamp {
 }
 
 fn change(record: u64, from: u64, to: u64) -> String {
-    format!(
-        r#"{{"meta":{{"object":"units"}},"record_id":"u{record}","diff":{{"previous":{{"a":{from}}},"new":{{"a":{to}}}}}}}"#
-    )
+    let fields = |a| format!(r#"{{"a":{a}}}"#);
+    diff("units", &format!("u{record}"), &fields(from), &fields(to))
 }
 
 fn request(status: Held, from: u64, to: u64) -> Request {
@@ -100,20 +96,11 @@ fn a_discarded_event_keeps_its_number_and_its_reason() {
 }
 
 fn replay(ledger: &mut Ledger<&Database>, to: u64) {
-    let request = replay::Request {
-        from: 1,
-        to,
-        models: None,
-        events: None,
-    };
-    ledger.ask_for_replay(&request, now()).unwrap().unwrap();
-    let reader = Reader {
-        dialect: dialect::named("propexo").unwrap(),
-        filter: &Filter::default(),
-    };
-    while ledger.has_replay() {
-        ledger.replay(&reader, now()).unwrap();
-    }
+    ledger
+        .ask_for_replay(&range(1, to), now())
+        .unwrap()
+        .unwrap();
+    finish_replay(ledger, "propexo", now());
 }
 
 #[test]

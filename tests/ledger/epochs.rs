@@ -4,7 +4,7 @@ use leasewire::ledger::{Call, Ledger, Reply};
 use leasewire::projection::{Pack, Projection, announcement};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job, named};
+use crate::common::{Database, at, job, named, send, take};
 
 const FIRST: &str = "2026-02-01T00:00:00Z";
 
@@ -14,22 +14,6 @@ fn unit(from: u32, to: u32) -> String {
         from.is_multiple_of(2),
         to.is_multiple_of(2)
     )
-}
-
-fn take(ledger: &mut Ledger<&Database>, body: &str, now: Timestamp) {
-    let delivery = delivery("propexo", "i", body);
-    ledger.intake(&delivery, now).unwrap();
-}
-
-/// What is unsent, as messages, taken for sent.
-fn packs(ledger: &mut Ledger<&Database>, now: Timestamp) -> Vec<String> {
-    let mut packs = Vec::new();
-    while ledger.has_unsent() {
-        let batch = ledger.next_batch().unwrap();
-        packs.extend(batch.packs.into_iter().map(|pack| pack.text));
-        ledger.sent(batch.through, now);
-    }
-    packs
 }
 
 fn apply(d1: &Database, packs: &[String], now: Timestamp) {
@@ -59,7 +43,7 @@ fn a_ledger_that_begins_anew_wins() {
     for n in 0..5 {
         take(&mut ledger, &unit(n, n + 1), now);
     }
-    let before = packs(&mut ledger, now);
+    let before = send(&mut ledger, now);
     apply(&d1, &before, now);
     let told =
         "UPDATE integrations SET pending = 3, reported_at = '2026-02-01T00:00:01.000000000Z'";
@@ -68,7 +52,7 @@ fn a_ledger_that_begins_anew_wins() {
     let mut ledger = Ledger::open(&new).unwrap();
     take(&mut ledger, &unit(6, 7), now);
     take(&mut ledger, &unit(7, 8), now);
-    let after = packs(&mut ledger, now);
+    let after = send(&mut ledger, now);
     apply(&d1, &after, now);
     let expected = [
         "u|2|8",
@@ -98,13 +82,13 @@ fn what_became_of_old_packs_settles_nothing() {
     let now = at(FIRST);
     let mut ledger = Ledger::open(&old).unwrap();
     take(&mut ledger, &unit(0, 1), now);
-    let before = packs(&mut ledger, now).remove(0);
+    let before = send(&mut ledger, now).remove(0);
     let epoch = Pack::read(&before).unwrap().epoch;
     assert_eq!(epoch, Some(now.ms() as u64));
     let now = now.plus_s(1);
     let mut ledger = Ledger::open(&new).unwrap();
     take(&mut ledger, &unit(6, 7), now);
-    let after = packs(&mut ledger, now).remove(0);
+    let after = send(&mut ledger, now).remove(0);
     let about = |epoch| {
         let (pack, seq) = (named(1, 1, 0), 1);
         let reason = "none".to_owned();
@@ -143,9 +127,9 @@ fn packs_without_an_epoch_are_of_the_present_one() {
     let now = at(FIRST);
     let mut ledger = Ledger::open(&database).unwrap();
     take(&mut ledger, &unit(0, 1), now);
-    apply(&d1, &packs(&mut ledger, now), now);
+    apply(&d1, &send(&mut ledger, now), now);
     take(&mut ledger, &unit(1, 2), now);
-    let pack = packs(&mut ledger, now).remove(0);
+    let pack = send(&mut ledger, now).remove(0);
     let epoch = format!(
         r#","dataschema":"urn:leasewire:event:2","epoch":"{}""#,
         now.ms()
@@ -169,7 +153,7 @@ fn a_pack_of_two_epochs_is_none() {
     let mut ledger = Ledger::open(&database).unwrap();
     take(&mut ledger, &job(1), now);
     take(&mut ledger, &job(2), now);
-    let pack = packs(&mut ledger, now).remove(0);
+    let pack = send(&mut ledger, now).remove(0);
     let epoch = now.ms().to_string();
     let other = pack.replacen(&epoch, "7", 1);
     assert!(Projection::read(&pack).is_ok());

@@ -2,15 +2,13 @@
 
 use std::rc::Rc;
 
-use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::edge::delivery::Delivery;
-use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Ledger, Retention, State};
 use leasewire::sql::Sql;
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job, named};
+use crate::common::{Database, at, delivery, finish_replay, job, named, range};
 
 const RETENTION_S: u64 = 48 * 3_600;
 const RETENTION: Retention = Retention::new(RETENTION_S, RETENTION_S);
@@ -293,21 +291,12 @@ fn what_changes_between_two_steps_is_moved_as_it_is() {
     assert_eq!(database.dump("SELECT seq FROM events_0").len(), 500);
     let replayed = [(1, 100), (101, 200)];
     for (from, to) in replayed {
-        let request = Request {
-            from,
-            to,
-            models: None,
-            events: None,
-        };
-        ledger.ask_for_replay(&request, now).unwrap().unwrap();
+        ledger
+            .ask_for_replay(&range(from, to), now)
+            .unwrap()
+            .unwrap();
     }
-    let reader = Reader {
-        dialect: dialect::named("propify").unwrap(),
-        filter: &Filter::default(),
-    };
-    while ledger.has_replay() {
-        ledger.replay(&reader, now).unwrap();
-    }
+    finish_replay(&mut ledger, "propify", now);
     let state = ledger.state().unwrap().unwrap();
     assert_eq!((state.quarantined, state.pending), (600, 100));
     while ledger.may_send() {

@@ -3,10 +3,9 @@
 
 use std::rc::Rc;
 
-use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Call, Ledger, Reply, SeqRange, is_nobodys};
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, range};
 
 const NOW: &str = "2026-03-25T15:00:00Z";
 
@@ -26,12 +25,7 @@ fn calls() -> Vec<Call> {
             limit,
             filter: Rc::default(),
         },
-        Call::Replay(Request {
-            from: 1,
-            to: 1,
-            models: None,
-            events: None,
-        }),
+        Call::Replay(range(1, 1)),
         Call::Redrive(SeqRange::new(1, 9)),
     ]
 }

@@ -6,30 +6,19 @@ use leasewire::ledger::{Call, Ledger, Rebuild, Reply, Retention};
 use leasewire::projection::{Projection, RebuildStep, rebuilt};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job, numbers};
+use crate::common::{Database, at, diff, job, numbers, send, take};
 
 const FIRST: &str = "2026-02-01T00:00:00Z";
 const RETENTION_S: u64 = 48 * 3_600;
 
 fn change(record: u32, from: u32, to: u32) -> String {
-    format!(
-        r#"{{"meta":{{"object":"leases"}},"record_id":"r{record}","diff":{{"previous":{{"n":{from}}},"new":{{"n":{to},"text":"é\"1.50"}}}}}}"#
+    let new = format!(r#"{{"n":{to},"text":"é\"1.50"}}"#);
+    diff(
+        "leases",
+        &format!("r{record}"),
+        &format!(r#"{{"n":{from}}}"#),
+        &new,
     )
-}
-
-fn take(ledger: &mut Ledger<&Database>, body: &str, now: Timestamp) {
-    let delivery = delivery("propexo", "i", body);
-    ledger.intake(&delivery, now).unwrap();
-}
-
-fn send(ledger: &mut Ledger<&Database>, now: Timestamp) -> Vec<String> {
-    let mut packs = Vec::new();
-    while ledger.has_unsent() {
-        let batch = ledger.next_batch().unwrap();
-        packs.extend(batch.packs.into_iter().map(|pack| pack.text));
-        ledger.sent(batch.through, now);
-    }
-    packs
 }
 
 fn apply(ledger: &mut Ledger<&Database>, d1: &Database, packs: &[String], now: Timestamp) {

@@ -11,7 +11,7 @@ use leasewire::problem::Problem;
 use leasewire::projection;
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job, named};
+use crate::common::{Database, at, delivery, diff, job, named, range};
 
 const RETENTION_S: u64 = 48 * 3_600;
 const RETENTION: Retention = Retention::new(RETENTION_S, RETENTION_S);
@@ -22,8 +22,11 @@ fn now() -> Timestamp {
 }
 
 fn change(record: u64, to: u64) -> String {
-    format!(
-        r#"{{"meta":{{"object":"units"}},"record_id":"u{record}","diff":{{"previous":{{}},"new":{{"a":{to}}}}}}}"#
+    diff(
+        "units",
+        &format!("u{record}"),
+        "{}",
+        &format!(r#"{{"a":{to}}}"#),
     )
 }
 
@@ -366,12 +369,7 @@ fn a_replay_between_wins() {
     let database = Database::default();
     let mut ledger = with_held(&database, 4, &[2, 3]);
     ledger.redrive(SeqRange::new(1, ALL), now()).unwrap();
-    let request = replay::Request {
-        from: 2,
-        to: 2,
-        models: None,
-        events: None,
-    };
+    let request = range(2, 2);
     step(&mut ledger);
     let before = send(&mut ledger);
     let asked = ledger.ask_for_replay(&request, now()).unwrap().unwrap();
@@ -419,13 +417,7 @@ fn a_replay_before_goes_first() {
         events_max: 1,
         ..replay::Pace::default()
     });
-    let request = replay::Request {
-        from: 1,
-        to: 2,
-        models: None,
-        events: None,
-    };
-    ledger.ask_for_replay(&request, now()).unwrap().unwrap();
+    ledger.ask_for_replay(&range(1, 2), now()).unwrap().unwrap();
     step(&mut ledger);
     assert_eq!(
         ledger.redrive(SeqRange::new(1, ALL), now()).unwrap(),

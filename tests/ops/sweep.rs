@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Call, Effects, Ledger, Retention, was_woken};
 use leasewire::ops::sweep::{LEDGERS_MAX, Listed, Round, listed, select_round};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, named};
+use crate::common::{Database, at, delivery, named, range};
 
 const NOW: &str = "2026-02-01T00:00:00Z";
 const DAY_S: u64 = 86_400;
@@ -134,13 +133,10 @@ fn a_replay_that_stands_still_goes_on() {
     let mut ledger = ledger_with(&database, &[JOB]);
     ledger.confirm(named(1, 1, 0), at(NOW)).unwrap();
     rest(&mut ledger);
-    let request = Request {
-        from: 1,
-        to: 1,
-        models: None,
-        events: None,
-    };
-    ledger.ask_for_replay(&request, at(NOW)).unwrap().unwrap();
+    ledger
+        .ask_for_replay(&range(1, 1), at(NOW))
+        .unwrap()
+        .unwrap();
     let mut ledger = Ledger::open(&database).unwrap();
     let (woken, effects) = sweep(&mut ledger, 1, false, at(NOW));
     assert!(woken);

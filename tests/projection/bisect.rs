@@ -9,6 +9,7 @@ use leasewire::projection::{Bisect, Fault, GUILTY_ATTEMPT, Pack, ROUNDS, Task};
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 
+use super::records_retries;
 use crate::common::{Database, at, delivery};
 
 /// What came of an attempt.
@@ -221,13 +222,7 @@ fn what_is_nobody_s_fault_ends_the_attempt() {
 /// The queue must try often enough for anybody to be found guilty.
 #[test]
 fn the_configuration_allows_for_it() {
-    let text = include_str!("../../wrangler.toml");
-    let config: toml::Table = toml::from_str(text).unwrap();
-    let consumers = config["queues"]["consumers"].as_array().unwrap();
-    let records = consumers
-        .iter()
-        .find(|consumer| consumer["queue"].as_str() == Some("leasewire-records"));
-    let retries = records.unwrap()["max_retries"].as_integer().unwrap();
+    let retries = records_retries();
     assert!(retries + 1 > i64::from(GUILTY_ATTEMPT));
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use leasewire::projection::{ATTEMPTS_MAX, Fault, NOBODYS_ATTEMPTS, Verdict, is_dead_letter_queue};
 
+use super::{consumers, records_retries};
+
 /// What D1, SQLite within it, the runtime and our own limits say.
 const ERRORS: &[(&str, Fault)] = &[
     ("D1_ERROR: Network connection lost.", Fault::Nobodys),
@@ -130,13 +132,7 @@ fn errors_are_told_apart() {
 /// its ledger before half a minute is over.
 #[test]
 fn no_message_is_retried_to_death() {
-    let text = include_str!("../../wrangler.toml");
-    let config: toml::Table = toml::from_str(text).unwrap();
-    let consumers = config["queues"]["consumers"].as_array().unwrap();
-    let records = consumers
-        .iter()
-        .find(|consumer| consumer["queue"].as_str() == Some("leasewire-records"));
-    let retries = records.unwrap()["max_retries"].as_integer().unwrap();
+    let retries = records_retries();
     assert!(retries >= i64::from(ATTEMPTS_MAX) - 1);
     for (fault, attempts) in [
         (Fault::Nobodys, NOBODYS_ATTEMPTS),
@@ -160,14 +156,12 @@ fn no_message_is_retried_to_death() {
 /// The names in the configuration, and those of a second environment.
 #[test]
 fn the_dead_letter_queue_is_known_by_its_name() {
-    let text = include_str!("../../wrangler.toml");
-    let config: toml::Table = toml::from_str(text).unwrap();
-    let consumers = config["queues"]["consumers"].as_array().unwrap();
+    let consumers = consumers();
     let dead: BTreeSet<&str> = consumers
         .iter()
         .filter_map(|consumer| consumer.get("dead_letter_queue")?.as_str())
         .collect();
-    for consumer in consumers {
+    for consumer in &consumers {
         let queue = consumer["queue"].as_str().unwrap();
         assert_eq!(
             is_dead_letter_queue(queue, None),

@@ -1,15 +1,12 @@
 //! What becomes of a record: what counts as drift, what a late creation adds,
 //! what may come again, and how large it may be.
 
-use leasewire::dialect;
-use leasewire::dialect::filter::Filter;
-use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Ledger, Outcome, Retention};
 use leasewire::projection::Projection;
 use leasewire::time::Timestamp;
 use serde_json::Value;
 
-use crate::common::{Database, at, delivery, named};
+use crate::common::{self, Database, at, delivery, finish_replay, named, range};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -38,20 +35,11 @@ impl World<'_> {
     fn replay(&self, to: u64) {
         let mut ledger = Ledger::open(self.database).unwrap();
         let first = self.database.events("seq");
-        let request = Request {
-            from: first[0].parse().unwrap(),
-            to,
-            models: None,
-            events: None,
-        };
-        ledger.ask_for_replay(&request, self.now).unwrap().unwrap();
-        let reader = Reader {
-            dialect: dialect::named(self.dialect).unwrap(),
-            filter: &Filter::default(),
-        };
-        while ledger.has_replay() {
-            ledger.replay(&reader, self.now).unwrap();
-        }
+        ledger
+            .ask_for_replay(&range(first[0].parse().unwrap(), to), self.now)
+            .unwrap()
+            .unwrap();
+        finish_replay(&mut ledger, self.dialect, self.now);
     }
 
     fn record(&self) -> String {
@@ -69,9 +57,8 @@ fn world<'a>(dialect: &'static str, database: &'a Database) -> World<'a> {
 }
 
 fn diff(previous: &str, new: &str) -> String {
-    format!(
-        r#"{{"meta":{{"object":"leases"}},"record_id":"l1","diff":{{"previous":{{{previous}}},"new":{{{new}}}}}}}"#
-    )
+    let (previous, new) = (format!("{{{previous}}}"), format!("{{{new}}}"));
+    common::diff("leases", "l1", &previous, &new)
 }
 
 fn job(id: u8, previous: &str, new: &str) -> String {

@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::common::{Database, at, delivery};
+use crate::common::{Database, at, delivery, diff};
 
 const VACANT: Option<Occupancy> = Some(Occupancy::Vacant);
 const OCCUPIED: Option<Occupancy> = Some(Occupancy::Occupied);
@@ -132,9 +132,7 @@ impl<'a> World<'a> {
 }
 
 fn propexo(record: &str, previous: &str, new: &str) -> String {
-    format!(
-        r#"{{"meta":{{"object":"units"}},"record_id":"{record}","diff":{{"previous":{previous},"new":{new}}}}}"#
-    )
+    diff("units", record, previous, new)
 }
 
 #[test]

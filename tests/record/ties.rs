@@ -1,14 +1,11 @@
 //! Events of the same time about one record: what they say tells which came
 //! first, and where they don't, the order in which they came.
 
-use leasewire::dialect;
-use leasewire::dialect::filter::Filter;
-use leasewire::ledger::replay::{Reader, Request};
 use leasewire::ledger::{Ledger, Retention};
 use leasewire::time::Timestamp;
 use proptest::prelude::*;
 
-use crate::common::{Database, at, delivery, named};
+use crate::common::{Database, at, delivery, finish_replay, named, range};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -65,20 +62,8 @@ fn record(database: &Database) -> String {
 }
 
 fn replay(ledger: &mut Ledger<&Database>, dialect: &str, to: u64) {
-    let request = Request {
-        from: 1,
-        to,
-        models: None,
-        events: None,
-    };
-    ledger.ask_for_replay(&request, at(NOW)).unwrap();
-    let reader = Reader {
-        dialect: dialect::named(dialect).unwrap(),
-        filter: &Filter::default(),
-    };
-    while ledger.has_replay() {
-        ledger.replay(&reader, at(NOW)).unwrap();
-    }
+    ledger.ask_for_replay(&range(1, to), at(NOW)).unwrap();
+    finish_replay(ledger, dialect, at(NOW));
 }
 
 /// Both orders of arrival: the last one wins, for this reason.

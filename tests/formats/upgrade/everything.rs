@@ -13,7 +13,7 @@ use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
 use leasewire::time::Timestamp;
 
-use crate::common::{Database, at, delivery, job};
+use crate::common::{self, Database, at, delivery, job, range};
 
 const RETENTION_S: u64 = 30 * 86_400;
 /// More events about one record than its row keeps keys of.
@@ -161,15 +161,7 @@ impl Everything<'_> {
             },
             9,
         );
-        self.replay(
-            Request {
-                from: 27,
-                to: last,
-                models: None,
-                events: None,
-            },
-            1,
-        );
+        self.replay(range(27, last), 1);
         self.call(Call::Redrive(SeqRange::new(15, 15)));
         // The rest waits, sent and unsent.
         self.take(&job(20), &all);
@@ -205,15 +197,7 @@ impl Everything<'_> {
             }
         });
         let last = self.ledger.last_seq();
-        self.replay(
-            Request {
-                from: 1,
-                to: last,
-                models: None,
-                events: None,
-            },
-            9,
-        );
+        self.replay(range(1, last), 9);
         self.take(&whole("u1", 33, "occupied"), &all);
     }
 
@@ -367,9 +351,8 @@ enum Fate {
 }
 
 fn diff(object: &str, id: &str, previous: &str, new: &str) -> String {
-    format!(
-        r#"{{"meta":{{"object":"{object}"}},"record_id":"{id}","diff":{{"previous":{{{previous}}},"new":{{{new}}}}}}}"#
-    )
+    let (previous, new) = (format!("{{{previous}}}"), format!("{{{new}}}"));
+    common::diff(object, id, &previous, &new)
 }
 
 fn status(from: &str, to: &str) -> String {

@@ -5,7 +5,7 @@ use leasewire::ledger::Ledger;
 
 use super::ledgers::forward;
 use super::stores::stored;
-use crate::common::{Database, at, delivery, job};
+use crate::common::{Database, at, delivery, diff, job};
 
 /// 0.1.0 begins the segment `number` behind `last`.
 fn begin(database: &Database, number: u64, last: u64) {
@@ -42,9 +42,8 @@ fn take(database: &Database, seq: i64, prev_seq: Option<i64>, status: &str) {
 }
 
 fn change(from: &str, to: &str) -> String {
-    format!(
-        r#"{{"meta":{{"object":"leases"}},"record_id":"r","diff":{{"previous":{{"status":"{from}"}},"new":{{"status":"{to}"}}}}}}"#
-    )
+    let fields = |status| format!(r#"{{"status":"{status}"}}"#);
+    diff("leases", "r", &fields(from), &fields(to))
 }
 
 #[test]

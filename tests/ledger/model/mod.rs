@@ -8,10 +8,10 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use crate::common::{Database, at, delivery, job, named};
+use crate::common::{Database, at, delivery, job, named, range};
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
-use leasewire::ledger::replay::{Reader, Request};
+use leasewire::ledger::replay::Reader;
 use leasewire::ledger::{
     Call, Effects, Ledger, NOT_APPLIED, Reply, Retention, Rewrite, SeqRange, State,
 };
@@ -250,12 +250,7 @@ fn a_redrive_that_fails_half_way_leaves_nothing_half_known() {
 fn a_late_confirmation_that_fails_half_way_leaves_nothing_half_known() {
     let now = at("2026-02-01T00:01:00Z");
     let bury_replayed = |ledger: &mut Ledger<&Database>| {
-        let request = Request {
-            from: 2,
-            to: 2,
-            models: None,
-            events: None,
-        };
+        let request = range(2, 2);
         let asked = ledger.ask_for_replay(&request, now).unwrap().unwrap();
         let reader = Reader {
             dialect: dialect::named("propexo").unwrap(),

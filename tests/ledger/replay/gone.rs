@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::world::World;
 use super::{all, propexo, whole};
-use crate::common::Database;
+use crate::common::{Database, diff};
 
 const RETENTION: Retention = Retention::new(3 * 86_400, 172_800);
 
@@ -89,8 +89,11 @@ fn any_of(odd: u8) -> impl Strategy<Value = String> {
 }
 
 fn change(previous: &str, new: &str) -> String {
-    format!(
-        r#"{{"meta":{{"object":"units"}},"record_id":"u1","diff":{{"previous":{{{previous}}},"new":{{{new}}}}}}}"#
+    diff(
+        "units",
+        "u1",
+        &format!("{{{previous}}}"),
+        &format!("{{{new}}}"),
     )
 }
 
@@ -111,9 +114,8 @@ fn drift_and_notices_outlive_their_history() {
 }
 
 fn rent(from: u32, to: u32) -> String {
-    format!(
-        r#"{{"meta":{{"object":"leases"}},"record_id":"l1","diff":{{"previous":{{"rent":{from}}},"new":{{"rent":{to}}}}}}}"#
-    )
+    let fields = |rent| format!(r#"{{"rent":{rent}}}"#);
+    diff("leases", "l1", &fields(from), &fields(to))
 }
 
 /// What couldn't be applied outlives its history, and has been folded into its

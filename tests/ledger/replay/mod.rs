@@ -6,7 +6,7 @@ mod steps;
 mod unplaced;
 mod world;
 
-use crate::common::{Database, job, named};
+use crate::common::{Database, job, named, range};
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{Ledger, NOT_APPLIED, Rewrite};
@@ -16,12 +16,7 @@ use proptest::prelude::*;
 use world::World;
 
 fn all(to: u64) -> Request {
-    Request {
-        from: 1,
-        to,
-        models: None,
-        events: None,
-    }
+    range(1, to)
 }
 
 fn diff(record: u8, field: u8, from: u8, to: u8) -> String {

@@ -6,12 +6,12 @@ mod world;
 
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
-use leasewire::ledger::replay::{Pace, Reader, Request};
+use leasewire::ledger::replay::{Pace, Reader};
 use leasewire::ledger::{Call, NOT_APPLIED, Numbers, Reply, Rewrite, SeqRange};
 use leasewire::projection::announcement;
 use world::{NOW, World};
 
-use crate::common::{Database, at, named};
+use crate::common::{Database, at, named, range};
 
 fn waiting(unconfirmed: u64, oldest: &str) -> Numbers {
     Numbers {
@@ -212,13 +212,7 @@ fn what_is_quarantined_is_reported() {
     world.confirm(3, 3);
     assert_eq!(world.rest(), [quarantined(2)]);
     // A replay understands one of them now, and may be applied this time.
-    let request = Request {
-        from: 2,
-        to: 2,
-        models: None,
-        events: None,
-    };
-    world.call(Call::Replay(request));
+    world.call(Call::Replay(range(2, 2)));
     let filter = Filter::default();
     let reader = Reader {
         dialect: dialect::named("propexo").unwrap(),
@@ -309,13 +303,7 @@ fn a_long_replay_reports_now_and_then() {
         });
     }
     world.rest();
-    let request = Request {
-        from: 1,
-        to: 9_000,
-        models: None,
-        events: None,
-    };
-    world.call(Call::Replay(request));
+    world.call(Call::Replay(range(1, 9_000)));
     let filter = Filter::default();
     let reader = Reader {
         dialect: dialect::named("propexo").unwrap(),
