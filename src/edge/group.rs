@@ -19,6 +19,13 @@ pub const CALLS_MAX: usize = 64;
 /// Bytes that go together at the most, if not a single call has more: an
 /// isolate has 128 MB for everything.
 pub const BYTES_MAX: usize = 4 << 20;
+/// How long a ledger may take, in milliseconds: senders give up after 5 s.
+pub const LEDGER_MS_MAX: u32 = 4_000;
+/// How long it may take at the least, however long who asks has waited in line.
+const LEDGER_MS_MIN: u32 = 1_000;
+/// How long a webhook waits before it looks for its answer, in milliseconds:
+/// first, and at the most.
+const LOOKS_MS: (u32, u32) = (1, 16);
 /// After so long whoever is under way is lost, and who still stands in line has
 /// gone: a call ends within 4 s, and nobody waits for longer.
 pub const LOST_S: u64 = 10;
@@ -58,6 +65,51 @@ pub struct Waiting<W> {
     since: Timestamp,
 }
 
+/// Who waits for an answer.
+pub struct Waiter {
+    ledger: String,
+    ticket: u64,
+    since: Timestamp,
+    /// When it looked.
+    at: Timestamp,
+    pause_ms: u32,
+    /// It has taken a group to the ledger since then.
+    is_back: bool,
+}
+
+impl Waiter {
+    /// Its number: no other has it.
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    fn left_ms(&self) -> u32 {
+        let waited_ms = self.at.ms().saturating_sub(self.since.ms());
+        LEDGER_MS_MAX.saturating_sub(u32::try_from(waited_ms).unwrap_or(0))
+    }
+}
+
+/// What who waits is to do.
+pub enum Look<W> {
+    /// Take these to the ledger, and put each answer in its place; then
+    /// [`Groups::end`], and look again.
+    Take(Group<W>),
+    /// Look again in so many milliseconds.
+    Wait(u32),
+    /// Nothing: the answer is there, or time is up.
+    End,
+}
+
+/// Webhooks that share a call.
+pub struct Group<W> {
+    /// The webhooks, in order.
+    pub waiting: Vec<Waiting<W>>,
+    /// When they set out.
+    pub since: Timestamp,
+    /// How long the ledger may take, in milliseconds.
+    pub ms: u32,
+}
+
 impl<W> Default for Groups<W> {
     fn default() -> Self {
         Self {
@@ -68,6 +120,44 @@ impl<W> Default for Groups<W> {
 }
 
 impl<W> Groups<W> {
+    /// Stands in line from `now` on; returns who waits, to [`Self::look`] at once.
+    pub fn wait(&mut self, ledger: &str, call: Vec<u8>, answer: W, now: Timestamp) -> Waiter {
+        Waiter {
+            ledger: ledger.to_owned(),
+            ticket: self.join(ledger, call, answer, now),
+            since: now,
+            at: now,
+            pause_ms: LOOKS_MS.0,
+            is_back: false,
+        }
+    }
+
+    /// What `waiter` is to do, whose answer may be there.
+    pub fn look(&mut self, waiter: &mut Waiter, is_answered: bool, now: Timestamp) -> Look<W> {
+        if !std::mem::take(&mut waiter.is_back) {
+            waiter.at = now;
+            if let Some(waiting) = self.set_out(&waiter.ledger, now) {
+                waiter.is_back = true;
+                return Look::Take(Group {
+                    waiting,
+                    since: now,
+                    ms: waiter.left_ms().max(LEDGER_MS_MIN),
+                });
+            }
+        }
+        if is_answered {
+            return Look::End;
+        }
+        if waiter.left_ms() == 0 {
+            self.leave(&waiter.ledger, waiter.ticket);
+            return Look::End;
+        }
+        let (_, most_ms) = LOOKS_MS;
+        let pause_ms = waiter.pause_ms;
+        waiter.pause_ms = pause_ms.saturating_mul(2).min(most_ms);
+        Look::Wait(pause_ms)
+    }
+
     /// Stands in line from `now` on; returns the ticket.
     pub fn join(&mut self, ledger: &str, call: Vec<u8>, answer: W, now: Timestamp) -> u64 {
         self.last_ticket = self.last_ticket.saturating_add(1);

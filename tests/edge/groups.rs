@@ -1,6 +1,8 @@
 //! Who goes to a ledger with whom.
 
-use leasewire::edge::group::{BYTES_MAX, CALLS_MAX, Groups, LOST_S, UNDER_WAY_MAX};
+use leasewire::edge::group::{
+    BYTES_MAX, CALLS_MAX, Groups, LEDGER_MS_MAX, LOST_S, Look, UNDER_WAY_MAX,
+};
 use leasewire::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,6 +33,36 @@ fn who_meets_nobody_goes_alone_and_leaves_nothing_behind() {
     join(&mut groups, "a");
     assert_eq!(set_out(&mut groups, at(0)), Some(vec!["a"]));
     groups.end(LEDGER, at(0));
+    assert_eq!(groups.count(), 0);
+}
+
+/// Who waits takes the line along, looks for its own answer when it is back, and
+/// gives up in time, be it that nobody has taken it.
+#[test]
+fn who_waits_takes_the_line_and_gives_up_in_time() {
+    let mut groups = Groups::default();
+    let mut first = groups.wait(LEDGER, vec![1], "a", at(0));
+    let Look::Take(group) = groups.look(&mut first, false, at(0)) else {
+        panic!("it stands there");
+    };
+    assert_eq!(group.ms, LEDGER_MS_MAX);
+    groups.end(LEDGER, group.since);
+    assert!(matches!(groups.look(&mut first, true, at(1)), Look::End));
+    for _ in 0..UNDER_WAY_MAX {
+        join(&mut groups, "other");
+        groups.set_out(LEDGER, at(0)).unwrap();
+    }
+    let mut late = groups.wait(LEDGER, vec![2], "b", at(0));
+    let mut looks = (0..6).map(|_| match groups.look(&mut late, false, at(3)) {
+        Look::Wait(ms) => ms,
+        _ => 0,
+    });
+    assert_eq!(looks.by_ref().collect::<Vec<_>>(), [1, 2, 4, 8, 16, 16]);
+    drop(looks);
+    assert!(matches!(groups.look(&mut late, false, at(4)), Look::End));
+    for _ in 0..UNDER_WAY_MAX {
+        groups.end(LEDGER, at(0));
+    }
     assert_eq!(groups.count(), 0);
 }
 

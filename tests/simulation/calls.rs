@@ -1,6 +1,7 @@
 //! Calls to ledgers: on their way, answered by the object, and on their way
 //! back.
 
+use leasewire::edge::group;
 use leasewire::ledger::{Call, Outcome, Reply, Taken};
 
 use crate::bugs::Bug;
@@ -11,7 +12,7 @@ use crate::host::{Intake, Settled};
 use crate::world::{Asked, Step, World};
 
 /// How long a caller waits for a ledger.
-pub const LEDGER_MS_MAX: u64 = 4 * SECOND;
+const LEDGER_MS_MAX: u64 = group::LEDGER_MS_MAX as u64;
 
 /// Calls on their way to a ledger.
 pub struct Request {

@@ -1,12 +1,12 @@
-//! Deliveries at the edge: in line, and to their ledger in groups.
+//! Deliveries at the edge: in line, and to their ledger in groups, as the core
+//! says.
 
 use leasewire::edge::delivery::Delivery;
-use leasewire::edge::group::{LOST_S, Waiting};
+use leasewire::edge::group::{self, LEDGER_MS_MAX, LOST_S, Look, Waiter, Waiting};
 use leasewire::ledger::Call;
 use leasewire::time::Timestamp;
 
 use crate::bugs::Bug;
-use crate::calls::LEDGER_MS_MAX;
 use crate::clock::DAY;
 use crate::world::{Asked, Step, World};
 
@@ -20,12 +20,17 @@ pub struct InLine {
 pub struct Awaited {
     ledger: usize,
     dispatch: usize,
+    waiter: Waiter,
+    /// What the ledger said, or that it said nothing.
+    answer: Option<Option<String>>,
 }
 
-/// Deliveries that went to a ledger together.
+/// Deliveries that go to a ledger together.
 pub struct Group {
-    pub ledger: usize,
+    ledger: usize,
     since: Timestamp,
+    /// Whose request takes them there.
+    taker: u64,
     tickets: Vec<u64>,
     pub facts: Vec<usize>,
 }
@@ -40,25 +45,42 @@ impl World {
             _ => since,
         };
         let place = InLine { fact, since };
-        let ticket = self.groups.join(&line(ledger), call, place, joined);
-        self.awaited.insert(ticket, Awaited { ledger, dispatch });
+        let waiter = self.groups.wait(&line(ledger), call, place, joined);
+        let ticket = waiter.ticket();
+        let awaited = Awaited {
+            ledger,
+            dispatch,
+            waiter,
+            answer: None,
+        };
+        self.awaited.insert(ticket, awaited);
         if self.random.chance(self.faults.sender_gone) {
-            let after_ms = self.random.below(LEDGER_MS_MAX);
+            let after_ms = self.random.below(LEDGER_MS_MAX.into());
             self.clock.after(after_ms, Step::HangUp(ticket));
         }
-        self.clock.after(LEDGER_MS_MAX, Step::GiveUp(ticket));
-        self.set_out(ledger);
+        self.look(ticket);
     }
 
-    /// Somebody who waits looks whether it is time to set out, if anybody does.
-    pub fn set_out(&mut self, ledger: usize) {
-        if self.awaited.values().all(|one| one.ledger != ledger) {
-            return;
-        }
-        let since = self.clock.receiver();
-        let Some(group) = self.groups.set_out(&line(ledger), since) else {
+    /// Who waits looks for the answer, and whether to set out.
+    pub fn look(&mut self, ticket: u64) {
+        let now = self.clock.receiver();
+        let Some(awaited) = self.awaited.get_mut(&ticket) else {
             return;
         };
+        let ledger = awaited.ledger;
+        let is_answered = awaited.answer.is_some();
+        match self.groups.look(&mut awaited.waiter, is_answered, now) {
+            Look::Take(group) => self.set_out(ledger, ticket, group),
+            Look::Wait(ms) => self.clock.after(ms.into(), Step::Look(ticket)),
+            Look::End => {
+                let awaited = self.awaited.remove(&ticket).unwrap();
+                self.taken(awaited.dispatch, awaited.answer.flatten());
+            }
+        }
+    }
+
+    fn set_out(&mut self, ledger: usize, taker: u64, group: group::Group<InLine>) {
+        let (group, since) = (group.waiting, group.since);
         let gone = since.minus_s(LOST_S);
         if group.iter().any(|waiting| waiting.answer.since < gone) {
             self.complain(format!("ledger {ledger}: who had gone was taken along"));
@@ -68,6 +90,7 @@ impl World {
         let group = Group {
             ledger,
             since,
+            taker,
             tickets: group.iter().map(|waiting| waiting.ticket).collect(),
             facts: group.iter().map(|waiting| waiting.answer.fact).collect(),
         };
@@ -79,11 +102,16 @@ impl World {
     /// A group has its answers, if there are any. The isolate may have died
     /// over it, and the line knows of nothing.
     pub fn back(&mut self, group: Group, replies: Option<Vec<String>>) {
-        let dies = self.random.chance(self.faults.edge);
-        let mut replies = replies.filter(|_| !dies).unwrap_or_default();
-        if !dies {
-            self.groups.end(&line(group.ledger), group.since);
+        if self.random.chance(self.faults.edge) {
+            for ticket in group.tickets.iter().chain([&group.taker]) {
+                if let Some(awaited) = self.awaited.remove(ticket) {
+                    self.taken(awaited.dispatch, None);
+                }
+            }
+            return;
         }
+        let mut replies = replies.unwrap_or_default();
+        self.groups.end(&line(group.ledger), group.since);
         match self.bug {
             Some(Bug::AnswersMixedUp) => replies.reverse(),
             Some(Bug::FailedIsAnswered) if !replies.is_empty() => {
@@ -95,20 +123,11 @@ impl World {
         let mut replies = replies.into_iter();
         for ticket in group.tickets {
             let reply = replies.next();
-            if let Some(Awaited { dispatch, .. }) = self.awaited.remove(&ticket) {
-                self.taken(dispatch, reply);
+            if let Some(awaited) = self.awaited.get_mut(&ticket) {
+                awaited.answer = Some(reply);
             }
         }
-        let after_ms = self.random.between(1, 16);
-        self.clock.after(after_ms, Step::SetOut(group.ledger));
-    }
-
-    /// The request has waited long enough, if it still does.
-    pub fn give_up(&mut self, ticket: u64) {
-        if let Some(Awaited { ledger, dispatch }) = self.awaited.remove(&ticket) {
-            self.groups.leave(&line(ledger), ticket);
-            self.taken(dispatch, None);
-        }
+        self.look(group.taker);
     }
 
     /// The sender hangs up, and the platform ends its request. Where the

@@ -97,6 +97,7 @@ impl World {
             Some(Bug::RebuildNeverEnds) => {
                 (faults.statement, faults.crash, faults.sudden_deaths) = (400, 0, 0);
             }
+            Some(Bug::NobodyLeavesTheLine) => (faults.sender_gone, faults.call_late) = (500, 150),
             Some(Bug::DiscardIsUndone) => {
                 (faults.queue_repeats, faults.queue_delays) = (500, 500);
             }

@@ -52,11 +52,9 @@ pub enum Step {
     Arrive(Box<Request>),
     /// The answers to questions, or that there are none.
     Answer(Asked, Option<Vec<String>>),
-    /// Who waits for this ledger's answer looks whether to set out.
-    SetOut(usize),
-    /// A request with this ticket has waited long enough.
-    GiveUp(u64),
-    /// The sender of the one with this ticket has.
+    /// The request with this ticket looks for its answer.
+    Look(u64),
+    /// Its sender has waited long enough.
     HangUp(u64),
     Arm(usize, u32, Timestamp),
     Alarm(usize, u64),
@@ -216,8 +214,7 @@ impl World {
                 let reply = replies.and_then(|replies| replies.into_iter().next());
                 self.answered(asked, reply);
             }
-            Step::SetOut(ledger) => self.set_out(ledger),
-            Step::GiveUp(ticket) => self.give_up(ticket),
+            Step::Look(ticket) => self.look(ticket),
             Step::HangUp(ticket) => self.hang_up(ticket),
             Step::Sweep => self.sweep(),
             Step::Alarm(ledger, armed) => self.alarm(ledger, armed),
