@@ -285,7 +285,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         };
         let event = CloudEvent {
-            origin: &name.path(),
+            path: &name.path(),
             seq,
             kind: kind(row, 2)?,
             record: record_key(row, 3)?,

@@ -127,7 +127,7 @@ pub fn slim_data(data: &str) -> Option<String> {
 /// One forwarded event.
 pub struct CloudEvent<'a> {
     /// The path of its integration, as [`IntegrationId::path`](crate::integration::IntegrationId::path) returns it.
-    pub origin: &'a str,
+    pub path: &'a str,
     /// Its number.
     pub seq: u64,
     /// What kind of news it is.
@@ -165,7 +165,7 @@ impl CloudEvent<'_> {
         if let Some(replay) = self.replay {
             push(&["-", &replay.to_string()]);
         }
-        push(&[r#"","source":""#, self.origin]);
+        push(&[r#"","source":""#, self.path]);
         push(&[r#"","type":"leasewire."#, self.kind.name(), "\""]);
         if let Some(subject) = &subject {
             push(&[r#","subject":"#, subject]);
@@ -183,7 +183,7 @@ impl CloudEvent<'_> {
             push(&[r#","partitionkey":"#, subject]);
         }
         if self.by_reference {
-            let path = event_path(self.origin, self.seq);
+            let path = event_path(self.path, self.seq);
             push(&[r#","dataref":""#, &path, "\""]);
         }
         if let Some(replay) = self.replay {
@@ -204,7 +204,7 @@ pub const DATA_SCHEMA: &str = "urn:leasewire:event:2";
 /// Bytes of an event without its data, mostly.
 const USUAL_BYTES: usize = 470;
 
-/// The path under which the API has an event of the integration `origin`.
-fn event_path(origin: &str, seq: u64) -> String {
-    format!("/v1/integrations{origin}/events/{seq}")
+/// The path under which the API has an event of the integration `path`.
+fn event_path(path: &str, seq: u64) -> String {
+    format!("/v1/integrations{path}/events/{seq}")
 }

@@ -105,8 +105,8 @@ impl<S: Sql> Ledger<S> {
             return Ok(Batch::default());
         };
         let unsent = self.unsent(FORWARDED, SeqRange::new(from, self.sequence.last()))?;
-        let origin = name.path();
-        let events = unsent.events(&origin, self.epoch)?;
+        let path = name.path();
+        let events = unsent.events(&path, self.epoch)?;
         let Some(end) = events.last() else {
             // What is left is quarantined.
             return Ok(Batch {

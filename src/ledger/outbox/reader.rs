@@ -36,11 +36,11 @@ const SEPARATOR: char = '\u{1e}';
 pub(in crate::ledger) struct Unsent(Option<String>);
 
 impl Unsent {
-    /// All of them; `origin` and `epoch` are the ledger's. One without data has more than
+    /// All of them; `path` and `epoch` are the ledger's. One without data has more than
     /// fits into a message.
     pub fn events<'a>(
         &'a self,
-        origin: &'a str,
+        path: &'a str,
         epoch: u64,
     ) -> Result<Vec<CloudEvent<'a>>, SqlError> {
         let Some(text) = &self.0 else {
@@ -49,7 +49,7 @@ impl Unsent {
         let mut values = text.split(SEPARATOR).peekable();
         let mut events: Vec<CloudEvent> = Vec::new();
         while values.peek().is_some() {
-            let event = event(&mut values, origin, epoch).ok_or_else(broken)?;
+            let event = event(&mut values, path, epoch).ok_or_else(broken)?;
             if events.last().is_some_and(|last| last.seq >= event.seq) {
                 return Err(broken());
             }
@@ -61,7 +61,7 @@ impl Unsent {
 
 fn event<'a>(
     values: &mut impl Iterator<Item = &'a str>,
-    origin: &'a str,
+    path: &'a str,
     epoch: u64,
 ) -> Option<CloudEvent<'a>> {
     let seq = values.next()?.parse().ok()?;
@@ -75,7 +75,7 @@ fn event<'a>(
     };
     let ambiguous = values.next()? == "1";
     Some(CloudEvent {
-        origin,
+        path,
         seq,
         kind,
         record: (!id.is_empty()).then_some(RecordKey { model, id }),

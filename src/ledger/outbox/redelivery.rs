@@ -119,14 +119,14 @@ impl<S: Sql> Ledger<S> {
         let (Some(name), Some(head)) = (&self.name, unsent.first()) else {
             return Ok(None);
         };
-        let origin = name.path();
+        let path = name.path();
         let mut packs = Packs::default();
         let mut through = head.events.last;
         let mut before = None;
         let resends = unsent.iter().take_while(|one| one.rewrite == head.rewrite);
         'batch: for resend in resends.take(BATCH_RESENDS_MAX) {
             let unsent = self.unsent(&resend.condition(), resend.events)?;
-            let events = unsent.events(&origin, self.epoch)?;
+            let events = unsent.events(&path, self.epoch)?;
             for event in &events {
                 let seq = event.seq;
                 // All that a pack spans is confirmed with it, so it may span
