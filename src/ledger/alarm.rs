@@ -150,7 +150,7 @@ impl<S: Sql> Ledger<S> {
         let announce = self.news(now)?;
         if self.has_unsettled() && !self.outbox.is_patient(now) {
             let attempts = self.outbox.attempts().saturating_add(1);
-            self.sql.execute(
+            self.log.sql.execute(
                 "UPDATE ledger SET attempts = ?1",
                 &[u64::from(attempts).into()],
             )?;

@@ -166,7 +166,7 @@ impl<S: Sql> Ledger<S> {
         let looks = self.health.is_to_look(now);
         let is_unannounced = !self.health.is_announced(self.sequence.last());
         // Or the next look might be a day away.
-        if !looks && !self.health.says_size(self.sql.size()?) {
+        if !looks && !self.health.says_size(self.log.sql.size()?) {
             self.health.outdate();
         }
         if !looks && !is_unannounced {
@@ -250,6 +250,6 @@ impl<S: Sql> Ledger<S> {
     fn store_report(&self, report: &Report, is_known: bool) -> Result<(), SqlError> {
         let text = report.to_text(is_known);
         let statement = "UPDATE ledger SET reported = ?1";
-        self.sql.execute(statement, &[text.as_str().into()])
+        self.log.sql.execute(statement, &[text.as_str().into()])
     }
 }

@@ -110,7 +110,8 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         };
         let row = first(
-            self.sql
+            self.log
+                .sql
                 .query("SELECT first_synced_at, last_synced_at FROM ledger", &[])?,
         )?;
         let (last_seq, sent_seq) = (self.sequence.last(), self.outbox.sent_seq());
@@ -118,7 +119,9 @@ impl<S: Sql> Ledger<S> {
             self.forwarded_of(&self.outbox.never_settled(SeqRange::through(sent_seq)))?;
         let dead = self.forwarded_of(self.outbox.dead())?;
         let (resends_unsent, resends_sent) = self.count_resends()?;
-        let unsent = self.count(FORWARDED, self.sequence.all().behind(sent_seq))?;
+        let unsent = self
+            .log
+            .count(FORWARDED, self.sequence.all().behind(sent_seq))?;
         let at = |us: Option<i64>| us.map(Timestamp::from_us);
         Ok(Some(State {
             of: name,
@@ -128,21 +131,21 @@ impl<S: Sql> Ledger<S> {
             pending: unsent.saturating_add(resends_unsent),
             unconfirmed: unconfirmed.saturating_add(resends_sent),
             dead,
-            quarantined: self.count(QUARANTINED, self.sequence.all())?,
-            bytes: self.sql.size()?,
+            quarantined: self.log.count(QUARANTINED, self.sequence.all())?,
+            bytes: self.log.sql.size()?,
             oldest_unconfirmed_at: self.oldest_unconfirmed_at()?,
             first_synced_at: at(row.maybe_integer(0)?),
             last_synced_at: at(row.maybe_integer(1)?),
-            replay: self.last_replay()?,
-            rebuild: self.last_rebuild()?,
-            discard: self.last_discard()?,
+            replay: self.log.last_replay()?,
+            rebuild: self.log.last_rebuild()?,
+            discard: self.log.last_discard()?,
             last_event_at: (last_seq > 0).then_some(self.sequence.last_received_at()),
         }))
     }
 
     fn oldest_unconfirmed_at(&self) -> Result<Option<Timestamp>, SqlError> {
         let waiting = self.outbox.never_settled(self.sequence.all());
-        let first = self.first_received_at(&waiting)?;
+        let first = self.log.first_received_at(&waiting)?;
         Ok(first
             .into_iter()
             .chain(self.outbox.redelivery().since())
@@ -170,14 +173,16 @@ impl<S: Sql> Ledger<S> {
         limit: u64,
     ) -> Result<String, SqlError> {
         // One more than asked for tells whether there is a next page.
-        let sizes = self.scan(ENTRY_BYTES, condition, range, limit.saturating_add(1))?;
+        let sizes = self
+            .log
+            .scan(ENTRY_BYTES, condition, range, limit.saturating_add(1))?;
         let count = fitting(&sizes, 1, limit)?;
         let given = sizes.get(..count).unwrap_or_default();
         let last = last_seq(given)?;
         let rows = match last {
             Some(last) => {
                 let range = SeqRange::new(range.first, last);
-                self.scan(ENTRY, condition, range, count as u64)?
+                self.log.scan(ENTRY, condition, range, count as u64)?
             }
             None => Vec::new(),
         };
@@ -191,7 +196,7 @@ impl<S: Sql> Ledger<S> {
         if self.name.is_none() {
             return Ok(page("packs", &[], None));
         }
-        let mut rows = self.sql.query(
+        let mut rows = self.log.sql.query(
             "SELECT first_seq, last_seq, substr(reason, 1, 1000), died_at, 1200 FROM dead
              WHERE first_seq > ?1 ORDER BY first_seq LIMIT ?2",
             &[after.into(), limit.saturating_add(1).into()],
@@ -207,7 +212,8 @@ impl<S: Sql> Ledger<S> {
                 .number("last_seq", last_seq)
                 .number(
                     "events",
-                    self.count(FORWARDED, SeqRange::new(first_seq, last_seq))?,
+                    self.log
+                        .count(FORWARDED, SeqRange::new(first_seq, last_seq))?,
                 )
                 .text("reason", row.text(2)?)
                 .time("died_at", Timestamp::from_us(row.integer(3)?));
@@ -220,7 +226,7 @@ impl<S: Sql> Ledger<S> {
     /// One entry with its raw body and the forwarded CloudEvent, as the API's
     /// answer; `None` if there is no such event.
     pub fn event(&self, seq: u64) -> Result<Option<String>, SqlError> {
-        let Some(row) = self.one(WHOLE_ENTRY, seq)? else {
+        let Some(row) = self.log.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
         let body = row.blob(12)?;
@@ -243,13 +249,13 @@ impl<S: Sql> Ledger<S> {
         let (mut properties, mut bytes) = (Vec::new(), 0_u64);
         let mut next = (self.name.is_some()).then(|| after.to_owned());
         while let Some(after) = next.take() {
-            let sizes = self.sql.query(
+            let sizes = self.log.sql.query(
                 "SELECT 100 + length(CAST(property_id AS BLOB)) FROM unlinked
                  WHERE property_id > ?1 ORDER BY property_id LIMIT ?2",
                 &[after.as_str().into(), limit.into()],
             )?;
             let count = fitting(&sizes, 0, limit)? as u64;
-            let rows = self.sql.query(
+            let rows = self.log.sql.query(
                 "SELECT property_id, first_seq, first_seen_at FROM unlinked
                  WHERE property_id > ?1 ORDER BY property_id LIMIT ?2",
                 &[after.as_str().into(), count.into()],
@@ -340,7 +346,7 @@ impl<S: Sql> Ledger<S> {
 
     /// How many events in `ranges` are forwarded at all.
     fn forwarded_of(&self, ranges: &Ranges) -> Result<u64, SqlError> {
-        let mut counts = ranges.iter().map(|range| self.count(FORWARDED, range));
+        let mut counts = ranges.iter().map(|range| self.log.count(FORWARDED, range));
         counts.try_fold(0, |sum, count| Ok(u64::saturating_add(sum, count?)))
     }
 }

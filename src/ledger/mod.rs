@@ -34,6 +34,7 @@ pub use host::{Answered, Next, Setup};
 pub use intake::dedupe::RECENT_MAX;
 use intake::unplaced::Unplaced;
 pub use intake::{Outcome, Taken};
+use log::Log;
 pub use log::discard;
 use log::discard::Discards;
 use log::index::Index;
@@ -69,13 +70,12 @@ pub const SCHEMA: &str = include_str!("log/schema.sql");
 /// which can be read back from the tables; what is lost with the memory only
 /// makes events go out again.
 pub struct Ledger<S> {
-    sql: S,
+    log: Log<S>,
     /// Whose it is; `None` until the first event is taken in.
     name: Option<IntegrationId>,
     /// Of its numbers: see [`State::epoch`].
     epoch: u64,
     sequence: Sequence,
-    segments: Segments,
     index: Index,
     moved: Moved,
     unplaced: Unplaced,
@@ -94,11 +94,13 @@ impl<S: Sql> Ledger<S> {
     /// behind. An error also if a newer version has made them, or none.
     pub fn open(sql: S) -> Result<Self, SqlError> {
         let mut ledger = Self {
-            sql,
+            log: Log {
+                sql,
+                segments: Segments::default(),
+            },
             name: None,
             epoch: 0,
             sequence: Sequence::default(),
-            segments: Segments::default(),
             index: Index::default(),
             moved: Moved::default(),
             unplaced: Unplaced::default(),
@@ -128,11 +130,11 @@ impl<S: Sql> Ledger<S> {
     /// The first event of which the history is whole; before it, only what is
     /// dead or quarantined was kept.
     pub fn kept_from(&self) -> u64 {
-        self.segments.kept_from()
+        self.log.segments.kept_from()
     }
 
     fn load(&mut self) -> Result<(), SqlError> {
-        let rows = self.sql.query(
+        let rows = self.log.sql.query(
             "SELECT source, integration, confirmed_seq, attempts, last_event_at, uses_index,
                     EXISTS (SELECT 1 FROM replays WHERE ended_at IS NULL), reported, epoch,
                     EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL),
@@ -148,8 +150,8 @@ impl<S: Sql> Ledger<S> {
         self.name = Some(IntegrationId::new(row.text(0)?, row.text(1)?));
         self.epoch = row.number(8)?;
         self.load_segments()?;
-        let before_present = self.segments.present().first_seq.saturating_sub(1);
-        let (last_seq, along, last_received_us, is_forwarded) = match self.last_event()? {
+        let before_present = self.log.segments.present().first_seq.saturating_sub(1);
+        let (last_seq, along, last_received_us, is_forwarded) = match self.log.last_event()? {
             Some(last) => (
                 last.number(0)?,
                 last.number(1)?,
@@ -171,8 +173,8 @@ impl<S: Sql> Ledger<S> {
         self.outbox = Outbox::load(
             row.number(2)?.max(along),
             u32::try_from(row.number(3)?).unwrap_or(u32::MAX),
-            self.load_dead()?,
-            self.load_redelivery()?,
+            self.log.load_dead()?,
+            self.log.load_redelivery()?,
         );
         self.advance()?;
         // Whoever confirmed the last event has put its number into the list.
@@ -184,16 +186,16 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn load_segments(&mut self) -> Result<(), SqlError> {
-        let rows = self.sql.query(
+        let rows = self.log.sql.query(
             "SELECT number, first_seq, began_at, format, began_bytes FROM segments
              ORDER BY number",
             &[],
         )?;
-        self.segments = Segments::load(&rows)?;
+        self.log.segments = Segments::load(&rows)?;
         for row in &rows {
             if row.number(3)? < migrate::SEGMENT_FORMAT {
                 let first_seq = row.number(1)?;
-                return self.sql.transaction(|| {
+                return self.log.sql.transaction(|| {
                     self.bring_up_segments()?;
                     self.clear_unknown(first_seq)
                 });
@@ -201,7 +203,9 @@ impl<S: Sql> Ledger<S> {
         }
         Ok(())
     }
+}
 
+impl<S: Sql> Log<S> {
     /// Number, watermark and time of the last event that is still there, and
     /// whether it is forwarded.
     fn last_event(&self) -> Result<Option<Row>, SqlError> {

@@ -12,6 +12,7 @@ use super::intake::dedupe::Recent;
 use super::log::epoch::epoch_at;
 use super::{Ledger, State, maybe_time};
 use crate::json::Writer;
+use crate::ledger::log::Log;
 use crate::record::generation::Generation;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -156,19 +157,19 @@ impl<S: Sql> Ledger<S> {
         if !self.rebuilds.is_going_on {
             self.begin_epoch(0, now)?;
         }
-        self.last_rebuild()
+        self.log.last_rebuild()
     }
 
     /// Begins a new epoch, greater than its own and than `beyond`, and a
     /// rebuild, which tells D1 of it. One that goes on begins anew.
     pub(super) fn begin_epoch(&mut self, beyond: u64, now: Timestamp) -> Result<(), SqlError> {
         let epoch = epoch_at(now).max(self.epoch.max(beyond).saturating_add(1));
-        self.sql.transaction(|| {
+        self.log.sql.transaction(|| {
             let statement = "UPDATE ledger SET epoch = ?1";
-            self.sql.execute(statement, &[epoch.into()])?;
+            self.log.sql.execute(statement, &[epoch.into()])?;
             let statement = "DELETE FROM rebuilds WHERE ended_at IS NULL";
-            self.sql.execute(statement, &[])?;
-            self.sql.execute(
+            self.log.sql.execute(statement, &[])?;
+            self.log.sql.execute(
                 "INSERT INTO rebuilds (number, after_model, after_record_id, count, done, asked_at)
                  SELECT (SELECT coalesce(max(number), 0) + 1 FROM rebuilds), '', '', count(*), 0, ?1
                  FROM records",
@@ -180,13 +181,6 @@ impl<S: Sql> Ledger<S> {
         self.rebuilds.is_going_on = true;
         self.health.forget();
         Ok(())
-    }
-
-    /// The rebuild that was asked for last.
-    pub(super) fn last_rebuild(&self) -> Result<Option<Rebuild>, SqlError> {
-        let last = format!("SELECT {PROGRESS} FROM rebuilds ORDER BY number DESC LIMIT 1");
-        let rows = self.sql.query(&last, &[])?;
-        rows.first().map(rebuild).transpose()
     }
 
     /// True if a rebuild was asked for and has not ended.
@@ -201,7 +195,7 @@ impl<S: Sql> Ledger<S> {
         if !self.rebuilds.is_going_on {
             return Ok(None);
         }
-        let rows = self.sql.query(going_on, &[])?;
+        let rows = self.log.sql.query(going_on, &[])?;
         let (Some(at), Some(state)) = (rows.first(), self.state()?) else {
             // Whoever was to note its end here has failed.
             self.rebuilds.is_going_on = false;
@@ -221,6 +215,7 @@ impl<S: Sql> Ledger<S> {
         let mut bytes = 0_usize;
         // One by one: a record may have 2 MB, and an object has little memory.
         while let Some(row) = self
+            .log
             .sql
             .query(
                 &statement,
@@ -291,7 +286,7 @@ impl<S: Sql> Ledger<S> {
         let last = part.records.last();
         let names = last.map(|last| (last.model.as_str(), last.record_id.as_str()));
         let (model, record_id) = names.unzip();
-        self.sql.execute(
+        self.log.sql.execute(
             "UPDATE rebuilds SET after_model = coalesce(?2, after_model),
                     after_record_id = coalesce(?3, after_record_id), 
                     done = done + iif(?6, 0, ?4), refused = refused + iif(?6, ?4, 0), ended_at = ?5
@@ -307,7 +302,7 @@ impl<S: Sql> Ledger<S> {
             ],
         )?;
         let left = "SELECT number FROM rebuilds WHERE ended_at IS NULL LIMIT 1";
-        self.rebuilds.is_going_on = !self.sql.query(left, &[])?.is_empty();
+        self.rebuilds.is_going_on = !self.log.sql.query(left, &[])?.is_empty();
         if !self.rebuilds.is_going_on {
             return Ok(None);
         }
@@ -337,7 +332,7 @@ impl<S: Sql> Ledger<S> {
     /// When the event `seq` about the record in `row` was received, if that is
     /// known.
     fn version_received_at(&self, seq: u64, row: &Row) -> Result<Option<Timestamp>, SqlError> {
-        if let Some(event) = self.one("received_at", seq)? {
+        if let Some(event) = self.log.one("received_at", seq)? {
             return event.integer(0).map(Timestamp::from_us).map(Some);
         }
         Ok(Recent::parse(row.blob(9)?)?.received_at(seq))
@@ -345,8 +340,17 @@ impl<S: Sql> Ledger<S> {
 
     /// What is gone from the history was received before.
     fn history_began_at(&self) -> Timestamp {
-        let oldest = self.segments.iter().nth(1);
+        let oldest = self.log.segments.iter().nth(1);
         oldest.map_or(self.sequence.last_received_at(), |segment| segment.began_at)
+    }
+}
+
+impl<S: Sql> Log<S> {
+    /// The rebuild that was asked for last.
+    pub(super) fn last_rebuild(&self) -> Result<Option<Rebuild>, SqlError> {
+        let last = format!("SELECT {PROGRESS} FROM rebuilds ORDER BY number DESC LIMIT 1");
+        let rows = self.sql.query(&last, &[])?;
+        rows.first().map(rebuild).transpose()
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Outcome, Taken};
 use crate::dialect::event::{Kind, Unclear};
 use crate::dialect::filter::Ignored;
 use crate::edge::delivery::Delivery;
+use crate::ledger::log::Log;
 use crate::ledger::log::entry::Entry;
 use crate::ledger::log::epoch::epoch_at;
 use crate::ledger::log::migrate::MIN_VERSION;
@@ -65,16 +66,16 @@ impl<S: Sql> Ledger<S> {
         if is_one_statement {
             self.insert(delivery, intake, data, now)?;
         } else {
-            self.sql.transaction(|| {
+            self.log.sql.transaction(|| {
                 if self.name.is_none() {
                     self.create(delivery, now)?;
                 }
-                self.store_synced(synced_at)?;
+                self.log.store_synced(synced_at)?;
                 if let Some(until) = index_until {
-                    self.store_index_until(until)?;
+                    self.log.store_index_until(until)?;
                 }
                 if let Some(large) = large {
-                    self.sql.execute(
+                    self.log.sql.execute(
                         "INSERT INTO large (seq, data) VALUES (?1, ?2)",
                         &[self.sequence.next().into(), Param::Text(large)],
                     )?;
@@ -91,12 +92,12 @@ impl<S: Sql> Ledger<S> {
     /// Makes the tables.
     fn create(&self, delivery: &Delivery, now: Timestamp) -> Result<(), SqlError> {
         let segments = Segments::new(now);
-        self.sql.execute(SCHEMA, &[])?;
+        self.log.sql.execute(SCHEMA, &[])?;
         for segment in segments.iter() {
-            self.sql.execute(&segment.schema(), &[])?;
+            self.log.sql.execute(&segment.schema(), &[])?;
         }
-        self.begin(segments.present())?;
-        self.sql.execute(
+        self.log.begin(segments.present())?;
+        self.log.sql.execute(
             "INSERT INTO ledger (id, source, integration, schema_version, min_version, epoch)
              VALUES (1, ?1, ?2, ?3, ?4, ?5)",
             &[
@@ -106,23 +107,6 @@ impl<S: Sql> Ledger<S> {
                 MIN_VERSION.into(),
                 epoch_at(now).into(),
             ],
-        )
-    }
-
-    pub(in crate::ledger) fn store_index_until(&self, until: Timestamp) -> Result<(), SqlError> {
-        let statement = "UPDATE ledger SET uses_index = ?1";
-        self.sql.execute(statement, &[until.us().into()])
-    }
-
-    /// Notes when a synchronisation ended, if one did.
-    pub(in crate::ledger) fn store_synced(&self, at: Option<Timestamp>) -> Result<(), SqlError> {
-        let Some(at) = at else {
-            return Ok(());
-        };
-        self.sql.execute(
-            "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
-                               last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
-            &[at.us().into()],
         )
     }
 
@@ -139,7 +123,7 @@ impl<S: Sql> Ledger<S> {
         let occupancy = record.map(|record| record.timeline.to_bytes());
         let occupancy = occupancy.filter(|bytes| !bytes.is_empty());
         let drifted = record.and_then(|record| record.drift.to_json());
-        self.sql.execute(
+        self.log.sql.execute(
             "INSERT INTO intake (seq, key, by_key, prev_seq, received_at, confirmed_seq, model,
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
@@ -182,5 +166,24 @@ impl<S: Sql> Ledger<S> {
                 drifted.as_deref().into(),
             ],
         )
+    }
+}
+
+impl<S: Sql> Log<S> {
+    /// Notes when a synchronisation ended, if one did.
+    pub(in crate::ledger) fn store_synced(&self, at: Option<Timestamp>) -> Result<(), SqlError> {
+        let Some(at) = at else {
+            return Ok(());
+        };
+        self.sql.execute(
+            "UPDATE ledger SET first_synced_at = min(coalesce(first_synced_at, ?1), ?1),
+                               last_synced_at = max(coalesce(last_synced_at, ?1), ?1)",
+            &[at.us().into()],
+        )
+    }
+
+    pub(in crate::ledger) fn store_index_until(&self, until: Timestamp) -> Result<(), SqlError> {
+        let statement = "UPDATE ledger SET uses_index = ?1";
+        self.sql.execute(statement, &[until.us().into()])
     }
 }

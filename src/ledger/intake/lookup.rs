@@ -6,6 +6,7 @@ use super::window_start;
 use crate::dialect::Identity;
 use crate::dialect::event::{RecordKey, Subject};
 use crate::edge::delivery::Delivery;
+use crate::ledger::log::Log;
 use crate::ledger::{Ledger, dedupe_key, maybe_time};
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
@@ -29,23 +30,6 @@ pub(in crate::ledger) struct StoredRecord {
 }
 
 impl<S: Sql> Ledger<S> {
-    /// What is known of a record.
-    pub(in crate::ledger) fn stored_record(
-        &self,
-        record: RecordKey,
-    ) -> Result<Option<StoredRecord>, SqlError> {
-        if self.name.is_none() {
-            return Ok(None);
-        }
-        let rows = self.sql.query(
-            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
-                    generation, occupancy, occurred_ns, drifted
-             FROM records WHERE model = ?1 AND record_id = ?2",
-            &[Param::Text(record.model), Param::Text(record.id)],
-        )?;
-        rows.first().map(stored_row).transpose()
-    }
-
     /// The last event about the record that is the same delivery.
     pub(super) fn repeated(
         &self,
@@ -57,7 +41,7 @@ impl<S: Sql> Ledger<S> {
     ) -> Result<Option<u64>, SqlError> {
         let recent = stored.map(|stored| &stored.recent);
         let kept_from = match identity {
-            Identity::JobBody => Some(self.segments.kept_from()),
+            Identity::JobBody => Some(self.log.segments.kept_from()),
             _ => None,
         };
         let listed = recent.and_then(|recent| recent.find(delivery.key, since, kept_from));
@@ -81,7 +65,7 @@ impl<S: Sql> Ledger<S> {
         let window = window_start(delivery, now);
         if *identity == Identity::JobBody {
             let ever = self.indexed(key, None, Timestamp::from_us(0))?;
-            if let Some(seq) = ever.filter(|seq| *seq >= self.segments.kept_from()) {
+            if let Some(seq) = ever.filter(|seq| *seq >= self.log.segments.kept_from()) {
                 return Ok(Some((seq, false)));
             }
         }
@@ -96,6 +80,25 @@ impl<S: Sql> Ledger<S> {
         let repeats = *identity == Identity::ControlBody;
         let earlier = self.indexed(key, None, window)?;
         Ok(earlier.map(|seq| (seq, repeats)))
+    }
+}
+
+impl<S: Sql> Log<S> {
+    /// What is known of a record.
+    pub(in crate::ledger) fn stored_record(
+        &self,
+        record: RecordKey,
+    ) -> Result<Option<StoredRecord>, SqlError> {
+        if self.segments.are_none() {
+            return Ok(None);
+        }
+        let rows = self.sql.query(
+            "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
+                    generation, occupancy, occurred_ns, drifted
+             FROM records WHERE model = ?1 AND record_id = ?2",
+            &[Param::Text(record.model), Param::Text(record.id)],
+        )?;
+        rows.first().map(stored_row).transpose()
     }
 }
 

@@ -100,7 +100,7 @@ impl<S: Sql> Ledger<S> {
         if self.name.is_none() {
             self.name = Some(delivery.of.clone());
             self.epoch = epoch_at(now);
-            self.segments = Segments::new(now);
+            self.log.segments = Segments::new(now);
         }
         let needs_index = Intake::needs_index(taken.outcome);
         let received_at = self.sequence.received_at(now);
@@ -124,7 +124,7 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
         let since = window_start(delivery, now);
-        let stored = self.stored_record(subject.key())?;
+        let stored = self.log.stored_record(subject.key())?;
         let mut ambiguous = false;
         if let Some(seq) = self.repeated(stored.as_ref(), delivery, subject, identity, since)? {
             ambiguous = *identity == Identity::RepeatableBody
@@ -153,7 +153,8 @@ impl<S: Sql> Ledger<S> {
         let tied = match incoming.tied_at(known) {
             Some(time) => {
                 let last_seq = stored.as_ref().map(|stored| stored.last_seq);
-                self.tied(&Like::new(delivery.dialect, subject, time), last_seq, now)?
+                self.log
+                    .tied(&Like::new(delivery.dialect, subject, time), last_seq, now)?
             }
             None => Vec::new(),
         };
@@ -177,7 +178,7 @@ impl<S: Sql> Ledger<S> {
         let mut recent = stored.map(|stored| stored.recent).unwrap_or_default();
         // Which of the others have a job, the list doesn't say.
         let kept_from = match identity {
-            Identity::JobBody | Identity::RepeatableBody => Some(self.segments.kept_from()),
+            Identity::JobBody | Identity::RepeatableBody => Some(self.log.segments.kept_from()),
             _ => None,
         };
         let received_at = self.sequence.received_at(now);
@@ -219,7 +220,7 @@ impl<S: Sql> Ledger<S> {
         let repeated = match about {
             // It may have been understood before: the clock has gone back.
             Some(subject) => {
-                let stored = self.stored_record(subject.key())?;
+                let stored = self.log.stored_record(subject.key())?;
                 self.repeated(stored.as_ref(), delivery, subject, &Identity::Body, since)?
             }
             None => self.indexed(&delivery.key.0, None, since)?,

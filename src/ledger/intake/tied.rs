@@ -3,7 +3,8 @@
 
 use crate::dialect::event::{RecordKey, Subject};
 use crate::dialect::{self, Dialect, Meaning};
-use crate::ledger::{Ledger, dedupe_key};
+use crate::ledger::dedupe_key;
+use crate::ledger::log::Log;
 use crate::record::ties::Tied;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -36,7 +37,7 @@ impl<'a> Like<'a> {
     }
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// The whole objects of a time among the events about a record up to
     /// `last_seq`, in the order of arrival.
     pub(in crate::ledger) fn tied(

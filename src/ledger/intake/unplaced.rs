@@ -8,6 +8,7 @@
 //! is what a replay has left out under a filter that is new.
 
 use crate::dialect::event::RecordKey;
+use crate::ledger::log::Log;
 use crate::ledger::replay::Request;
 use crate::ledger::{Ledger, first};
 use crate::sql::{Param, Sql, SqlError};
@@ -45,7 +46,7 @@ impl<S: Sql> Ledger<S> {
         let names = [Param::Text(record.model), Param::Text(record.id)];
         let ignored = "SELECT first_seq, last_seq, count FROM unplaced
                        WHERE model = ?1 AND record_id = ?2";
-        let rows = self.sql.query(ignored, &names)?;
+        let rows = self.log.sql.query(ignored, &names)?;
         let Some(row) = rows.first() else {
             return Ok(());
         };
@@ -57,11 +58,13 @@ impl<S: Sql> Ledger<S> {
         };
         self.ask_for_replay_of(&request, record.id, row.number(2)?, now)?;
         let placed = "DELETE FROM unplaced WHERE model = ?1 AND record_id = ?2";
-        self.sql.execute(placed, &names)?;
-        self.unplaced.has_any = self.has_unplaced()?;
+        self.log.sql.execute(placed, &names)?;
+        self.unplaced.has_any = self.log.has_unplaced()?;
         Ok(())
     }
+}
 
+impl<S: Sql> Log<S> {
     /// Notes that a replay has left out the event `seq` about `record`. One that
     /// was left out before, and lies within what is noted, is counted already.
     /// To be called in a transaction, before the event is written anew.

@@ -12,6 +12,7 @@
 
 use super::segments::{FORWARDED, QUARANTINED, Segment};
 use crate::json::Writer;
+use crate::ledger::log::Log;
 use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -148,26 +149,19 @@ impl<S: Sql> Ledger<S> {
             "SELECT {PROGRESS} FROM discards
              WHERE ended_at IS NULL AND status = ?1 AND from_seq = ?2 AND to_seq = ?3"
         );
-        let found = self.sql.query(&going_on, &[status, from, to])?;
+        let found = self.log.sql.query(&going_on, &[status, from, to])?;
         if let Some(row) = found.first() {
             return progress(row).map(Some);
         }
         let count = self.count_held(&request)?;
-        self.sql.execute(
+        self.log.sql.execute(
             "INSERT INTO discards (number, status, from_seq, to_seq, count, done, next_seq,
                                    asked_at)
              SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, 0, ?2, ?5 FROM discards",
             &[status, from, to, count.into(), now.us().into()],
         )?;
         self.discards.are_going_on = true;
-        self.last_discard()
-    }
-
-    /// The discard that was asked for last.
-    pub(in crate::ledger) fn last_discard(&self) -> Result<Option<Progress>, SqlError> {
-        let last = format!("SELECT {PROGRESS} FROM discards ORDER BY number DESC LIMIT 1");
-        let rows = self.sql.query(&last, &[])?;
-        rows.first().map(progress).transpose()
+        self.log.last_discard()
     }
 
     /// True if a discard was asked for and has not ended.
@@ -177,13 +171,13 @@ impl<S: Sql> Ledger<S> {
 
     fn count_held(&self, request: &Request) -> Result<u64, SqlError> {
         match request.status {
-            Held::Quarantined => self.count(QUARANTINED, request.events()),
+            Held::Quarantined => self.log.count(QUARANTINED, request.events()),
             Held::Dead => self
                 .outbox
                 .dead()
                 .within(request.events())
                 .try_fold(0_u64, |sum, range| {
-                    Ok(sum.saturating_add(self.count(FORWARDED, range)?))
+                    Ok(sum.saturating_add(self.log.count(FORWARDED, range)?))
                 }),
         }
     }
@@ -198,28 +192,28 @@ impl<S: Sql> Ledger<S> {
         if !self.discards.are_going_on {
             return Ok(None);
         }
-        let Some((mut progress, next)) = self.discard_at_hand()? else {
+        let Some((mut progress, next)) = self.log.discard_at_hand()? else {
             self.discards.are_going_on = false;
             return Ok(None);
         };
         let request = &progress.request;
         let portion = self.next_portion(request, next)?;
-        let bytes = self.sql.size()?;
+        let bytes = self.log.sql.size()?;
         let ended_at = (portion.range.last >= request.to).then_some(now);
-        self.sql.transaction(|| {
+        self.log.sql.transaction(|| {
             match request.status {
-                Held::Quarantined => self.discard_quarantined(&portion)?,
+                Held::Quarantined => self.log.discard_quarantined(&portion)?,
                 Held::Dead => {
                     for range in self.outbox.dead().within(portion.range) {
-                        self.discard_dead(range)?;
+                        self.log.discard_dead(range)?;
                     }
-                    self.end_dead(portion.range)?;
+                    self.log.end_dead(portion.range)?;
                 }
             }
             // What a replay has done of a record was folded onto what goes.
             let begin_anew = "UPDATE refolds SET through = NULL";
-            self.sql.execute(begin_anew, &[])?;
-            self.sql.execute(
+            self.log.sql.execute(begin_anew, &[])?;
+            self.log.sql.execute(
                 "UPDATE discards SET next_seq = ?2, done = done + ?3, ended_at = ?4
                  WHERE number = ?1",
                 &[
@@ -237,21 +231,10 @@ impl<S: Sql> Ledger<S> {
         progress.done = progress.done.saturating_add(portion.events);
         progress.ended_at = ended_at;
         self.shrunk(bytes)?;
-        self.discards.are_going_on = ended_at.is_none() || self.discard_at_hand()?.is_some();
+        self.discards.are_going_on = ended_at.is_none() || self.log.discard_at_hand()?.is_some();
         let goes_on = self.discards.are_going_on;
         let next_at = goes_on.then(|| self.arm_at(now.plus_s(STEP_S)));
         Ok(Some((progress, next_at)))
-    }
-
-    /// The oldest discard that has not ended, and where it goes on.
-    fn discard_at_hand(&self) -> Result<Option<(Progress, u64)>, SqlError> {
-        let oldest = format!(
-            "SELECT {PROGRESS}, next_seq FROM discards WHERE ended_at IS NULL
-             ORDER BY number LIMIT 1"
-        );
-        let rows = self.sql.query(&oldest, &[])?;
-        let at_hand = |row: &Row| Ok((progress(row)?, row.number(8)?));
-        rows.first().map(at_hand).transpose()
     }
 
     /// How far the next step goes, from the event `next` on.
@@ -264,12 +247,14 @@ impl<S: Sql> Ledger<S> {
         let mut rows = Vec::new();
         match request.status {
             Held::Quarantined => {
-                rows = self.scan(SIZE, QUARANTINED, portion.range, STEP_EVENTS_MAX)?;
+                rows = self
+                    .log
+                    .scan(SIZE, QUARANTINED, portion.range, STEP_EVENTS_MAX)?;
             }
             Held::Dead => {
                 for range in self.outbox.dead().within(portion.range) {
                     let left = STEP_EVENTS_MAX.saturating_sub(rows.len() as u64);
-                    rows.extend(self.scan(SIZE, FORWARDED, range, left)?);
+                    rows.extend(self.log.scan(SIZE, FORWARDED, range, left)?);
                 }
             }
         }
@@ -289,7 +274,9 @@ impl<S: Sql> Ledger<S> {
         }
         Ok(portion)
     }
+}
 
+impl<S: Sql> Log<S> {
     fn discard_quarantined(&self, portion: &Portion) -> Result<(), SqlError> {
         for (segment, range) in self.segments.within(portion.range) {
             self.empty(segment, range, QUARANTINED, "quarantine")?;
@@ -333,6 +320,24 @@ impl<S: Sql> Ledger<S> {
              WHERE seq BETWEEN ?1 AND ?2 {condition}"
         );
         self.sql.execute(&empty, &params)
+    }
+
+    /// The discard that was asked for last.
+    pub(in crate::ledger) fn last_discard(&self) -> Result<Option<Progress>, SqlError> {
+        let last = format!("SELECT {PROGRESS} FROM discards ORDER BY number DESC LIMIT 1");
+        let rows = self.sql.query(&last, &[])?;
+        rows.first().map(progress).transpose()
+    }
+
+    /// The oldest discard that has not ended, and where it goes on.
+    fn discard_at_hand(&self) -> Result<Option<(Progress, u64)>, SqlError> {
+        let oldest = format!(
+            "SELECT {PROGRESS}, next_seq FROM discards WHERE ended_at IS NULL
+             ORDER BY number LIMIT 1"
+        );
+        let rows = self.sql.query(&oldest, &[])?;
+        let at_hand = |row: &Row| Ok((progress(row)?, row.number(8)?));
+        rows.first().map(at_hand).transpose()
     }
 }
 

@@ -71,7 +71,7 @@ impl<S: Sql> Ledger<S> {
     /// Brings the tables up to [`SCHEMA_VERSION`]. False if there are none.
     pub(in crate::ledger) fn migrate(&self) -> Result<bool, SqlError> {
         let made = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'ledger'";
-        let rows = self.sql.query(made, &[])?;
+        let rows = self.log.sql.query(made, &[])?;
         let Some(ledger) = rows.first() else {
             return Ok(false);
         };
@@ -83,11 +83,13 @@ impl<S: Sql> Ledger<S> {
         };
         if version < SCHEMA_VERSION {
             let done = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
-            self.sql.transaction(|| {
+            self.log.sql.transaction(|| {
                 let mut steps = STEPS.iter().skip(done);
-                steps.try_for_each(|step| self.sql.execute(step, &[]))?;
+                steps.try_for_each(|step| self.log.sql.execute(step, &[]))?;
                 if version < SEGMENT_FORMAT {
-                    self.sql.execute(&Segment::KEPT.named(SEGMENT_STEP), &[])?;
+                    self.log
+                        .sql
+                        .execute(&Segment::KEPT.named(SEGMENT_STEP), &[])?;
                 }
                 self.bring_up_segments()
             })?;
@@ -98,7 +100,7 @@ impl<S: Sql> Ledger<S> {
     /// The version that the tables say they have, if this code may use it.
     fn stated_version(&self) -> Result<u64, SqlError> {
         let stated = "SELECT schema_version, min_version FROM ledger";
-        let rows = self.sql.query(stated, &[])?;
+        let rows = self.log.sql.query(stated, &[])?;
         let Some(row) = rows.first() else {
             return Ok(SCHEMA_VERSION);
         };
@@ -114,6 +116,7 @@ impl<S: Sql> Ledger<S> {
     fn check_version_1(&self) -> Result<(), SqlError> {
         for (table, expected) in VERSION_1 {
             let rows = self
+                .log
                 .sql
                 .query(&format!("PRAGMA table_info({table})"), &[])?;
             let mut columns = Vec::new();
@@ -134,7 +137,7 @@ impl<S: Sql> Ledger<S> {
     /// into the present one as this code hands them over. To be called in a
     /// transaction.
     pub(in crate::ledger) fn bring_up_segments(&self) -> Result<(), SqlError> {
-        let rows = self.sql.query(
+        let rows = self.log.sql.query(
             "SELECT number, first_seq, began_at, format, began_bytes FROM segments
              ORDER BY number",
             &[],
@@ -142,21 +145,21 @@ impl<S: Sql> Ledger<S> {
         let segments = crate::ledger::Segments::load(&rows)?;
         for (segment, row) in segments.iter().skip(1).zip(&rows) {
             if row.number(3)? < SEGMENT_FORMAT {
-                self.sql.execute(&segment.named(SEGMENT_STEP), &[])?;
+                self.log.sql.execute(&segment.named(SEGMENT_STEP), &[])?;
             }
         }
-        self.sql.execute(
+        self.log.sql.execute(
             "UPDATE segments SET format = ?1 WHERE format < ?1",
             &[SEGMENT_FORMAT.into()],
         )?;
-        self.sql.execute(&segments.present().intake(), &[])
+        self.log.sql.execute(&segments.present().intake(), &[])
     }
 
     /// After a segment that the code of version 1 began: what it wrote of a
     /// record has left the columns that it doesn't know as they were. To be
     /// called in a transaction.
     pub(in crate::ledger) fn clear_unknown(&self, first_seq: u64) -> Result<(), SqlError> {
-        self.sql.execute(
+        self.log.sql.execute(
             "UPDATE records SET occurred_ns = NULL, drifted = NULL
              WHERE last_seq >= ?1 AND (occurred_ns IS NOT NULL OR drifted IS NOT NULL)",
             &[first_seq.into()],

@@ -8,6 +8,7 @@
 use super::migrate::SEGMENT_FORMAT;
 use super::segments::{COLUMNS, Segment};
 use crate::ledger::Ledger;
+use crate::ledger::log::Log;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -104,7 +105,7 @@ impl<S: Sql> Ledger<S> {
         if self.name.is_none() {
             return Ok(None);
         }
-        let bytes = self.sql.size()?;
+        let bytes = self.log.sql.size()?;
         if self.present_is_over(now, retention, bytes) {
             self.begin_next(now, bytes)?;
         }
@@ -116,12 +117,12 @@ impl<S: Sql> Ledger<S> {
         };
         let is_gone = self.move_on(&expired, now, retention)?;
         let has_more =
-            !is_gone || more_keys || self.expired(now, retention, self.sql.size()?).is_some();
+            !is_gone || more_keys || self.expired(now, retention, self.log.sql.size()?).is_some();
         Ok(has_more.then(|| self.arm_at(now.plus_s(STEP_S))))
     }
 
     fn present_is_over(&self, now: Timestamp, retention: &Retention, bytes: u64) -> bool {
-        let present = self.segments.present();
+        let present = self.log.segments.present();
         let events = self.sequence.next().saturating_sub(present.first_seq);
         let grown = bytes.saturating_sub(present.began_bytes);
         let is_old = present.began_at <= now.minus_s(retention.history_s / SEGMENTS);
@@ -130,34 +131,18 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn begin_next(&mut self, now: Timestamp, bytes: u64) -> Result<(), SqlError> {
-        let segment = self.segments.next(self.sequence.last(), now, bytes);
-        self.sql.transaction(|| {
-            self.sql.execute(&segment.schema(), &[])?;
-            self.begin(segment)
+        let segment = self.log.segments.next(self.sequence.last(), now, bytes);
+        self.log.sql.transaction(|| {
+            self.log.sql.execute(&segment.schema(), &[])?;
+            self.log.begin(segment)
         })?;
-        self.segments.begin(segment);
+        self.log.segments.begin(segment);
         Ok(())
-    }
-
-    /// Makes new events go into `segment`, which has its table already.
-    pub(in crate::ledger) fn begin(&self, segment: Segment) -> Result<(), SqlError> {
-        self.sql.execute(&segment.intake(), &[])?;
-        self.sql.execute(
-            "INSERT INTO segments (number, first_seq, began_at, format, began_bytes)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            &[
-                segment.number.into(),
-                segment.first_seq.into(),
-                segment.began_at.us().into(),
-                SEGMENT_FORMAT.into(),
-                segment.began_bytes.into(),
-            ],
-        )
     }
 
     /// The oldest segment and the one behind it, if the oldest may go.
     fn expired(&self, now: Timestamp, retention: &Retention, bytes: u64) -> Option<Expired> {
-        let (oldest, next) = self.segments.oldest()?;
+        let (oldest, next) = self.log.segments.oldest()?;
         let last_seq = next.first_seq.saturating_sub(1);
         let is_early = next.began_at > now.minus_s(retention.history_s);
         let may_go = self.outbox.is_done_through(last_seq)
@@ -190,10 +175,10 @@ impl<S: Sql> Ledger<S> {
             return Ok(false);
         }
         let (from, last) = (self.moved.stays_seq.saturating_add(1), expired.last_seq());
-        let through = self.stays_through(expired.oldest, from, last)?;
-        let bytes = self.sql.size()?;
-        self.sql.transaction(|| {
-            self.copy_stays(expired.oldest, from, through)?;
+        let through = self.log.stays_through(expired.oldest, from, last)?;
+        let bytes = self.log.sql.size()?;
+        self.log.sql.transaction(|| {
+            self.log.copy_stays(expired.oldest, from, through)?;
             match through >= last {
                 true => self.drop(expired),
                 false => Ok(()),
@@ -204,7 +189,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(false);
         }
         self.outbox.stored();
-        self.segments.forget(expired.oldest);
+        self.log.segments.forget(expired.oldest);
         self.shrunk(bytes)?;
         Ok(true)
     }
@@ -223,7 +208,7 @@ impl<S: Sql> Ledger<S> {
             expired.oldest.table()
         );
         let params = [from.into(), through.into(), since.us().into()];
-        self.sql.execute(&kept, &params)?;
+        self.log.sql.execute(&kept, &params)?;
         self.moved.keys_seq = through;
         self.index.keeps_keys(true);
         Ok(())
@@ -236,7 +221,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(false);
         }
         let oldest = "SELECT received_at FROM kept_keys ORDER BY seq LIMIT 1";
-        let rows = self.sql.query(oldest, &[])?;
+        let rows = self.log.sql.query(oldest, &[])?;
         let Some(row) = rows.first() else {
             self.index.keeps_keys(false);
             return Ok(false);
@@ -245,7 +230,7 @@ impl<S: Sql> Ledger<S> {
         if row.integer(0)? > since {
             return Ok(false);
         }
-        self.sql.execute(
+        self.log.sql.execute(
             "DELETE FROM kept_keys WHERE seq <= (
                SELECT max(seq) FROM (
                  SELECT seq, received_at FROM kept_keys ORDER BY seq LIMIT ?1)
@@ -255,6 +240,51 @@ impl<S: Sql> Ledger<S> {
         Ok(true)
     }
 
+    fn drop(&self, expired: &Expired) -> Result<(), SqlError> {
+        self.log.forget_copies(expired)?;
+        self.log.sql.execute(
+            "DELETE FROM large WHERE seq < ?1 AND seq NOT IN (SELECT seq FROM events_0)",
+            &[expired.next.first_seq.into()],
+        )?;
+        self.log.sql.execute(
+            "DELETE FROM segments WHERE number = ?1",
+            &[expired.oldest.number.into()],
+        )?;
+        self.log.forget_unplaced(expired.next.first_seq)?;
+        // What a replay has done of a record was folded onto what goes.
+        self.log
+            .sql
+            .execute("UPDATE refolds SET through = NULL", &[])?;
+        // The dropped events may be the last ones, and have the watermark.
+        self.log.sql.execute(
+            "UPDATE ledger SET confirmed_seq = ?1, last_event_at = ?2",
+            &[
+                self.outbox.confirmed_seq().into(),
+                self.sequence.last_received_at().us().into(),
+            ],
+        )?;
+        self.log
+            .sql
+            .execute(&format!("DROP TABLE {}", expired.oldest.table()), &[])
+    }
+
+    /// Notes that the ledger had `before` bytes and has fewer: a segment's own
+    /// bytes are those by which the ledger has grown since it began.
+    pub(in crate::ledger) fn shrunk(&mut self, before: u64) -> Result<(), SqlError> {
+        let freed = before.saturating_sub(self.log.sql.size()?);
+        if freed == 0 {
+            return Ok(());
+        }
+        self.log.sql.execute(
+            "UPDATE segments SET began_bytes = max(0, began_bytes - ?1)",
+            &[freed.into()],
+        )?;
+        self.log.segments.shrunk(freed);
+        Ok(())
+    }
+}
+
+impl<S: Sql> Log<S> {
     /// Up to which number of `from..=last` one step goes.
     fn stays_through(&self, oldest: Segment, from: u64, last: u64) -> Result<u64, SqlError> {
         let statement = format!(
@@ -286,31 +316,6 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(&statement, &[from.into(), through.into()])
     }
 
-    fn drop(&self, expired: &Expired) -> Result<(), SqlError> {
-        self.forget_copies(expired)?;
-        self.sql.execute(
-            "DELETE FROM large WHERE seq < ?1 AND seq NOT IN (SELECT seq FROM events_0)",
-            &[expired.next.first_seq.into()],
-        )?;
-        self.sql.execute(
-            "DELETE FROM segments WHERE number = ?1",
-            &[expired.oldest.number.into()],
-        )?;
-        self.forget_unplaced(expired.next.first_seq)?;
-        // What a replay has done of a record was folded onto what goes.
-        self.sql.execute("UPDATE refolds SET through = NULL", &[])?;
-        // The dropped events may be the last ones, and have the watermark.
-        self.sql.execute(
-            "UPDATE ledger SET confirmed_seq = ?1, last_event_at = ?2",
-            &[
-                self.outbox.confirmed_seq().into(),
-                self.sequence.last_received_at().us().into(),
-            ],
-        )?;
-        self.sql
-            .execute(&format!("DROP TABLE {}", expired.oldest.table()), &[])
-    }
-
     /// Forgets what was copied and isn't to stay any more: a replay or a redrive
     /// has come between two steps.
     fn forget_copies(&self, expired: &Expired) -> Result<(), SqlError> {
@@ -326,19 +331,20 @@ impl<S: Sql> Ledger<S> {
         self.sql.execute(&statement, &params)
     }
 
-    /// Notes that the ledger had `before` bytes and has fewer: a segment's own
-    /// bytes are those by which the ledger has grown since it began.
-    pub(in crate::ledger) fn shrunk(&mut self, before: u64) -> Result<(), SqlError> {
-        let freed = before.saturating_sub(self.sql.size()?);
-        if freed == 0 {
-            return Ok(());
-        }
+    /// Makes new events go into `segment`, which has its table already.
+    pub(in crate::ledger) fn begin(&self, segment: Segment) -> Result<(), SqlError> {
+        self.sql.execute(&segment.intake(), &[])?;
         self.sql.execute(
-            "UPDATE segments SET began_bytes = max(0, began_bytes - ?1)",
-            &[freed.into()],
-        )?;
-        self.segments.shrunk(freed);
-        Ok(())
+            "INSERT INTO segments (number, first_seq, began_at, format, began_bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            &[
+                segment.number.into(),
+                segment.first_seq.into(),
+                segment.began_at.us().into(),
+                SEGMENT_FORMAT.into(),
+                segment.began_bytes.into(),
+            ],
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! The log in segments: a table each, so that old history goes by dropping
 //! one.
 
+use super::Log;
 use crate::dialect::event::RecordKey;
 use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Param, Row, Sql, SqlError};
@@ -127,6 +128,11 @@ impl Segments {
         self.all.retain(|one| one.number != segment.number);
     }
 
+    /// There are none: no table was made.
+    pub fn are_none(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The one that new events go into.
     pub fn present(&self) -> Segment {
         self.all.last().copied().unwrap_or(Segment::KEPT)
@@ -183,7 +189,7 @@ impl Segments {
     }
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// `columns` of the events of `range` that meet `condition`, at most
     /// `limit`, in order.
     pub(in crate::ledger) fn scan(
@@ -237,7 +243,9 @@ impl<S: Sql> Ledger<S> {
         }
         Ok(count)
     }
+}
 
+impl<S: Sql> Ledger<S> {
     /// The last event with `key` about `record`, or about none,
     /// that was received after `since` and is in the index.
     pub(in crate::ledger) fn indexed(
@@ -246,7 +254,7 @@ impl<S: Sql> Ledger<S> {
         record: Option<RecordKey>,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        for segment in self.segments.since(since) {
+        for segment in self.log.segments.since(since) {
             let statement = format!(
                 "SELECT seq FROM {} WHERE key = ?1 AND by_key AND received_at > ?2
                    AND model IS ?3 AND record_id IS ?4
@@ -259,7 +267,7 @@ impl<S: Sql> Ledger<S> {
                 record.map(|key| key.model).into(),
                 record.map(|key| key.id).into(),
             ];
-            if let Some(row) = self.sql.query(&statement, &params)?.first() {
+            if let Some(row) = self.log.sql.query(&statement, &params)?.first() {
                 return row.number(0).map(Some);
             }
         }
@@ -276,7 +284,7 @@ impl<S: Sql> Ledger<S> {
         record: Option<RecordKey>,
         since: Timestamp,
     ) -> Result<Option<u64>, SqlError> {
-        let rows = self.sql.query(
+        let rows = self.log.sql.query(
             "SELECT seq FROM kept_keys WHERE key = ?1 AND received_at > ?2
                AND model IS ?3 AND record_id IS ?4
              ORDER BY seq DESC LIMIT 1",

@@ -3,6 +3,7 @@
 //! They stay in the log below the watermark, which goes over them. What of them
 //! outlives its segment is kept in `events_0`.
 
+use crate::ledger::log::Log;
 use crate::ledger::log::segments::FORWARDED;
 use crate::ledger::{Ledger, PackRef, Ranges, Rewrite, SeqRange};
 use crate::sql::{Param, Sql, SqlError};
@@ -12,18 +13,6 @@ use crate::time::Timestamp;
 const MANY: u64 = 1_000_000;
 
 impl<S: Sql> Ledger<S> {
-    /// What the tables have of dead packs.
-    pub(in crate::ledger) fn load_dead(&self) -> Result<Ranges, SqlError> {
-        let mut dead = Ranges::default();
-        for row in self
-            .sql
-            .query("SELECT first_seq, last_seq FROM dead", &[])?
-        {
-            dead.insert(SeqRange::new(row.number(0)?, row.number(1)?));
-        }
-        Ok(dead)
-    }
-
     /// Notes that `pack` could not be applied. It stays in the log and is not
     /// sent again until it is redriven.
     pub fn dead_letter(
@@ -37,10 +26,10 @@ impl<S: Sql> Ledger<S> {
             return Err(SqlError("no such pack".to_owned()));
         }
         for part in self.outbox.unsettled_within(events, rewrite).iter() {
-            if self.count(FORWARDED, part)? == 0 {
+            if self.log.count(FORWARDED, part)? == 0 {
                 continue;
             }
-            self.sql.execute(
+            self.log.sql.execute(
                 "INSERT INTO dead (first_seq, last_seq, reason, died_at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (first_seq) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)",
                 &[
@@ -67,7 +56,7 @@ impl<S: Sql> Ledger<S> {
     ) -> Result<(), SqlError> {
         let mut alive = Ranges::of(range);
         let later = format!("AND replay > {}", rewrite.0);
-        for row in self.scan("seq", &later, range, MANY)? {
+        for row in self.log.scan("seq", &later, range, MANY)? {
             let seq = row.number(0)?;
             alive.remove(SeqRange::one(seq));
         }
@@ -84,34 +73,13 @@ impl<S: Sql> Ledger<S> {
     pub(in crate::ledger) fn restore(&mut self, range: SeqRange) -> Result<(), SqlError> {
         let mut dead = self.outbox.dead().clone();
         dead.remove(range);
-        self.sql.transaction(|| {
-            self.end_dead(range)?;
+        self.log.sql.transaction(|| {
+            self.log.end_dead(range)?;
             self.forget_kept(range, None, &dead)
         })?;
         self.outbox.restore(range);
         self.health.outdate();
         Ok(())
-    }
-
-    /// The same, without a word on what outlived its segment. To be called in a
-    /// transaction.
-    pub(in crate::ledger) fn end_dead(&self, range: SeqRange) -> Result<(), SqlError> {
-        self.sql.execute(
-            "INSERT INTO dead (first_seq, last_seq, reason, died_at)
-                 SELECT ?1 + 1, last_seq, reason, died_at FROM dead
-                   WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
-                 ON CONFLICT (first_seq) DO UPDATE SET
-                   last_seq = max(last_seq, excluded.last_seq)",
-            &[range.last.into()],
-        )?;
-        self.sql.execute(
-            "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
-            &[range.first.into()],
-        )?;
-        self.sql.execute(
-            "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
-            &[range.first.into(), range.last.into()],
-        )
     }
 
     /// Forgets those events of `range` that outlived their segment, have
@@ -133,10 +101,45 @@ impl<S: Sql> Ledger<S> {
             arrived.remove(dead);
         }
         arrived.iter().try_for_each(|range| {
-            self.sql.execute(
+            self.log.sql.execute(
                 "DELETE FROM events_0 WHERE seq BETWEEN ?1 AND ?2 AND quarantine IS NULL",
                 &[range.first.into(), range.last.into()],
             )
         })
+    }
+}
+
+impl<S: Sql> Log<S> {
+    /// What the tables have of dead packs.
+    pub(in crate::ledger) fn load_dead(&self) -> Result<Ranges, SqlError> {
+        let mut dead = Ranges::default();
+        for row in self
+            .sql
+            .query("SELECT first_seq, last_seq FROM dead", &[])?
+        {
+            dead.insert(SeqRange::new(row.number(0)?, row.number(1)?));
+        }
+        Ok(dead)
+    }
+
+    /// The same, without a word on what outlived its segment. To be called in a
+    /// transaction.
+    pub(in crate::ledger) fn end_dead(&self, range: SeqRange) -> Result<(), SqlError> {
+        self.sql.execute(
+            "INSERT INTO dead (first_seq, last_seq, reason, died_at)
+                 SELECT ?1 + 1, last_seq, reason, died_at FROM dead
+                   WHERE first_seq <= ?1 AND last_seq > ?1 ORDER BY last_seq DESC LIMIT 1
+                 ON CONFLICT (first_seq) DO UPDATE SET
+                   last_seq = max(last_seq, excluded.last_seq)",
+            &[range.last.into()],
+        )?;
+        self.sql.execute(
+            "UPDATE dead SET last_seq = ?1 - 1 WHERE first_seq < ?1 AND last_seq >= ?1",
+            &[range.first.into()],
+        )?;
+        self.sql.execute(
+            "DELETE FROM dead WHERE first_seq BETWEEN ?1 AND ?2",
+            &[range.first.into(), range.last.into()],
+        )
     }
 }

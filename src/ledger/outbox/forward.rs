@@ -7,6 +7,7 @@
 
 use super::packs::{EVENT_BYTES_MAX, Pack, Packs, Sendable};
 use crate::dialect::event::Kind;
+use crate::ledger::log::Log;
 use crate::ledger::log::segments::FORWARDED;
 use crate::ledger::{Ledger, PackRef, Ranges, Rewrite, SeqRange, maybe_time};
 use crate::record::cloudevent::{CloudEvent, slim_data};
@@ -104,7 +105,9 @@ impl<S: Sql> Ledger<S> {
         let Some(name) = &self.name else {
             return Ok(Batch::default());
         };
-        let unsent = self.unsent(FORWARDED, SeqRange::new(from, self.sequence.last()))?;
+        let unsent = self
+            .log
+            .unsent(FORWARDED, SeqRange::new(from, self.sequence.last()))?;
         let path = name.path();
         let events = unsent.events(&path, self.epoch)?;
         let Some(end) = events.last() else {
@@ -214,20 +217,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         // It stands, even if this can't be told.
-        Ok(self.first_received_at(&settled_now).unwrap_or(None))
-    }
-
-    /// When the first forwarded event of `ranges` was received.
-    pub(in crate::ledger) fn first_received_at(
-        &self,
-        ranges: &Ranges,
-    ) -> Result<Option<Timestamp>, SqlError> {
-        for range in ranges.iter() {
-            if let Some(row) = self.scan("received_at", FORWARDED, range, 1)?.first() {
-                return Ok(Some(Timestamp::from_us(row.integer(0)?)));
-            }
-        }
-        Ok(None)
+        Ok(self.log.first_received_at(&settled_now).unwrap_or(None))
     }
 
     /// Moves the watermark, and notes what was answered by that.
@@ -254,7 +244,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     fn write_mark(&mut self) -> Result<(), SqlError> {
-        self.sql.execute(
+        self.log.sql.execute(
             "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
             &[
                 self.outbox.confirmed_seq().into(),
@@ -269,7 +259,7 @@ impl<S: Sql> Ledger<S> {
     pub(in crate::ledger) fn advance(&mut self) -> Result<(), SqlError> {
         let last_seq = self.sequence.last();
         while let Some(beyond) = self.outbox.beyond(last_seq) {
-            let rows = self.scan("seq", FORWARDED, beyond, 1)?;
+            let rows = self.log.scan("seq", FORWARDED, beyond, 1)?;
             let next = rows.first().map(|row| row.number(0)).transpose()?;
             if !self.outbox.pass(next, last_seq) {
                 break;
@@ -305,7 +295,7 @@ impl<S: Sql> Ledger<S> {
     /// The whole data of the forwarded event `seq`, JSON; `None` if there is
     /// no such event or it isn't understood.
     pub fn data(&self, seq: u64) -> Result<Option<String>, SqlError> {
-        match self.one("data", seq)? {
+        match self.log.one("data", seq)? {
             None => Ok(None),
             Some(row) => match row.maybe_text(0)? {
                 Some(data) => Ok(Some(data.to_owned())),
@@ -316,10 +306,25 @@ impl<S: Sql> Ledger<S> {
 
     fn large_data(&self, seq: u64) -> Result<Option<String>, SqlError> {
         let statement = "SELECT data FROM large WHERE seq = ?1";
-        match self.sql.query(statement, &[seq.into()])?.first() {
+        match self.log.sql.query(statement, &[seq.into()])?.first() {
             Some(row) => Ok(Some(row.text(0)?.to_owned())),
             None => Ok(None),
         }
+    }
+}
+
+impl<S: Sql> Log<S> {
+    /// When the first forwarded event of `ranges` was received.
+    pub(in crate::ledger) fn first_received_at(
+        &self,
+        ranges: &Ranges,
+    ) -> Result<Option<Timestamp>, SqlError> {
+        for range in ranges.iter() {
+            if let Some(row) = self.scan("received_at", FORWARDED, range, 1)?.first() {
+                return Ok(Some(Timestamp::from_us(row.integer(0)?)));
+            }
+        }
+        Ok(None)
     }
 }
 

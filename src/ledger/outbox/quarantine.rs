@@ -38,7 +38,7 @@ impl<S: Sql> Ledger<S> {
         let was_dead = self.outbox.dead().touches(range);
         let waits = was_dead || self.outbox.redelivery().waits(range, rewrite);
         let is_settled = self.outbox.is_confirmed(seq);
-        let row = self.one("coalesce(replay, 0)", seq)?;
+        let row = self.log.one("coalesce(replay, 0)", seq)?;
         let newest = row.and_then(|row| row.number(0).ok()).map(Rewrite);
         let is_newer = newest.is_some_and(|newest| newest > rewrite);
         if is_newer || is_settled && !waits {
@@ -59,10 +59,10 @@ impl<S: Sql> Ledger<S> {
         // already for when its segment goes; the copy first, because it is what
         // revival lets go.
         let kept = Segment::KEPT;
-        let own = self.segments.of(seq);
+        let own = self.log.segments.of(seq);
         for segment in [kept].into_iter().chain(own.filter(|own| *own != kept)) {
             let table = segment.table();
-            self.sql.execute(
+            self.log.sql.execute(
                 &format!(
                     "UPDATE {table} SET quarantine = ?2
                      WHERE seq = ?1 AND quarantine IS NULL AND ignored IS NULL"

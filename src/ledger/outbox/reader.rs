@@ -6,7 +6,8 @@
 
 use super::packs::{BATCH_BYTES_MAX, EVENT_BYTES_MAX};
 use crate::dialect::event::{Kind, RecordKey};
-use crate::ledger::{Ledger, SeqRange};
+use crate::ledger::SeqRange;
+use crate::ledger::log::Log;
 use crate::record::cloudevent::CloudEvent;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -88,7 +89,7 @@ fn event<'a>(
     })
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// The next events of `range` to send, at least one if any meets
     /// `condition`, and not much more than a batch takes: an object has little
     /// memory. They are of one segment.

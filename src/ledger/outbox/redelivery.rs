@@ -7,6 +7,7 @@
 use super::forward::{Batch, Reach};
 use super::packs::Packs;
 use super::resends::{Resend, Resends};
+use crate::ledger::log::Log;
 use crate::ledger::{Ledger, Rewrite, SeqRange};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -95,23 +96,6 @@ impl Redelivery {
 }
 
 impl<S: Sql> Ledger<S> {
-    /// What the table `again` has; none of it is known to be sent.
-    pub(in crate::ledger) fn load_redelivery(&self) -> Result<Redelivery, SqlError> {
-        let rows = self.sql.query(
-            "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
-            &[],
-        )?;
-        let mut redelivery = Redelivery::default();
-        for row in &rows {
-            redelivery.add(Resend {
-                events: SeqRange::new(row.number(0)?, row.number(1)?),
-                rewrite: Rewrite(row.number(2)?),
-                since: Timestamp::from_us(row.integer(3)?),
-            });
-        }
-        Ok(redelivery)
-    }
-
     /// The next batch of events that go out again, if there are any. They are
     /// of one replay.
     pub(in crate::ledger) fn next_resend(&self) -> Result<Option<Batch>, SqlError> {
@@ -125,7 +109,7 @@ impl<S: Sql> Ledger<S> {
         let mut before = None;
         let resends = unsent.iter().take_while(|one| one.rewrite == head.rewrite);
         'batch: for resend in resends.take(BATCH_RESENDS_MAX) {
-            let unsent = self.unsent(&resend.condition(), resend.events)?;
+            let unsent = self.log.unsent(&resend.condition(), resend.events)?;
             let events = unsent.events(&path, self.epoch)?;
             for event in &events {
                 let seq = event.seq;
@@ -170,7 +154,7 @@ impl<S: Sql> Ledger<S> {
         for one in &done {
             let (before, behind) = one.without(range);
             for part in before.into_iter().chain(behind) {
-                let rows = self.scan("seq", &part.condition(), part.events, 1)?;
+                let rows = self.log.scan("seq", &part.condition(), part.events, 1)?;
                 if rows.is_empty() {
                     gone.push(part);
                 } else {
@@ -179,9 +163,11 @@ impl<S: Sql> Ledger<S> {
             }
             gone.push(one.within(range));
         }
-        self.sql.transaction(|| {
-            done.iter().try_for_each(|one| self.delete_resend(one))?;
-            left.iter().try_for_each(|part| self.insert_resend(part))?;
+        self.log.sql.transaction(|| {
+            done.iter()
+                .try_for_each(|one| self.log.delete_resend(one))?;
+            left.iter()
+                .try_for_each(|part| self.log.insert_resend(part))?;
             self.forget_kept(range, Some(rewrite), self.outbox.dead())
         })?;
         gone.iter().for_each(|part| self.outbox.forget_resend(part));
@@ -193,37 +179,12 @@ impl<S: Sql> Ledger<S> {
     /// here has failed.
     pub(in crate::ledger) fn forget_empty(&mut self) -> Result<(), SqlError> {
         let waiting = self.outbox.redelivery().waiting.all().to_vec();
-        let counts = self.count_each(&waiting)?;
+        let counts = self.log.count_each(&waiting)?;
         for (one, _) in waiting.iter().zip(counts).filter(|(_, count)| *count == 0) {
-            self.delete_resend(one)?;
+            self.log.delete_resend(one)?;
             self.outbox.forget_resend(one);
         }
         Ok(())
-    }
-
-    /// Deletes the rows of a resend that waits: one, or some if it was put
-    /// together at the opening.
-    fn delete_resend(&self, resend: &Resend) -> Result<(), SqlError> {
-        self.sql.execute(
-            "DELETE FROM again WHERE first_seq BETWEEN ?1 AND ?2 AND replay = ?3",
-            &[
-                resend.events.first.into(),
-                resend.events.last.into(),
-                resend.rewrite.into(),
-            ],
-        )
-    }
-
-    fn insert_resend(&self, resend: &Resend) -> Result<(), SqlError> {
-        self.sql.execute(
-            "INSERT INTO again (first_seq, last_seq, replay, since) VALUES (?1, ?2, ?3, ?4)",
-            &[
-                resend.events.first.into(),
-                resend.events.last.into(),
-                resend.rewrite.into(),
-                resend.since.us().into(),
-            ],
-        )
     }
 
     /// Keeps `resends` until they are confirmed, each with what it touches as
@@ -236,8 +197,8 @@ impl<S: Sql> Ledger<S> {
             // The last of them is its own.
             let whole = waiting.touching(resend.events, resend.rewrite).pop();
             if let Some(whole) = whole.filter(|whole| kept != Some(*whole)) {
-                self.delete_resend(&whole)?;
-                self.insert_resend(&whole)?;
+                self.log.delete_resend(&whole)?;
+                self.log.insert_resend(&whole)?;
                 kept = Some(whole);
             }
         }
@@ -247,7 +208,7 @@ impl<S: Sql> Ledger<S> {
     /// How many events are to be sent again: of those unsent, and sent.
     pub(in crate::ledger) fn count_resends(&self) -> Result<(u64, u64), SqlError> {
         let count = |resends: &Resends| {
-            let counts = self.count_each(resends.all())?;
+            let counts = self.log.count_each(resends.all())?;
             Ok::<u64, SqlError>(counts.into_iter().fold(0, u64::saturating_add))
         };
         let (all, unsent) = (
@@ -256,7 +217,9 @@ impl<S: Sql> Ledger<S> {
         );
         Ok((unsent, all.saturating_sub(unsent)))
     }
+}
 
+impl<S: Sql> Log<S> {
     /// How many events are to be sent of each of `resends`.
     pub(in crate::ledger) fn count_each(&self, resends: &[Resend]) -> Result<Vec<u64>, SqlError> {
         let mut counts = Vec::with_capacity(resends.len());
@@ -302,5 +265,47 @@ impl<S: Sql> Ledger<S> {
             }
         }
         Ok(counts)
+    }
+
+    /// Deletes the rows of a resend that waits: one, or some if it was put
+    /// together at the opening.
+    fn delete_resend(&self, resend: &Resend) -> Result<(), SqlError> {
+        self.sql.execute(
+            "DELETE FROM again WHERE first_seq BETWEEN ?1 AND ?2 AND replay = ?3",
+            &[
+                resend.events.first.into(),
+                resend.events.last.into(),
+                resend.rewrite.into(),
+            ],
+        )
+    }
+
+    fn insert_resend(&self, resend: &Resend) -> Result<(), SqlError> {
+        self.sql.execute(
+            "INSERT INTO again (first_seq, last_seq, replay, since) VALUES (?1, ?2, ?3, ?4)",
+            &[
+                resend.events.first.into(),
+                resend.events.last.into(),
+                resend.rewrite.into(),
+                resend.since.us().into(),
+            ],
+        )
+    }
+
+    /// What the table `again` has; none of it is known to be sent.
+    pub(in crate::ledger) fn load_redelivery(&self) -> Result<Redelivery, SqlError> {
+        let rows = self.sql.query(
+            "SELECT first_seq, last_seq, replay, since FROM again ORDER BY first_seq",
+            &[],
+        )?;
+        let mut redelivery = Redelivery::default();
+        for row in &rows {
+            redelivery.add(Resend {
+                events: SeqRange::new(row.number(0)?, row.number(1)?),
+                rewrite: Rewrite(row.number(2)?),
+                since: Timestamp::from_us(row.integer(3)?),
+            });
+        }
+        Ok(redelivery)
     }
 }

@@ -57,7 +57,7 @@ impl<S: Sql> Ledger<S> {
     ) -> Result<(u64, u64), SqlError> {
         let mut packs = Vec::new();
         for range in wanted.iter() {
-            let rows = self.sql.query(
+            let rows = self.log.sql.query(
                 "SELECT first_seq, last_seq FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1
                  ORDER BY first_seq",
                 &[range.first.into(), range.last.into()],
@@ -77,11 +77,11 @@ impl<S: Sql> Ledger<S> {
         if packs.is_empty() {
             return Ok((0, 0));
         }
-        let counts = self.count_each(&packs)?;
-        self.sql.transaction(|| {
+        let counts = self.log.count_each(&packs)?;
+        self.log.sql.transaction(|| {
             self.store_resends(&packs)?;
             wanted.iter().try_for_each(|range| {
-                self.sql.execute(
+                self.log.sql.execute(
                     "DELETE FROM dead WHERE first_seq <= ?2 AND last_seq >= ?1",
                     &[range.first.into(), range.last.into()],
                 )

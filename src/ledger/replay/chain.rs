@@ -5,7 +5,7 @@
 //! milliseconds, and only the numbers that are asked for come over here.
 
 use crate::dialect::event::RecordKey;
-use crate::ledger::Ledger;
+use crate::ledger::log::Log;
 use crate::sql::{Param, Sql, SqlError};
 
 /// A part of a record's chain.
@@ -35,7 +35,7 @@ fn walk(table: &str) -> String {
     )
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// Of the chain that ends with `last`, the first `limit` events behind the
     /// number `after`.
     pub(super) fn chain(

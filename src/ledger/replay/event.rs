@@ -6,8 +6,9 @@ use crate::dialect::event::{Content, Event, Kind, RecordKey, Subject, Unclear};
 use crate::dialect::filter::Ignored;
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
+use crate::ledger::log::Log;
 use crate::ledger::log::entry::Entry;
-use crate::ledger::{Ledger, NOT_APPLIED, Rewrite, SeqRange, beyond_us, first, record_key};
+use crate::ledger::{NOT_APPLIED, Rewrite, SeqRange, beyond_us, first, record_key};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -19,7 +20,7 @@ struct Was<'a> {
     prev_seq: Option<u64>,
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// Reads the event `seq` again, and notes which records are to be folded
     /// again for it.
     pub(super) fn reread(&self, step: &mut Step, seq: u64) -> Result<(), SqlError> {

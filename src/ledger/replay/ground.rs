@@ -13,7 +13,7 @@ use super::refold::Folding;
 use crate::dialect::event::{Change, Content, RecordKey};
 use crate::dialect::{self, Meaning};
 use crate::json::Object;
-use crate::ledger::Ledger;
+use crate::ledger::log::Log;
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
 use crate::record::occupancy::{Turn, turns_of};
@@ -60,7 +60,7 @@ impl Folding {
     }
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// What events that are gone have left of a record, which is `known` now,
     /// before its first kept event, and before one to be added.
     pub(super) fn ground_of(

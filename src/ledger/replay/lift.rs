@@ -7,6 +7,7 @@
 //! again: the record has had the event folded in all the time.
 
 use super::Step;
+use crate::ledger::log::Log;
 use crate::ledger::outbox::resends::Resend;
 use crate::ledger::{Ledger, Ranges, Rewrite, SeqRange};
 use crate::sql::{Sql, SqlError};
@@ -27,12 +28,12 @@ impl<S: Sql> Ledger<S> {
         range: SeqRange,
         now: Timestamp,
     ) -> Result<u64, SqlError> {
-        let count = self.count(HELD, range)?;
+        let count = self.log.count(HELD, range)?;
         let going_on = "SELECT number FROM replays
              WHERE ended_at IS NULL AND filter = ?3 AND next_seq <= ?1 AND to_seq >= ?2";
         let params = [range.first.into(), range.last.into(), REDRIVE.into()];
-        if count > 0 && self.sql.query(going_on, &params)?.is_empty() {
-            self.begin_job(range, REDRIVE, None, count, now)?;
+        if count > 0 && self.log.sql.query(going_on, &params)?.is_empty() {
+            self.log.begin_job(range, REDRIVE, None, count, now)?;
             self.replays.is_going_on = true;
         }
         Ok(count)
@@ -44,7 +45,7 @@ impl<S: Sql> Ledger<S> {
         let job = step.job;
         let (events_max, bytes_max) = (self.replays.pace.events_max, self.replays.pace.bytes_max);
         let size = "seq, octet_length(body) + coalesce(octet_length(data), 0)";
-        let rows = self.scan(size, HELD, job.left(), events_max)?;
+        let rows = self.log.scan(size, HELD, job.left(), events_max)?;
         let (mut lifted, mut bytes, mut count) = (Ranges::default(), 0_u64, 0_u64);
         let mut through = job.to;
         for row in &rows {
@@ -62,7 +63,7 @@ impl<S: Sql> Ledger<S> {
         }
         let mut resends = Vec::new();
         for events in lifted.iter() {
-            self.lift_all(events, job.next_rewrite())?;
+            self.log.lift_all(events, job.next_rewrite())?;
             resends.push(Resend {
                 events,
                 rewrite: job.next_rewrite(),
@@ -70,10 +71,13 @@ impl<S: Sql> Ledger<S> {
             });
         }
         self.store_resends(&resends)?;
-        self.store_progress(step, through, count, through >= job.to, count > 0)?;
+        self.log
+            .store_progress(step, through, count, through >= job.to, count > 0)?;
         Ok(resends)
     }
+}
 
+impl<S: Sql> Log<S> {
     /// Lifts the quarantines of all of `range`.
     fn lift_all(&self, range: SeqRange, rewrite: Rewrite) -> Result<(), SqlError> {
         for (segment, part) in self.segments.within(range) {

@@ -15,8 +15,9 @@ use crate::json::Object;
 use crate::ledger::intake::StoredRecord;
 use crate::ledger::intake::dedupe::Recent;
 use crate::ledger::intake::tied::Like;
+use crate::ledger::log::Log;
 use crate::ledger::log::entry::{Entry, Facts, record_data};
-use crate::ledger::{Ledger, NOT_APPLIED, beyond_us, dedupe_key, record_key};
+use crate::ledger::{NOT_APPLIED, beyond_us, dedupe_key, record_key};
 use crate::record::fold::{Incoming, Known, fold, late};
 use crate::record::generation::Generation;
 use crate::record::occupancy::{self, Noticed};
@@ -36,7 +37,7 @@ const WRITTEN: &str = "
 /// What is read of an event, with [`WRITTEN`] behind it.
 const MEMBER: &str = "body, key, prev_seq, received_at, coalesce(octet_length(data), 0)";
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// Folds records again that `step` has to, as far as it goes.
     pub(super) fn fold_on(&self, step: &mut Step) -> Result<(), SqlError> {
         while step.budget.is_left()

@@ -5,8 +5,9 @@
 //! from there, so that no step takes long, and a crash costs one step at most.
 
 use crate::dialect::event::RecordKey;
+use crate::ledger::log::Log;
 use crate::ledger::log::ROW_BYTES_MAX;
-use crate::ledger::{Ledger, beyond_us, maybe_time};
+use crate::ledger::{beyond_us, maybe_time};
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
 use crate::record::generation::Generation;
@@ -127,7 +128,7 @@ impl Folding {
     }
 }
 
-impl<S: Sql> Ledger<S> {
+impl<S: Sql> Log<S> {
     /// What the last step of `replay` has left, in order.
     pub(super) fn stored_refolds(&self, replay: u64) -> Result<Vec<Refold>, SqlError> {
         let statement = format!("SELECT {COLUMNS} FROM refolds WHERE replay = ?1 ORDER BY number");

@@ -3,6 +3,7 @@
 use super::lift::REDRIVE;
 use crate::dialect::event::Unclear;
 use crate::json::{self, Writer, texts_or_null};
+use crate::ledger::log::Log;
 use crate::ledger::{Ledger, SeqRange};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -76,8 +77,8 @@ impl<S: Sql> Ledger<S> {
             return Ok(None);
         }
         let (models, events) = (&request.models, &request.events);
-        let count = || self.count_wanted(request.range(), models, events);
-        let asked = self.store_request(request, None, count, now)?;
+        let count = || self.log.count_wanted(request.range(), models, events);
+        let asked = self.log.store_request(request, None, count, now)?;
         self.replays.is_going_on = true;
         Ok(asked)
     }
@@ -91,39 +92,17 @@ impl<S: Sql> Ledger<S> {
         count: u64,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        self.store_request(request, Some(record_id), || Ok(count), now)?;
+        self.log
+            .store_request(request, Some(record_id), || Ok(count), now)?;
         self.replays.is_going_on = true;
         Ok(())
-    }
-
-    fn store_request(
-        &self,
-        request: &Request,
-        record_id: Option<&str>,
-        count: impl FnOnce() -> Result<u64, SqlError>,
-        now: Timestamp,
-    ) -> Result<Option<Progress>, SqlError> {
-        let filters = [&request.models, &request.events];
-        let filter = json::list(filters.into_iter().map(texts_or_null));
-        let (from, to) = (request.from.into(), request.to.into());
-        let asked = [from, to, filter.as_str().into(), record_id.into()];
-        let going_on = format!(
-            "SELECT {PROGRESS} FROM replays
-             WHERE ended_at IS NULL AND from_seq = ?1 AND to_seq = ?2 AND filter = ?3
-               AND record_id IS ?4"
-        );
-        if let Some(row) = self.sql.query(&going_on, &asked)?.first() {
-            return progress(row).map(Some);
-        }
-        self.begin_job(request.range(), &filter, record_id, count()?, now)?;
-        self.last_replay()
     }
 
     /// The event `seq` came again, and is understood. If it wasn't because it
     /// was ahead of our clock, it is read again by a replay of its own.
     pub(in crate::ledger) fn catch_up(&mut self, seq: u64, now: Timestamp) -> Result<(), SqlError> {
         let ahead = Unclear::FutureTime.label();
-        let row = self.one(&format!("quarantine IS '{ahead}'"), seq)?;
+        let row = self.log.one(&format!("quarantine IS '{ahead}'"), seq)?;
         if row.is_some_and(|row| row.flag(0) == Ok(true)) {
             let request = Request {
                 from: seq,
@@ -135,7 +114,9 @@ impl<S: Sql> Ledger<S> {
         }
         Ok(())
     }
+}
 
+impl<S: Sql> Log<S> {
     /// Puts a job into the queue of replays, under the next number.
     pub(in crate::ledger) fn begin_job(
         &self,
@@ -167,6 +148,29 @@ impl<S: Sql> Ledger<S> {
         );
         let rows = self.sql.query(&last, &[REDRIVE.into()])?;
         rows.first().map(progress).transpose()
+    }
+
+    fn store_request(
+        &self,
+        request: &Request,
+        record_id: Option<&str>,
+        count: impl FnOnce() -> Result<u64, SqlError>,
+        now: Timestamp,
+    ) -> Result<Option<Progress>, SqlError> {
+        let filters = [&request.models, &request.events];
+        let filter = json::list(filters.into_iter().map(texts_or_null));
+        let (from, to) = (request.from.into(), request.to.into());
+        let asked = [from, to, filter.as_str().into(), record_id.into()];
+        let going_on = format!(
+            "SELECT {PROGRESS} FROM replays
+             WHERE ended_at IS NULL AND from_seq = ?1 AND to_seq = ?2 AND filter = ?3
+               AND record_id IS ?4"
+        );
+        if let Some(row) = self.sql.query(&going_on, &asked)?.first() {
+            return progress(row).map(Some);
+        }
+        self.begin_job(request.range(), &filter, record_id, count()?, now)?;
+        self.last_replay()
     }
 }
 
