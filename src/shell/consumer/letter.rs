@@ -21,7 +21,7 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// Takes `message` out of a batch, as what the log calls `name`; gives what
+    /// Takes `message` out of a batch, as what the log calls `name`; returns what
     /// it holds as well.
     pub fn open(message: Message, name: &str) -> (Self, Pack) {
         let text = message.body().ok().and_then(|body| body.as_string());

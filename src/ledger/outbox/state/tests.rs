@@ -27,7 +27,7 @@ enum Step {
     Send { count: u64 },
     Confirm { first: u64, count: u64 },
     Refuse { seq: u64 },
-    Bury { first: u64, count: u64 },
+    DeadLetter { first: u64, count: u64 },
     Redrive { first: u64, count: u64 },
     TakeForLost,
 }
@@ -40,7 +40,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             3 => (1..4_u64).prop_map(|count| Step::Send { count }),
             3 => range().prop_map(|(first, count)| Step::Confirm { first, count }),
             1 => (1..12_u64).prop_map(|seq| Step::Refuse { seq }),
-            1 => range().prop_map(|(first, count)| Step::Bury { first, count }),
+            1 => range().prop_map(|(first, count)| Step::DeadLetter { first, count }),
             1 => range().prop_map(|(first, count)| Step::Redrive { first, count }),
             1 => Just(Step::TakeForLost),
         ],
@@ -117,7 +117,7 @@ impl World {
                 self.outbox.refuse(seq);
                 self.answer();
             }
-            Step::Bury { first, count } => {
+            Step::DeadLetter { first, count } => {
                 let Some(range) = self.range(first, count) else {
                     return;
                 };
