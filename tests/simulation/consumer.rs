@@ -222,7 +222,9 @@ impl World {
     fn blame(&mut self, message: &Message, seq: u64, why: String) {
         let pack = Pack::read(&message.text).unwrap();
         let ledger = self.ledger((pack.of.source, pack.of.integration));
-        if !self.poison.contains(&seq) && why != ODD {
+        // The data of what is gone or discarded is none.
+        let is_d1s = why.starts_with("D1_ERROR") && why != ODD;
+        if is_d1s && !self.poison.contains(&seq) {
             self.complain(format!("number {seq} is found guilty: {why}"));
         }
         self.blamed.insert((ledger, seq), why);

@@ -10,6 +10,9 @@ use crate::bugs::Bug;
 use crate::clock::DAY;
 use crate::world::{Asked, Step, World};
 
+/// How long senders wait, whatever the edge's clock shows.
+const SENDER_MS_MAX: u64 = 5_000;
+
 /// A delivery in line.
 pub struct InLine {
     fact: usize,
@@ -58,6 +61,7 @@ impl World {
             let after_ms = self.random.below(LEDGER_MS_MAX.into());
             self.clock.after(after_ms, Step::HangUp(ticket));
         }
+        self.clock.after(SENDER_MS_MAX, Step::HangUp(ticket));
         self.look(ticket);
     }
 

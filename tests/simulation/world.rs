@@ -37,8 +37,8 @@ const END_MS: u64 = 40 * DAY;
 /// than 5 minutes.
 const BEHIND_MS_MAX: i64 = 4 * MINUTE as i64;
 
-/// Many times what the busiest world takes.
-const STEPS_MAX: u64 = 250_000;
+/// Many times what the busiest world takes: who waits looks every 16 ms.
+const STEPS_MAX: u64 = 2_000_000;
 
 /// How long after everything works all that waited has arrived: the longest
 /// pause before a probe, a quarter of an hour and a quarter of that, and as much
