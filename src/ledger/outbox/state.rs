@@ -52,7 +52,7 @@ pub(in crate::ledger) struct Outbox {
 
 /// What is to be done when the watermark has moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::ledger) struct Settled {
+pub(in crate::ledger) struct Settling {
     /// Write it at once.
     pub is_to_be_stored: bool,
     /// The rest goes out now.
@@ -309,16 +309,16 @@ impl Outbox {
 
     /// Notes that there was an answer, if the watermark has moved from `before`,
     /// if nothing waits any more, or if a probe had its answer.
-    pub fn settle(&mut self, before: u64, last_seq: u64, now: Timestamp) -> Settled {
+    pub fn settle(&mut self, before: u64, last_seq: u64, now: Timestamp) -> Settling {
         let still_waits = self.has_unsettled(last_seq);
         let has_probed = self.flight.take_end();
         if self.confirmed_seq == before && still_waits && !has_probed {
-            return Settled::default();
+            return Settling::default();
         }
         self.waiting_since = still_waits.then_some(now);
         // After a resend the watermark is written at once: else a ledger that
         // falls asleep between two alarms would send the same for ever.
-        let settled = Settled {
+        let settled = Settling {
             is_to_be_stored: self.attempts > 0,
             goes_on: has_probed && still_waits,
         };
