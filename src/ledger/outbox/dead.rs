@@ -48,7 +48,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Takes those of `range` out of the dead packs that no replay after
-    /// `replay` has written: what died then was another state of the event.
+    /// `rewrite` has written: what died then was another state of the event.
     pub(in crate::ledger) fn restore_written(
         &mut self,
         range: SeqRange,
@@ -122,8 +122,8 @@ impl<S: Sql> Log<S> {
         Ok(dead)
     }
 
-    /// The same, without a word on what outlived its segment. To be called in a
-    /// transaction.
+    /// Takes `range` out of the dead packs in the table, but not what outlived its
+    /// segment: see [`Ledger::restore`]. To be called in a transaction.
     pub(in crate::ledger) fn end_dead(&self, range: SeqRange) -> Result<(), SqlError> {
         self.sql.execute(
             "INSERT INTO dead (first_seq, last_seq, reason, died_at)

@@ -32,7 +32,7 @@ pub enum Reach {
     Resend {
         /// Those that were sent.
         events: SeqRange,
-        /// The replay that wrote them; 0 if they were in dead packs.
+        /// As what they were written; none if they were in dead packs.
         rewrite: Rewrite,
     },
     /// The newest event alone, to see whether anybody answers.
@@ -193,10 +193,9 @@ impl<S: Sql> Ledger<S> {
         self.outbox.not_sent();
     }
 
-    /// Notes that a consumer has applied the pack `first..=last`, whose events
-    /// were written by `replay` or a later one. Returns when the oldest of them
-    /// was received that nobody had settled before. None for a replay: how
-    /// long ago its events came in says nothing of how long this took.
+    /// Notes that a consumer has applied `pack`. Returns when the oldest of its
+    /// events was received that nobody had settled before. None for a replay:
+    /// how long ago its events came in says nothing of how long this took.
     pub fn confirm(
         &mut self,
         pack: PackRef,

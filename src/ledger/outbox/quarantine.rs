@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 pub const NOT_APPLIED: &str = "not_applied";
 
 impl<S: Sql> Ledger<S> {
-    /// Notes that the event `seq`, as `replay` wrote it, makes every pack fail
+    /// Notes that the event `seq`, as `rewrite` wrote it, makes every pack fail
     /// that has it. What was applied stays so, and what was replayed since is
     /// another's to judge: this may be an old message, or a repeated one.
     pub fn quarantine(

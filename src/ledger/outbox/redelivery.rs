@@ -60,7 +60,7 @@ impl Redelivery {
         self.unsent.clone_from(&self.waiting);
     }
 
-    /// Notes that those of `replay` in `range` were sent. One that was added
+    /// Notes that those of `rewrite` in `range` were sent. One that was added
     /// there meanwhile the alarm finds.
     pub fn sent(&mut self, range: SeqRange, rewrite: Rewrite) {
         self.unsent.remove(rewrite, range);
@@ -71,7 +71,7 @@ impl Redelivery {
         !self.waiting(SeqRange::through(seq)).is_empty()
     }
 
-    /// True if a pack of `range` of events written by `replay` may be one
+    /// True if a pack of `range` of events written by `rewrite` may be one
     /// that is waited for.
     pub fn waits(&self, range: SeqRange, rewrite: Rewrite) -> bool {
         !self.waiting.touching(range, rewrite).is_empty()
@@ -82,7 +82,7 @@ impl Redelivery {
         self.waiting.touching(range, rewrite)
     }
 
-    /// Whether the event `seq`, last written by `replay`, was sent; `None` if
+    /// Whether the event `seq`, last written by `rewrite`, was sent; `None` if
     /// it isn't to be sent again.
     pub fn was_sent(&self, seq: u64, rewrite: Rewrite) -> Option<bool> {
         let any = |all: &Resends| {
@@ -140,7 +140,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Notes that nobody waits any more for `range`, as far as they
-    /// were written by `replay` or before.
+    /// were written by `rewrite` or before.
     pub(in crate::ledger) fn confirm_resent(
         &mut self,
         range: SeqRange,

@@ -66,7 +66,7 @@ impl Resends {
         self.0.insert(at, whole);
     }
 
-    /// Takes `range` out of those of `replay`.
+    /// Takes `range` out of those of `rewrite`.
     pub fn remove(&mut self, rewrite: Rewrite, range: SeqRange) {
         let place = self.place(rewrite, range);
         let touched = self.0.get(place.clone()).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Resends {
         }
     }
 
-    /// Where those of `replay` are that have any of `range`.
+    /// Where those of `rewrite` are that have any of `range`.
     fn place(&self, rewrite: Rewrite, range: SeqRange) -> Range<usize> {
         let before = |one: &Resend| (one.rewrite, one.events.last) < (rewrite, range.first);
         let reaches = |one: &Resend| (one.rewrite, one.events.first) <= (rewrite, range.last);
@@ -87,7 +87,7 @@ impl Resends {
         start..self.0.partition_point(reaches).max(start)
     }
 
-    /// Those of `replay` and the ones before that have any of `range`.
+    /// Those of `rewrite` and the ones before that have any of `range`.
     pub fn touching(&self, range: SeqRange, rewrite: Rewrite) -> Vec<Resend> {
         let mut found = Vec::new();
         let mut at = 0;

@@ -126,7 +126,7 @@ impl Outbox {
         self.ahead.end_of(seq).or(self.dead.end_of(seq))
     }
 
-    /// Where the event `seq` is, last written by `replay`, one that is forwarded:
+    /// Where the event `seq` is, last written by `rewrite`, one that is forwarded:
     /// its status in the history.
     pub fn status(&self, seq: u64, rewrite: Rewrite) -> &'static str {
         if self.dead.end_of(seq).is_some() {
@@ -172,7 +172,7 @@ impl Outbox {
         self.confirmed_seq >= seq && !self.redelivery.reaches_below(seq)
     }
 
-    /// True if nothing between two events, the next ones of `replay`, is still
+    /// True if nothing between two events, the next ones of `rewrite`, is still
     /// to be settled: a pack may span it.
     pub fn may_span(&self, before: u64, seq: u64, rewrite: Rewrite) -> bool {
         let between = SeqRange::new(before, seq).behind(before).before(seq);
