@@ -18,10 +18,12 @@ mod intake;
 mod log;
 mod numbers;
 mod outbox;
+mod owed;
 mod rebuild;
 pub mod replay;
 mod report;
 mod sequence;
+mod snapshot;
 
 use alarm::Alarm;
 pub use alarm::Effects;
@@ -51,11 +53,13 @@ pub use outbox::quarantine::NOT_APPLIED;
 pub use outbox::ranges::Ranges;
 pub use outbox::redrive::Redriven;
 use outbox::state::Outbox;
+pub use owed::{Asks, Owed, OwedRecord, Parent, SyncEnd, Wants};
 use rebuild::Rebuilds;
 pub use rebuild::{Part, Rebuild, Rebuilt};
 use replay::Replays;
 pub use report::{Announcement, Numbers, Report};
 use sequence::Sequence;
+pub use snapshot::{Fetched, Merged, Outcome as MergeOutcome, Snapshots};
 
 use crate::dialect::event::RecordKey;
 use crate::integration::IntegrationId;
