@@ -176,6 +176,8 @@ pub enum Change<'a> {
     },
     /// Some fields of a new record.
     Sparse(Object<'a>),
+    /// The record as the provider's API returned it, which we have asked for.
+    Read(Object<'a>),
     /// The record as a whole.
     Whole {
         /// Its fields.

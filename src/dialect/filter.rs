@@ -68,6 +68,28 @@ impl Filter {
             .is_none_or(|linked| lists(linked, id))
     }
 
+    /// True if `event` is one of those that the lists of models and events name,
+    /// whatever property it is about.
+    pub fn selects(&self, event: &Event) -> bool {
+        self.has_event(event)
+            && event
+                .subject()
+                .is_none_or(|subject| self.has_model(subject))
+    }
+
+    fn has_event(&self, event: &Event) -> bool {
+        let is_listed = |events: &Vec<String>| {
+            let name = event.name.as_deref();
+            name.is_some_and(|name| lists(events, name)) || lists(events, event.kind.name())
+        };
+        self.events.as_ref().is_none_or(is_listed)
+    }
+
+    fn has_model(&self, subject: &Subject) -> bool {
+        let models = self.models.as_ref();
+        models.is_none_or(|models| lists(models, &subject.model))
+    }
+
     /// Why `event` is left out; `None` if it is wanted. `known` gives the
     /// fields of its record, if there are any: an event may not state the
     /// property that its record belongs to, or the one that it leaves.
@@ -76,21 +98,15 @@ impl Filter {
         event: &Event,
         known: impl FnOnce() -> Option<Object<'a>>,
     ) -> Option<Ignored> {
-        if let Some(events) = &self.events {
-            let by_name = event
-                .name
-                .as_deref()
-                .is_some_and(|name| lists(events, name));
-            if !by_name && !lists(events, event.kind.name()) {
-                return Some(Ignored::Event);
-            }
+        // What was asked for is no event of the provider's.
+        let is_asked_for = matches!(event.content, Content::Record(_, Change::Read(_)));
+        if !is_asked_for && !self.has_event(event) {
+            return Some(Ignored::Event);
         }
         let Content::Record(subject, change) = &event.content else {
             return None;
         };
-        if let Some(models) = &self.models
-            && !lists(models, &subject.model)
-        {
+        if !self.has_model(subject) {
             return Some(Ignored::Model);
         }
         let wanted = self.properties.as_ref()?;
@@ -181,7 +197,7 @@ fn properties<'a>(
             let left = changes.and_then(|changes| changes.object(PROPERTY_ID)?.id("old"));
             [fields.id(PROPERTY_ID), left]
         }
-        Change::Sparse(fields) => [fields.id(PROPERTY_ID), None],
+        Change::Sparse(fields) | Change::Read(fields) => [fields.id(PROPERTY_ID), None],
         Change::Diff {
             previous,
             new,

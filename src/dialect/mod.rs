@@ -216,6 +216,14 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Of a record that was asked for. Nobody sends it a second time.
+    pub(crate) fn of_read(event: Result<Event<'a>, Unclear>) -> Self {
+        Self {
+            meaning: event.map_or_else(Meaning::Unclear, Meaning::Event),
+            ..Self::unclear(Unclear::NotAnObject)
+        }
+    }
+
     fn unclear(unclear: Unclear) -> Self {
         Self {
             integration: None,

@@ -93,10 +93,10 @@ impl State {
 
 const ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
                      length(body), coalesce(quarantine, ignored), ignored IS NOT NULL, replay,
-                     occurred_ns";
+                     occurred_ns, asked_seq";
 const WHOLE_ENTRY: &str = "seq, name, kind, model, record_id, occurred_at, received_at,
                            length(body), coalesce(quarantine, ignored), ignored IS NOT NULL,
-                           replay, occurred_ns, body, ambiguous";
+                           replay, occurred_ns, asked_seq, body, ambiguous";
 
 /// Number and bytes of an entry: of what has no bound, and of all else about.
 const ENTRY_BYTES: &str = "seq, 300 + coalesce(length(CAST(name AS BLOB)), 0)
@@ -229,7 +229,7 @@ impl<S: Sql> Ledger<S> {
         let Some(row) = self.log.one(WHOLE_ENTRY, seq)? else {
             return Ok(None);
         };
-        let body = row.blob(12)?;
+        let body = row.blob(13)?;
         let (body, body_encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), "utf-8"),
             Err(_) => (encoding::base64(body), "base64"),
@@ -298,7 +298,7 @@ impl<S: Sql> Ledger<S> {
             time: time(row, (5, 11), 6)?,
             epoch: self.epoch,
             replay: row.maybe_number(10)?,
-            ambiguous: row.maybe_number(13)? == Some(1),
+            ambiguous: row.maybe_number(14)? == Some(1),
             by_reference: false,
             data: &data,
         };
@@ -333,6 +333,9 @@ impl<S: Sql> Ledger<S> {
             .time_or_null("occurred_at", maybe_time(row, 5, 11)?)
             .time("received_at", Timestamp::from_us(row.integer(6)?))
             .number("bytes", row.number(7)?);
+        if row.maybe_number(12)?.is_some() {
+            entry = entry.text("origin", "api");
+        }
         if replay.is_some() {
             entry = entry.flag("replay", true);
         }

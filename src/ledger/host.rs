@@ -2,28 +2,13 @@
 //! batches. The Durable Object runs it and so does the simulation; to them is
 //! left to carry out the effects.
 
-use std::rc::Rc;
-
 use super::call::{Call, Reply};
-use super::log::retention::Retention;
 use super::outbox::forward::Batch;
 use super::replay::Reader;
+use super::setup::Setup;
 use super::{Effects, Ledger};
-use crate::dialect::Dialect;
-use crate::dialect::filter::Filter;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
-
-/// How a source is set up today.
-#[derive(Clone)]
-pub struct Setup {
-    /// How its bodies are read; `None` while the source can't be used.
-    pub dialect: Option<&'static dyn Dialect>,
-    /// What its owner wants to have.
-    pub filter: Rc<Filter>,
-    /// How long its history is kept.
-    pub retention: Retention,
-}
 
 /// What became of calls that came together.
 pub struct Answered {
@@ -102,7 +87,7 @@ impl<S: Sql> Ledger<S> {
         random: u32,
     ) -> Result<Answered, SqlError> {
         for call in &mut calls {
-            call.set_filter(|source| setup(source).filter);
+            call.set_up(setup);
         }
         let work = Work::of(&calls);
         let (replies, failed) = self.answer_all(calls, now);

@@ -23,6 +23,7 @@ mod rebuild;
 pub mod replay;
 mod report;
 mod sequence;
+mod setup;
 mod snapshot;
 
 use alarm::Alarm;
@@ -32,7 +33,7 @@ pub use call::{
 };
 use health::Health;
 pub use history::{PAGE_BYTES_MAX, State};
-pub use host::{Answered, Next, Setup};
+pub use host::{Answered, Next};
 pub use intake::dedupe::RECENT_MAX;
 use intake::unplaced::Unplaced;
 pub use intake::{Outcome, Taken};
@@ -59,6 +60,7 @@ pub use rebuild::{Part, Rebuild, Rebuilt};
 use replay::Replays;
 pub use report::{Announcement, Numbers, Report};
 use sequence::Sequence;
+pub use setup::Setup;
 pub use snapshot::{Fetched, Merged, Outcome as MergeOutcome, Snapshots};
 
 use crate::dialect::event::RecordKey;
@@ -197,11 +199,12 @@ impl<S: Sql> Ledger<S> {
         )?;
         self.log.segments = Segments::load(&rows)?;
         for row in &rows {
-            if row.number(3)? < migrate::SEGMENT_FORMAT {
+            let format = row.number(3)?;
+            if format < migrate::SEGMENT_FORMAT {
                 let first_seq = row.number(1)?;
                 return self.log.sql.transaction(|| {
                     self.bring_up_segments()?;
-                    self.clear_unknown(first_seq)
+                    self.clear_unknown(first_seq, format)
                 });
             }
         }

@@ -8,6 +8,7 @@
 //! marked as `drift` (decision 8).
 
 use super::drift::Drift;
+use super::merge::{LAST_SEEN, agrees};
 use super::occupancy::{self, Occupancy, Sight, Timeline, Turn};
 use super::ties::{self, Tied};
 use crate::dialect::event::Change;
@@ -64,6 +65,9 @@ pub struct Incoming<'a> {
     pub is_creation: bool,
     /// How it changes the record.
     pub change: &'a Change<'a>,
+    /// Of a record that was asked for: fields that events have touched behind
+    /// the beginning of the read, see [`super::merge::touched`].
+    pub newer: &'a [String],
 }
 
 impl Incoming<'_> {
@@ -102,6 +106,7 @@ pub fn fold(known: Option<&Known>, event: &Incoming, tied: Vec<Tied>) -> Folded 
             rest,
         } => diff(known, event, previous, (new, rest)),
         Change::Sparse(fields) => sparse(known, event, fields),
+        Change::Read(fields) => read(known, event, fields),
     };
     if event.model == occupancy::MODEL {
         let (before, now) = occupancies(known, event, &folded.record.fields);
@@ -168,7 +173,7 @@ fn occupancies(
             new,
             rest,
         } if !Occupancy::concerns(&[previous, new, rest]) => (None, None),
-        Change::Sparse(new) if !Occupancy::concerns(&[new]) => (None, None),
+        Change::Sparse(new) | Change::Read(new) if !Occupancy::concerns(&[new]) => (None, None),
         // So does a creation, where any of what came after it is known.
         Change::Sparse(_) if known.is_some_and(|known| !known.timeline.is_empty()) => (None, None),
         Change::Whole { fields, changes } => {
@@ -183,7 +188,7 @@ fn occupancies(
                 .for_each(|(name, was)| before.set(name, was));
             (Occupancy::of_stated(&before, previous), after())
         }
-        Change::Sparse(_) => (None, after()),
+        Change::Sparse(_) | Change::Read(_) => (None, after()),
     }
 }
 
@@ -328,6 +333,44 @@ fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
         }
     }
     partly(known, event, &fields, drift(known), changes_json(&changes))
+}
+
+/// Takes over what the provider's API returned, but for fields that events have
+/// touched since. What it doesn't have, only events tell of, and it stays. The
+/// time that the fields are of is told by events alone, too.
+fn read(known: Option<&Known>, event: &Incoming, read: &Object) -> Folded {
+    let mut fields = known_fields(known);
+    let mut drift = drift(known);
+    let mut changes = Vec::new();
+    // One that has them as those events say has seen them.
+    let newer = match agrees(&fields, read, event.newer) {
+        true => &[],
+        false => event.newer,
+    };
+    for (name, value) in read.iter() {
+        if newer.iter().any(|newer| newer == name) {
+            continue;
+        }
+        let was = fields.value(name);
+        let is_news = name != LAST_SEEN && was.is_none_or(|was| !same(was, value));
+        if known.is_some() && is_news {
+            changes.push((name, is(was), value));
+        }
+        fields.set(name, value);
+        drift.clear(name);
+    }
+    if newer.is_empty() {
+        drift = Drift::default();
+    }
+    let mut folded = partly(known, event, &fields, drift, changes_json(&changes));
+    folded.record.partial = false;
+    if let Some(known) = known
+        && known.occurred_at.is_some()
+    {
+        folded.record.occurred_at = known.occurred_at;
+        folded.record.key = known.key;
+    }
+    folded
 }
 
 /// What a field is: without a value, `null`.

@@ -4,5 +4,6 @@ pub mod cloudevent;
 pub mod drift;
 pub mod fold;
 pub mod generation;
+pub mod merge;
 pub mod occupancy;
 pub mod ties;

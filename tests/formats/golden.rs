@@ -8,11 +8,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use leasewire::edge::secret;
+use leasewire::integration::IntegrationId;
 use leasewire::json;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{
-    Announcement, CALL_FORMAT, Call, Ledger, Numbers, Reply, Report, Rewrite, SeqRange, State,
-    check_format, discard,
+    Announcement, CALL_FORMAT, Call, Fetched, Ledger, Numbers, Reply, Report, Rewrite, SeqRange,
+    Snapshots, State, check_format, discard,
 };
 use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
@@ -199,6 +200,20 @@ fn calls() -> Vec<Call> {
     intake.dedupe_window_s = 172_800;
     vec![
         Call::Intake(intake),
+        Call::Merge {
+            read: Snapshots {
+                of: IntegrationId::new("propexo", "int 1"),
+                model: "leases".to_owned(),
+                asked_seq: first,
+                epoch: Some(7),
+                is_believed: true,
+                items: vec![Fetched {
+                    id: "lease \"9\"".to_owned(),
+                    json: r#"{"id":"lease \"9\"","rent":750000.0}"#.to_owned(),
+                }],
+            },
+            setup: None,
+        },
         Call::Confirm {
             epoch: Some(1_774_450_800_000),
             pack: named(first, last, replay),

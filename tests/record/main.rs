@@ -5,4 +5,5 @@ mod common;
 mod fold;
 mod occupancy;
 mod payloads;
+mod reads;
 mod ties;

@@ -14,7 +14,7 @@ pub use reply::{Reply, is_nobodys, received_at, was_woken};
 
 use super::log::discard;
 use super::replay::Request;
-use super::{Ledger, PackRef, Rewrite, SeqRange};
+use super::{Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots};
 use crate::dialect::filter::Filter;
 use crate::edge::delivery::Delivery;
 use crate::sql::{Sql, SqlError};
@@ -25,6 +25,13 @@ use crate::time::Timestamp;
 pub enum Call {
     /// Take this in.
     Intake(Delivery),
+    /// A provider's API returned these records.
+    Merge {
+        /// The records.
+        read: Snapshots,
+        /// How their source is set up.
+        setup: Option<Box<Setup>>,
+    },
     /// A consumer has applied this pack.
     Confirm {
         /// Which one.
@@ -132,6 +139,7 @@ impl Call {
             | Self::Redrive(_)
             | Self::Discard(_) => true,
             Self::Intake(_)
+            | Self::Merge { .. }
             | Self::Confirm { .. }
             | Self::DeadLetter { .. }
             | Self::Quarantine { .. }
@@ -151,12 +159,15 @@ impl Call {
         }
     }
 
-    /// Hands the call the source's filter, where it has to do with it. A
-    /// filter doesn't travel: the ledger's host has its own configuration.
-    pub fn set_filter(&mut self, read: impl FnOnce(&str) -> Rc<Filter>) {
+    /// Hands the call how its source is set up, where it has to do with it.
+    /// That doesn't travel: the ledger's host has its own configuration.
+    pub fn set_up(&mut self, of_source: impl FnOnce(&str) -> Setup) {
         match self {
-            Self::Intake(Delivery { of, filter, .. }) => *filter = read(&of.source),
-            Self::Unlinked { source, filter, .. } => *filter = read(source),
+            Self::Intake(Delivery { of, filter, .. }) => *filter = of_source(&of.source).filter,
+            Self::Merge { read, setup } => {
+                *setup = Some(Box::new(of_source(&read.of.source)));
+            }
+            Self::Unlinked { source, filter, .. } => *filter = of_source(source).filter,
             _ => {}
         }
     }
@@ -191,6 +202,10 @@ impl<S: Sql> Ledger<S> {
         }
         Ok(match call {
             Call::Intake(delivery) => Reply::Taken(self.intake(&delivery, now)?),
+            Call::Merge { read, setup } => {
+                let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
+                Reply::Json(self.merge(&read, &setup, now)?.to_json())
+            }
             Call::Confirm { pack, .. } => Reply::Confirmed(self.confirm(pack, now)?),
             Call::DeadLetter { pack, reason, .. } => {
                 self.dead_letter(pack, &reason, now)?;

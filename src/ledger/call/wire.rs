@@ -11,7 +11,7 @@ use crate::integration::IntegrationId;
 use crate::json::{self, Object, Writer};
 use crate::ledger::log::discard::{self, Held};
 use crate::ledger::replay::Request;
-use crate::ledger::{PackRef, Rewrite, SeqRange};
+use crate::ledger::{Fetched, PackRef, Rewrite, SeqRange, Snapshots};
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
 
@@ -34,6 +34,7 @@ impl Call {
         };
         let call = match self {
             Self::Intake(delivery) => return encode_delivery(delivery),
+            Self::Merge { read, .. } => encode_read(call("merge"), read),
             Self::Confirm { pack: of, epoch } => pack("confirm", of, epoch),
             Self::DeadLetter {
                 pack: of,
@@ -106,6 +107,10 @@ impl Call {
             })
         };
         Some(match &*fields.text("call")? {
+            "merge" => Self::Merge {
+                read: decode_read(&fields)?,
+                setup: None,
+            },
             "confirm" => Self::Confirm {
                 pack: pack()?,
                 epoch: number("epoch"),
@@ -174,6 +179,41 @@ fn in_epoch(call: Writer, epoch: &Option<u64>) -> Writer {
         Some(epoch) => call.number("epoch", *epoch),
         None => call,
     }
+}
+
+/// Records that were asked for, each as it was sent behind its id.
+fn encode_read(call: Writer, read: &Snapshots) -> Writer {
+    let item = |item: &Fetched| ["[", &json::quoted(&item.id), ",", &item.json, "]"].concat();
+    let call = call
+        .text("source", &read.of.source)
+        .text("integration", &read.of.integration)
+        .text("model", &read.model)
+        .number("asked_seq", read.asked_seq)
+        .flag("believed", read.is_believed);
+    in_epoch(call, &read.epoch).raw("items", &json::list(read.items.iter().map(item)))
+}
+
+fn decode_read(fields: &Object) -> Option<Snapshots> {
+    let text = |name| fields.text(name).map(Cow::into_owned);
+    let item = |item: &json::Value| {
+        let parts = json::items(item.get())?;
+        let [id, json] = parts.as_slice() else {
+            return None;
+        };
+        Some(Fetched {
+            id: json::text(id)?.into_owned(),
+            json: json.get().to_owned(),
+        })
+    };
+    let items = json::items(fields.value("items")?.get())?;
+    Some(Snapshots {
+        of: IntegrationId::new(text("source")?, text("integration")?),
+        model: text("model")?,
+        asked_seq: fields.number("asked_seq")?,
+        epoch: fields.number("epoch"),
+        is_believed: fields.flag("believed")?,
+        items: items.into_iter().map(item).collect::<Option<_>>()?,
+    })
 }
 
 /// A delivery: a line of words, among them the lengths of the two names that

@@ -5,6 +5,7 @@ use super::{Outcome, Taken};
 use crate::dialect::event::{Kind, Unclear};
 use crate::dialect::filter::Ignored;
 use crate::edge::delivery::Delivery;
+use crate::integration::IntegrationId;
 use crate::ledger::log::Log;
 use crate::ledger::log::entry::Entry;
 use crate::ledger::log::epoch::epoch_at;
@@ -12,10 +13,35 @@ use crate::ledger::log::migrate::MIN_VERSION;
 use crate::ledger::log::segments::Segments;
 use crate::ledger::{Ledger, SCHEMA, SCHEMA_VERSION, beyond_us};
 use crate::record::fold::Known;
+use crate::signature::DedupeKey;
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
 
-/// A delivery's row of the log, and what becomes of its record.
+/// What came in: a webhook, or a record that was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    /// Whose it is.
+    pub of: &'a IntegrationId,
+    /// What makes it the same as another one.
+    pub key: DedupeKey,
+    /// As it was received.
+    pub body: &'a [u8],
+    /// Of a record that was asked for: the last number before the read.
+    pub asked_seq: Option<u64>,
+}
+
+impl<'a> From<&'a Delivery> for Arrival<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        Self {
+            of: &delivery.of,
+            key: delivery.key,
+            body: &delivery.body,
+            asked_seq: None,
+        }
+    }
+}
+
+/// Its row of the log, and what becomes of its record.
 pub(super) struct Intake<'a> {
     pub entry: Entry<'a>,
     /// The record that it is about, and its latest events.
@@ -50,12 +76,12 @@ impl<S: Sql> Ledger<S> {
     /// Writes the next event, and what it brings about.
     pub(super) fn store(
         &self,
-        delivery: &Delivery,
+        arrival: Arrival,
         intake: &Intake,
         now: Timestamp,
     ) -> Result<Taken, SqlError> {
         let entry = &intake.entry;
-        let (data, large) = entry.split_data(delivery.body.len());
+        let (data, large) = entry.split_data(arrival.body.len());
         let synced_at = entry.synced_at(self.sequence.received_at(now));
         let needs_index = Intake::needs_index(entry.outcome());
         let index_until = self
@@ -64,11 +90,11 @@ impl<S: Sql> Ledger<S> {
         let is_one_statement =
             self.name.is_some() && large.is_none() && synced_at.is_none() && index_until.is_none();
         if is_one_statement {
-            self.insert(delivery, intake, data, now)?;
+            self.insert(arrival, intake, data, now)?;
         } else {
             self.log.sql.transaction(|| {
                 if self.name.is_none() {
-                    self.create(delivery, now)?;
+                    self.create(arrival.of, now)?;
                 }
                 self.log.store_synced(synced_at)?;
                 if let Some(until) = index_until {
@@ -80,7 +106,7 @@ impl<S: Sql> Ledger<S> {
                         &[self.sequence.next().into(), Param::Text(large)],
                     )?;
                 }
-                self.insert(delivery, intake, data, now)
+                self.insert(arrival, intake, data, now)
             })?;
         }
         Ok(Taken {
@@ -90,7 +116,7 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Makes the tables.
-    fn create(&self, delivery: &Delivery, now: Timestamp) -> Result<(), SqlError> {
+    fn create(&self, of: &IntegrationId, now: Timestamp) -> Result<(), SqlError> {
         let segments = Segments::new(now);
         self.log.sql.execute(SCHEMA, &[])?;
         for segment in segments.iter() {
@@ -101,8 +127,8 @@ impl<S: Sql> Ledger<S> {
             "INSERT INTO ledger (id, source, integration, schema_version, min_version, epoch)
              VALUES (1, ?1, ?2, ?3, ?4, ?5)",
             &[
-                Param::Text(&delivery.of.source),
-                Param::Text(&delivery.of.integration),
+                Param::Text(&of.source),
+                Param::Text(&of.integration),
                 SCHEMA_VERSION.into(),
                 MIN_VERSION.into(),
                 epoch_at(now).into(),
@@ -112,7 +138,7 @@ impl<S: Sql> Ledger<S> {
 
     fn insert(
         &self,
-        delivery: &Delivery,
+        arrival: Arrival,
         intake: &Intake,
         data: Option<&str>,
         now: Timestamp,
@@ -128,12 +154,12 @@ impl<S: Sql> Ledger<S> {
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
                                  generation, recent, occupancy, unlinked, occurred_ns,
-                                 ambiguous, version_ns, drifted)
+                                 ambiguous, version_ns, drifted, asked_seq)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
             &[
                 self.sequence.next().into(),
-                Param::Blob(&delivery.key.0),
+                Param::Blob(&arrival.key.0),
                 intake.by_key.into(),
                 entry.prev_seq.into(),
                 self.sequence.received_at(now).us().into(),
@@ -146,7 +172,7 @@ impl<S: Sql> Ledger<S> {
                 entry.quarantine.map(Unclear::label).into(),
                 entry.ignored.map(Ignored::label).into(),
                 data.into(),
-                Param::Blob(&delivery.body),
+                Param::Blob(arrival.body),
                 record.map(|record| record.version).into(),
                 record.map(|record| record.fields.as_str()).into(),
                 record.map(|record| record.partial).into(),
@@ -164,6 +190,7 @@ impl<S: Sql> Ledger<S> {
                 intake.ambiguous.into(),
                 beyond_us(record.and_then(|record| record.occurred_at)).into(),
                 drifted.as_deref().into(),
+                arrival.asked_seq.into(),
             ],
         )
     }

@@ -6,6 +6,7 @@
 mod append;
 pub(super) mod dedupe;
 mod lookup;
+mod merge;
 pub(super) mod tied;
 pub(super) mod unplaced;
 
@@ -20,6 +21,7 @@ use crate::dialect::event::{Change, Content, Event, Kind, Subject, Unclear};
 use crate::dialect::filter::Ignored;
 use crate::dialect::{self, Identity, Meaning};
 use crate::edge::delivery::Delivery;
+use crate::integration::IntegrationId;
 use crate::json::Object;
 use crate::record::fold::{Incoming, can_repeat, fold};
 use crate::sql::{Sql, SqlError};
@@ -79,7 +81,7 @@ impl<S: Sql> Ledger<S> {
             Meaning::Ping => self.take_unclear(delivery, Unclear::UnknownEnvelope, None, now),
         }?;
         if taken.outcome != Outcome::Duplicate {
-            self.remember(delivery, taken, now);
+            self.remember(&delivery.of, taken, now);
             if taken.outcome == Outcome::Accepted
                 && let Meaning::Event(event) = &reading.meaning
                 && let Some(subject) = event.subject()
@@ -96,9 +98,9 @@ impl<S: Sql> Ledger<S> {
     }
 
     /// Brings the memory up to what was committed.
-    fn remember(&mut self, delivery: &Delivery, taken: Taken, now: Timestamp) {
+    fn remember(&mut self, of: &IntegrationId, taken: Taken, now: Timestamp) {
         if self.name.is_none() {
-            self.name = Some(delivery.of.clone());
+            self.name = Some(of.clone());
             self.epoch = epoch_at(now);
             self.log.segments = Segments::new(now);
         }
@@ -138,7 +140,7 @@ impl<S: Sql> Ledger<S> {
         let fields = || Object::parse(&stored.as_ref()?.known.fields);
         if let Some(ignored) = delivery.filter.ignores(event, fields) {
             let entry = Entry::ignored(event, ignored);
-            return self.store(delivery, &Intake::by_key(entry), now);
+            return self.store(delivery.into(), &Intake::by_key(entry), now);
         }
         let incoming = Incoming {
             seq: self.sequence.next(),
@@ -148,6 +150,7 @@ impl<S: Sql> Ledger<S> {
             model: &subject.model,
             is_creation: event.kind == Kind::RecordCreated,
             change,
+            newer: &[],
         };
         let known = stored.as_ref().map(|stored| &stored.known);
         let tied = match incoming.tied_at(known) {
@@ -189,7 +192,7 @@ impl<S: Sql> Ledger<S> {
             ambiguous,
             by_key: !fits,
         };
-        self.store(delivery, &intake, now)
+        self.store(delivery.into(), &intake, now)
     }
 
     fn take_control(
@@ -206,7 +209,7 @@ impl<S: Sql> Ledger<S> {
         };
         let mut intake = Intake::by_key(Entry::control(event, fields, &delivery.filter));
         intake.ambiguous = ambiguous && intake.entry.ignored.is_none();
-        self.store(delivery, &intake, now)
+        self.store(delivery.into(), &intake, now)
     }
 
     fn take_unclear(
@@ -229,7 +232,7 @@ impl<S: Sql> Ledger<S> {
             return Ok(duplicate(seq));
         }
         let entry = Entry::unclear(unclear, about);
-        self.store(delivery, &Intake::by_key(entry), now)
+        self.store(delivery.into(), &Intake::by_key(entry), now)
     }
 }
 

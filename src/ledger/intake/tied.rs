@@ -2,9 +2,10 @@
 //! (decision 7): see [`crate::record::ties`].
 
 use crate::dialect::event::{RecordKey, Subject};
-use crate::dialect::{self, Dialect, Meaning};
+use crate::dialect::{Dialect, Meaning};
 use crate::ledger::dedupe_key;
 use crate::ledger::log::Log;
+use crate::ledger::log::kept::Kept;
 use crate::record::ties::Tied;
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
@@ -58,7 +59,7 @@ impl<S: Sql> Log<S> {
                 if bytes > BYTES_MAX {
                     break;
                 }
-                let whole = self.one("body, key", seq)?;
+                let whole = self.one(&format!("{}, key", Kept::COLUMNS), seq)?;
                 let tied = whole.map(|row| read(like, &row, now)).transpose()?;
                 found.extend(tied.flatten());
             }
@@ -70,8 +71,8 @@ impl<S: Sql> Log<S> {
 }
 
 fn read(like: &Like, row: &Row, now: Timestamp) -> Result<Option<Tied>, SqlError> {
-    let key = dedupe_key(row, 1)?;
-    let reading = dialect::read(like.dialect, row.blob(0)?, now);
+    let key = dedupe_key(row, 4)?;
+    let reading = Kept::of(row)?.read(like.dialect, now);
     let Meaning::Event(event) = &reading.meaning else {
         return Ok(None);
     };

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::ROW_BYTES_MAX;
-use crate::dialect::event::{Event, Kind, RecordKey, Subject, Unclear};
+use crate::dialect::event::{Change, Content, Event, Kind, RecordKey, Subject, Unclear};
 use crate::dialect::filter::{self, Filter, Ignored};
 use crate::json::Object;
 use crate::ledger::Outcome;
@@ -104,7 +104,8 @@ impl<'a> Entry<'a> {
         facts: &Facts,
     ) -> Self {
         match record_data(event, key, known, facts) {
-            None => Self::unclear(Unclear::TooLarge, None),
+            // Of what was asked for, the row alone says what it is about.
+            None => Self::unclear(Unclear::TooLarge, asked_about(event)),
             data => Self {
                 data,
                 prev_seq,
@@ -140,6 +141,14 @@ impl<'a> Entry<'a> {
         } else {
             (data, None)
         }
+    }
+}
+
+/// The record that was asked for, if the event is that it was.
+fn asked_about<'a>(event: &'a Event) -> Option<&'a Subject<'a>> {
+    match &event.content {
+        Content::Record(subject, Change::Read(_)) => Some(subject),
+        _ => None,
     }
 }
 

@@ -6,15 +6,16 @@ CREATE VIEW intake AS
          occurred_at, quarantine, ignored, data, body, NULL AS version, NULL AS fields,
          NULL AS partial, NULL AS drift, NULL AS version_at, NULL AS version_key,
          NULL AS generation, NULL AS recent, NULL AS occupancy, NULL AS unlinked,
-         occurred_ns, ambiguous, NULL AS version_ns, NULL AS drifted
+         occurred_ns, ambiguous, NULL AS version_ns, NULL AS drifted, asked_seq
   FROM {events};
 CREATE TRIGGER take INSTEAD OF INSERT ON intake BEGIN
   INSERT INTO {events} (seq, key, by_key, prev_seq, received_at, confirmed_seq, model, record_id,
                         name, kind, occurred_at, quarantine, ignored, data, body, occurred_ns,
-                        ambiguous, generation)
+                        ambiguous, generation, asked_seq)
   VALUES (new.seq, new.key, new.by_key, new.prev_seq, new.received_at, new.confirmed_seq,
           new.model, new.record_id, new.name, new.kind, new.occurred_at, new.quarantine,
-          new.ignored, new.data, new.body, new.occurred_ns, new.ambiguous, new.generation);
+          new.ignored, new.data, new.body, new.occurred_ns, new.ambiguous, new.generation,
+          new.asked_seq);
   INSERT INTO records (model, record_id, last_seq, version, fields, partial, drift, occurred_at,
                        version_key, generation, recent, occupancy, occurred_ns, drifted)
   SELECT new.model, new.record_id, new.seq, new.version, new.fields, new.partial, new.drift,

@@ -16,17 +16,20 @@ use crate::ledger::Ledger;
 use crate::sql::{Sql, SqlError};
 
 /// Version of the tables that this code makes.
-pub const SCHEMA_VERSION: u64 = 2;
+pub const SCHEMA_VERSION: u64 = 3;
 /// The oldest version whose code may go on with them.
 pub(in crate::ledger) const MIN_VERSION: u64 = 1;
 /// Version of a segment's table, and of the view and the trigger by which new
 /// events go into it.
-pub(in crate::ledger) const SEGMENT_FORMAT: u64 = 2;
+pub(in crate::ledger) const SEGMENT_FORMAT: u64 = 3;
 
 /// What leads from each version, beginning with 1, to the next.
-const STEPS: [&str; 1] = [include_str!("migrate/2.sql")];
+const STEPS: [&str; 2] = [include_str!("migrate/2.sql"), include_str!("migrate/3.sql")];
 /// The same for a segment's table.
-const SEGMENT_STEP: &str = include_str!("migrate/segment_2.sql");
+const SEGMENT_STEPS: [&str; 2] = [
+    include_str!("migrate/segment_2.sql"),
+    include_str!("migrate/segment_3.sql"),
+];
 
 /// The tables of version 1, which doesn't say that it is one: names of their
 /// columns, those of the primary key with a star.
@@ -82,15 +85,11 @@ impl<S: Sql> Ledger<S> {
             1
         };
         if version < SCHEMA_VERSION {
-            let done = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
             self.log.sql.transaction(|| {
-                let mut steps = STEPS.iter().skip(done);
+                let mut steps = missing(&STEPS, version);
                 steps.try_for_each(|step| self.log.sql.execute(step, &[]))?;
-                if version < SEGMENT_FORMAT {
-                    self.log
-                        .sql
-                        .execute(&Segment::KEPT.named(SEGMENT_STEP), &[])?;
-                }
+                // Segment 0 is made with the ledger, and has its version.
+                self.bring_up(Segment::KEPT, version)?;
                 self.bring_up_segments()
             })?;
         }
@@ -144,9 +143,7 @@ impl<S: Sql> Ledger<S> {
         )?;
         let segments = crate::ledger::Segments::load(&rows)?;
         for (segment, row) in segments.iter().skip(1).zip(&rows) {
-            if row.number(3)? < SEGMENT_FORMAT {
-                self.log.sql.execute(&segment.named(SEGMENT_STEP), &[])?;
-            }
+            self.bring_up(segment, row.number(3)?)?;
         }
         self.log.sql.execute(
             "UPDATE segments SET format = ?1 WHERE format < ?1",
@@ -155,14 +152,32 @@ impl<S: Sql> Ledger<S> {
         self.log.sql.execute(&segments.present().intake(), &[])
     }
 
-    /// After a segment that the code of version 1 began: what it wrote of a
-    /// record has left the columns that it doesn't know as they were. To be
+    fn bring_up(&self, segment: Segment, format: u64) -> Result<(), SqlError> {
+        let mut steps = missing(&SEGMENT_STEPS, format);
+        steps.try_for_each(|step| self.log.sql.execute(&segment.named(step), &[]))
+    }
+
+    /// After a segment of an older `format`: what the code of version 1 wrote of
+    /// a record has left the columns that it doesn't know as they were. To be
     /// called in a transaction.
-    pub(in crate::ledger) fn clear_unknown(&self, first_seq: u64) -> Result<(), SqlError> {
+    pub(in crate::ledger) fn clear_unknown(
+        &self,
+        first_seq: u64,
+        format: u64,
+    ) -> Result<(), SqlError> {
+        if format > 1 {
+            return Ok(());
+        }
         self.log.sql.execute(
             "UPDATE records SET occurred_ns = NULL, drifted = NULL
              WHERE last_seq >= ?1 AND (occurred_ns IS NOT NULL OR drifted IS NOT NULL)",
             &[first_seq.into()],
         )
     }
+}
+
+/// Of `steps`, those that lead on from `version`.
+fn missing<'a>(steps: &'a [&'a str], version: u64) -> impl Iterator<Item = &'a str> {
+    let done = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
+    steps.iter().copied().skip(done)
 }

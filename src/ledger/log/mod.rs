@@ -4,6 +4,7 @@ pub mod discard;
 pub(in crate::ledger) mod entry;
 pub(in crate::ledger) mod epoch;
 pub(in crate::ledger) mod index;
+pub(in crate::ledger) mod kept;
 pub(in crate::ledger) mod migrate;
 pub(in crate::ledger) mod retention;
 pub(in crate::ledger) mod segments;

@@ -16,7 +16,8 @@ CREATE TABLE ledger (
   reported TEXT,                            -- trouble and size as last reported; NULL if never
   schema_version INTEGER NOT NULL DEFAULT 1, -- of all these tables: see migrate.rs
   min_version INTEGER NOT NULL DEFAULT 1,   -- the oldest version whose code may go on with them
-  epoch INTEGER NOT NULL DEFAULT 0          -- milliseconds when the numbers began, or were cast anew
+  epoch INTEGER NOT NULL DEFAULT 0,         -- milliseconds when the numbers began, or were cast anew
+  owed_seq INTEGER                          -- the connector was told of all up to here; NULL if of nothing
 );
 
 -- Segments of the log, in order; each ends where the next one begins.

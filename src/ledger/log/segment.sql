@@ -20,7 +20,8 @@ CREATE TABLE {events} (
   body BLOB NOT NULL,             -- the raw body, as received
   occurred_ns INTEGER,            -- nanoseconds beyond `occurred_at`; NULL for 0
   ambiguous INTEGER,              -- 1 if it may be a repetition; NULL if only `data` tells
-  generation INTEGER              -- of its record then; NULL if only `data` tells
+  generation INTEGER,             -- of its record then; NULL if only `data` tells
+  asked_seq INTEGER               -- of a record that was asked for: the last number before the read
 );
 
 -- Where its condition is false, an index costs no row.

@@ -14,7 +14,7 @@ const INTAKE: &str = include_str!("intake.sql");
 /// another order.
 pub(in crate::ledger) const COLUMNS: &str = "seq, key, by_key, prev_seq, received_at, confirmed_seq, model, \
                                   record_id, name, kind, occurred_at, quarantine, ignored, replay, \
-                                  data, body, occurred_ns, ambiguous, generation";
+                                  data, body, occurred_ns, ambiguous, generation, asked_seq";
 
 /// Condition of the events that are forwarded.
 pub(in crate::ledger) const FORWARDED: &str = "AND quarantine IS NULL AND ignored IS NULL";

@@ -2,12 +2,13 @@
 
 use super::Step;
 use super::refold::Refold;
+use crate::dialect::Meaning;
 use crate::dialect::event::{Content, Event, Kind, RecordKey, Subject, Unclear};
 use crate::dialect::filter::Ignored;
-use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::log::Log;
 use crate::ledger::log::entry::Entry;
+use crate::ledger::log::kept::Kept;
 use crate::ledger::{NOT_APPLIED, Rewrite, SeqRange, beyond_us, first, record_key};
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
@@ -26,24 +27,24 @@ impl<S: Sql> Log<S> {
     pub(super) fn reread(&self, step: &mut Step, seq: u64) -> Result<(), SqlError> {
         // One that couldn't be applied is part of its record all the same.
         let columns = format!(
-            "body, model, record_id,
-             coalesce(quarantine, '{NOT_APPLIED}') = '{NOT_APPLIED}' AND ignored IS NULL,
-             coalesce(replay, 0), prev_seq"
+            "{}, coalesce(quarantine, '{NOT_APPLIED}') = '{NOT_APPLIED}' AND ignored IS NULL,
+             coalesce(replay, 0), prev_seq",
+            Kept::COLUMNS
         );
         let Some(row) = self.one(&columns, seq)? else {
             return Ok(());
         };
         // A record that was folded again has taken it along.
-        if Rewrite(row.number(4)?) >= step.job.written_from {
+        if Rewrite(row.number(5)?) >= step.job.written_from {
             return Ok(());
         }
-        let key = record_key(&row, 1)?;
+        let kept = Kept::of(&row)?;
         let was = Was {
-            key: key.filter(|_| row.flag(3) == Ok(true)),
-            prev_seq: row.maybe_number(5)?,
+            key: record_key(&row, 2)?.filter(|_| row.flag(4) == Ok(true)),
+            prev_seq: row.maybe_number(6)?,
         };
-        step.budget.spend(row.blob(0)?.len() as u64);
-        let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
+        step.budget.spend(kept.body.len() as u64);
+        let reading = kept.read(step.reader.dialect, step.now);
         let event = match &reading.meaning {
             Meaning::Event(event) => event,
             Meaning::Unclear(unclear) => {
@@ -54,7 +55,7 @@ impl<S: Sql> Log<S> {
                 return self.leave_out(step, seq, &was, Unclear::UnknownEnvelope, None);
             }
         };
-        if step.wanted.ignores(event, || None).is_some() {
+        if !step.wanted.selects(event) {
             return Ok(());
         }
         match &event.content {

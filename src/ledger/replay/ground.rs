@@ -10,10 +10,11 @@
 
 use super::Step;
 use super::refold::Folding;
+use crate::dialect::Meaning;
 use crate::dialect::event::{Change, Content, RecordKey};
-use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::log::Log;
+use crate::ledger::log::kept::Kept;
 use crate::record::drift::Drift;
 use crate::record::fold::Known;
 use crate::record::occupancy::{Turn, turns_of};
@@ -106,12 +107,12 @@ impl<S: Sql> Log<S> {
         ground: &mut Known,
         seq: u64,
     ) -> Result<(), SqlError> {
-        let Some(row) = self.one("body", seq)? else {
+        let Some(row) = self.one(Kept::COLUMNS, seq)? else {
             return Ok(());
         };
-        let body = row.blob(0)?;
-        step.budget.spend(body.len() as u64);
-        let reading = dialect::read(step.reader.dialect, body, step.now);
+        let kept = Kept::of(&row)?;
+        step.budget.spend(kept.body.len() as u64);
+        let reading = kept.read(step.reader.dialect, step.now);
         if let Meaning::Event(event) = &reading.meaning
             && let Content::Record(_, change) = &event.content
         {
@@ -178,7 +179,7 @@ fn mentioned(change: &Change) -> Vec<String> {
             new,
             rest,
         } => [names(previous), names(new), names(rest)].concat(),
-        Change::Whole { fields, .. } => names(fields),
+        Change::Whole { fields, .. } | Change::Read(fields) => names(fields),
         Change::Sparse(_) => Vec::new(),
     }
 }

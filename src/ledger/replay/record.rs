@@ -8,19 +8,22 @@
 
 use super::Step;
 use super::refold::{Folding, Refold, Version};
+use crate::dialect::Meaning;
 use crate::dialect::event::{Content, Kind, RecordKey};
 use crate::dialect::filter::{self, Ignored};
-use crate::dialect::{self, Meaning};
 use crate::json::Object;
 use crate::ledger::intake::StoredRecord;
 use crate::ledger::intake::dedupe::Recent;
 use crate::ledger::intake::tied::Like;
 use crate::ledger::log::Log;
 use crate::ledger::log::entry::{Entry, Facts, record_data};
+use crate::ledger::log::kept::{Back, Kept, Until};
 use crate::ledger::{NOT_APPLIED, beyond_us, dedupe_key, record_key};
 use crate::record::fold::{Incoming, Known, fold, late};
 use crate::record::generation::Generation;
+use crate::record::merge::touched;
 use crate::record::occupancy::{self, Noticed};
+use crate::signature::DedupeKey;
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -34,8 +37,8 @@ const WRITTEN: &str = "
           FROM (SELECT coalesce(e.data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))
                          AS whole)) END";
 
-/// What is read of an event, with [`WRITTEN`] behind it.
-const MEMBER: &str = "body, key, prev_seq, received_at, coalesce(octet_length(data), 0)";
+/// What is read of an event, between [`Kept::COLUMNS`] and [`WRITTEN`].
+const MEMBER: &str = "key, prev_seq, received_at, coalesce(octet_length(data), 0)";
 
 impl<S: Sql> Log<S> {
     /// Folds records again that `step` has to, as far as it goes.
@@ -151,7 +154,7 @@ impl<S: Sql> Log<S> {
     }
 
     fn member(&self, seq: u64) -> Result<Option<Row>, SqlError> {
-        self.one(&format!("{MEMBER}, {WRITTEN}"), seq)
+        self.one(&format!("{}, {MEMBER}, {WRITTEN}", Kept::COLUMNS), seq)
     }
 
     /// Folds one event of the chain, and writes it if the replay asks for it:
@@ -170,21 +173,20 @@ impl<S: Sql> Log<S> {
         let Some(row) = self.member(seq)? else {
             return Ok(());
         };
-        let body = row.blob(0)?;
-        step.budget
-            .spend((body.len() as u64).saturating_add(row.number(4)?));
-        let reading = dialect::read(step.reader.dialect, body, step.now);
+        let member = Member::of(&row)?;
+        step.budget.spend(member.bytes);
+        let reading = member.kept.read(step.reader.dialect, step.now);
         let Meaning::Event(event) = &reading.meaning else {
-            return self.pass(folding, seq, &row);
+            return self.pass(folding, seq, member.prev_seq);
         };
         let Content::Record(subject, change) = &event.content else {
-            return self.pass(folding, seq, &row);
+            return self.pass(folding, seq, member.prev_seq);
         };
         if subject.key() != key {
-            return self.pass(folding, seq, &row);
+            return self.pass(folding, seq, member.prev_seq);
         }
-        let is_asked_for = (step.job.from..=step.job.to).contains(&seq)
-            && step.wanted.ignores(event, || None).is_none();
+        let is_asked_for =
+            (step.job.from..=step.job.to).contains(&seq) && step.wanted.selects(event);
         let known = folding.known.as_ref();
         let known = known.and_then(|known| Object::parse(&known.fields));
         // To which property it belongs may have become known later.
@@ -194,17 +196,19 @@ impl<S: Sql> Log<S> {
                 .or_else(|| Object::parse(present?))
         };
         if is_asked_for && let Some(ignored) = step.reader.filter.ignores(event, fields) {
-            self.take_out(folding, key, seq, (event.occurred_at, dedupe_key(&row, 1)?))?;
+            self.take_out(folding, key, seq, (event.occurred_at, member.key))?;
             return self.rewrite_ignored(step, seq, &Entry::ignored(event, ignored));
         }
+        let newer = self.newer(step, folding, member.kept.asked_seq())?;
         let incoming = Incoming {
             seq,
-            key: dedupe_key(&row, 1)?,
+            key: member.key,
             occurred_at: event.occurred_at,
-            received_at: Timestamp::from_us(row.integer(3)?),
+            received_at: member.received_at,
             model: &subject.model,
             is_creation: event.kind == Kind::RecordCreated,
             change,
+            newer: &newer,
         };
         let tied = match incoming.tied_at(folding.known.as_ref()) {
             Some(time) => {
@@ -221,7 +225,7 @@ impl<S: Sql> Log<S> {
             known => fold(known.as_ref(), &incoming, tied),
         };
         let turns = was.map_or(folded.turns, |was| was.turns);
-        let (ambiguous, own) = written(&row, 5)?;
+        let own = member.generation;
         let generation = match is_asked_for {
             true if is_last => folding.next_generation(step),
             true => own.min(folding.generation).max(folding.last_generation),
@@ -229,11 +233,11 @@ impl<S: Sql> Log<S> {
         };
         let prev_seq = folding
             .last_seq
-            .or(row.maybe_number(2)?.filter(|_| folding.is_first()));
+            .or(member.prev_seq.filter(|_| folding.is_first()));
         let facts = Facts {
             changes: &folded.changes,
             late: folded.late,
-            ambiguous,
+            ambiguous: member.ambiguous,
             generation,
             turns: &turns,
             noticed: None,
@@ -244,7 +248,7 @@ impl<S: Sql> Log<S> {
         }
         if is_asked_for {
             self.rewrite(step, seq, &entry)?;
-        } else if prev_seq != row.maybe_number(2)? {
+        } else if prev_seq != member.prev_seq {
             self.link(seq, prev_seq)?;
         }
         folding.last_seq = Some(seq);
@@ -266,10 +270,30 @@ impl<S: Sql> Log<S> {
         Ok(())
     }
 
+    /// Fields of a record that was asked for at `asked_seq` which events folded
+    /// so far have touched since.
+    fn newer(
+        &self,
+        step: &Step,
+        folding: &Folding,
+        asked_seq: Option<u64>,
+    ) -> Result<Vec<String>, SqlError> {
+        let (Some(asked_seq), Some(last_seq)) = (asked_seq, folding.last_seq) else {
+            return Ok(Vec::new());
+        };
+        let back = Back {
+            dialect: step.reader.dialect,
+            last_seq,
+            asked_seq,
+            until: Until::Asked,
+        };
+        let (touches, _) = self.touches(&back, step.now)?;
+        Ok(touched(&touches, asked_seq))
+    }
+
     /// Keeps an event in the chain that says nothing of the record today, and
     /// is for another step to see to.
-    fn pass(&self, folding: &mut Folding, seq: u64, row: &Row) -> Result<(), SqlError> {
-        let prev_seq = row.maybe_number(2)?;
+    fn pass(&self, folding: &mut Folding, seq: u64, prev_seq: Option<u64>) -> Result<(), SqlError> {
         if folding.last_seq.is_some() && prev_seq != folding.last_seq {
             self.link(seq, folding.last_seq)?;
         }
@@ -350,7 +374,8 @@ impl<S: Sql> Log<S> {
         let Some(row) = self.member(version.seq)? else {
             return Ok(());
         };
-        let reading = dialect::read(step.reader.dialect, row.blob(0)?, step.now);
+        let member = Member::of(&row)?;
+        let reading = member.kept.read(step.reader.dialect, step.now);
         let Meaning::Event(event) = &reading.meaning else {
             return Ok(());
         };
@@ -358,12 +383,11 @@ impl<S: Sql> Log<S> {
             to: folding.last_seq.unwrap_or(0),
             ..folding.noticed.clone()
         };
-        let ambiguous = written(&row, 5)?.0;
         let turns = noticed.turns_of(version.seq);
         let facts = |noticed| Facts {
             changes: &version.changes,
             late: false,
-            ambiguous,
+            ambiguous: member.ambiguous,
             generation,
             turns: &turns,
             noticed,
@@ -371,7 +395,7 @@ impl<S: Sql> Log<S> {
         let data_with = |noticed| record_data(event, key, known, &facts(noticed));
         let entry = Entry {
             data: data_with(Some(&noticed).filter(|_| is_unit)).or_else(|| data_with(None)),
-            prev_seq: row.maybe_number(2)?,
+            prev_seq: member.prev_seq,
             generation,
             ..Entry::of(event)
         };
@@ -399,11 +423,35 @@ impl Folding {
     }
 }
 
-/// Whether an event is ambiguous, and its generation, from column `at` as
-/// [`WRITTEN`] has it.
-fn written(row: &Row, at: usize) -> Result<(bool, Generation), SqlError> {
-    let parts = row.text(at)?.split_once(' ');
-    let read =
-        parts.and_then(|(flag, number)| Some((flag == "1", Generation(number.parse().ok()?))));
-    read.ok_or_else(|| SqlError("an event says something else of itself".to_owned()))
+/// An event of a chain, as the log has it.
+struct Member<'a> {
+    kept: Kept<'a>,
+    key: DedupeKey,
+    prev_seq: Option<u64>,
+    received_at: Timestamp,
+    /// Of its body and data.
+    bytes: u64,
+    ambiguous: bool,
+    generation: Generation,
+}
+
+impl<'a> Member<'a> {
+    /// From its row: [`Kept::COLUMNS`], [`MEMBER`], [`WRITTEN`].
+    fn of(row: &'a Row) -> Result<Self, SqlError> {
+        let kept = Kept::of(row)?;
+        let parts = row.text(8)?.split_once(' ');
+        let written =
+            parts.and_then(|(flag, number)| Some((flag == "1", Generation(number.parse().ok()?))));
+        let broken = || SqlError("an event says something else of itself".to_owned());
+        let (ambiguous, generation) = written.ok_or_else(broken)?;
+        Ok(Self {
+            kept,
+            key: dedupe_key(row, 4)?,
+            prev_seq: row.maybe_number(5)?,
+            received_at: Timestamp::from_us(row.integer(6)?),
+            bytes: (kept.body.len() as u64).saturating_add(row.number(7)?),
+            ambiguous,
+            generation,
+        })
+    }
 }

@@ -209,11 +209,10 @@ impl Everything<'_> {
             filter: filter.clone(),
             ..delivery(self.dialect, "i", body)
         };
-        let mut call = Call::Intake(delivery);
+        let call = Call::Intake(delivery);
         if body.len() < 1_000 {
             self.calls.push(call.encode());
         }
-        call.set_filter(|_| filter);
         self.ledger.answer(call, self.now).unwrap();
         self.ledger.follow_up(self.now, 0);
         self.meter.delivery(self.dialect, "accepted");

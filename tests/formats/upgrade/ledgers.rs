@@ -47,16 +47,21 @@ fn older_ledgers_become_like_new_ones() {
     ledger
         .intake(&delivery("propexo", "i", &job(1)), now())
         .unwrap();
-    for version in OLDER {
+    for made_by in OLDER {
         for dialect in DIALECTS {
-            let database = opened(version, &format!("ledger-{dialect}.sql"));
+            let database = opened(made_by, &format!("ledger-{dialect}.sql"));
             let before = database.events(EVENTS_1);
             Ledger::open(&database).unwrap();
-            assert_eq!(shape(&database), shape(&new), "{version} {dialect}");
+            assert_eq!(shape(&database), shape(&new), "{made_by} {dialect}");
             // No event is written anew.
             assert_eq!(database.events(EVENTS_1), before);
             let version = database.dump("SELECT schema_version, min_version, epoch FROM ledger");
-            assert_eq!(version, [format!("{SCHEMA_VERSION}|1|0")]);
+            let epoch = if made_by == "0.1.0" {
+                0
+            } else {
+                1_772_366_401_000_u64
+            };
+            assert_eq!(version, [format!("{SCHEMA_VERSION}|1|{epoch}")]);
             // And all of it once.
             let changes = database.connection.total_changes();
             let after = dump(&database.connection);

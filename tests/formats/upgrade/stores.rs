@@ -11,7 +11,7 @@ use crate::common::Database;
 pub const DIALECTS: [&str; 2] = ["propexo", "meterbase"];
 
 /// Released versions before this one.
-pub const OLDER: [&str; 1] = ["0.1.0"];
+pub const OLDER: [&str; 2] = ["0.1.0", "0.2.0"];
 
 /// What the version has of `name`.
 pub fn stored(version: &str, name: &str) -> String {

@@ -72,7 +72,7 @@ fn both_versions_take_turns() {
     assert_eq!(drifted, ["0|NULL|NULL"]);
     assert_eq!(
         database.dump("SELECT number, format FROM segments"),
-        ["1|2", "2|2"]
+        ["1|3", "2|3"]
     );
     for id in 1..=3 {
         let taken = ledger
@@ -90,4 +90,29 @@ fn both_versions_take_turns() {
         d1.dump("SELECT version, fields FROM records"),
         [r#"4|{"status":"d"}"#]
     );
+}
+
+/// 0.2.0 begins a segment as it knows them, and writes all that it knows.
+#[test]
+fn a_segment_of_0_2_0_is_brought_up() {
+    let database = Database::default();
+    let now = at("2026-02-01T00:00:00Z");
+    let mut ledger = Ledger::open(&database).unwrap();
+    for (from, to) in [("x", "a"), ("q", "b")] {
+        ledger
+            .intake(&delivery("propexo", "i", &change(from, to)), now)
+            .unwrap();
+    }
+    let drifted = "SELECT drift, drifted FROM records";
+    assert_eq!(database.dump(drifted), [r#"1|["status"]"#]);
+    let as_before = "DROP VIEW intake;
+         ALTER TABLE events_1 DROP COLUMN asked_seq;
+         UPDATE segments SET format = 2";
+    database.connection.execute_batch(as_before).unwrap();
+    let mut ledger = Ledger::open(&database).unwrap();
+    assert_eq!(database.dump(drifted), [r#"1|["status"]"#]);
+    let taken = ledger.intake(&delivery("propexo", "i", &job(1)), now);
+    assert_eq!(taken.unwrap().seq, 3);
+    let made = database.dump("SELECT number, format FROM segments");
+    assert_eq!((made, ledger.last_seq()), (vec!["1|3".to_owned()], 3));
 }

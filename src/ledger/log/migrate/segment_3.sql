@@ -1,0 +1,1 @@
+ALTER TABLE {events} ADD COLUMN asked_seq INTEGER;
