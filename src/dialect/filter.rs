@@ -215,7 +215,8 @@ fn properties<'a>(
     }
 }
 
-fn lists(names: &[String], name: &str) -> bool {
+/// True if one of `names` is `name`, or its beginning, with `*` behind it.
+pub fn lists(names: &[String], name: &str) -> bool {
     names.iter().any(|listed| match listed.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => listed == name,

@@ -33,6 +33,9 @@ pub struct Effects {
     pub announce: Option<Announcement>,
     /// Send what [`Ledger::next_send`] returns, unless that is going on already.
     pub forward: bool,
+    /// Tell the connector what [`Ledger::next_owed`] returns, [`GATHER_MS`](super::GATHER_MS)
+    /// from now, unless that is going on already.
+    pub tell: bool,
     /// Write the next step of the rebuild into D1, unless one is on its way.
     pub rebuild: bool,
     /// Log this: bodies were discarded.
@@ -130,6 +133,7 @@ impl<S: Sql> Ledger<S> {
             wake_at,
             announce,
             forward: self.may_send(),
+            tell: self.has_owed(),
             ..Effects::default()
         }
     }
@@ -160,6 +164,7 @@ impl<S: Sql> Ledger<S> {
             wake_at: self.waits().then(|| self.arm(now, random)),
             announce,
             forward: self.may_send(),
+            tell: self.has_owed(),
             ..Effects::default()
         })
     }
@@ -175,7 +180,8 @@ impl<S: Sql> Ledger<S> {
     /// forwarded is to be counted in the list, and trouble to be reported.
     fn waits(&self) -> bool {
         let has_work = self.has_replay() || self.has_rebuild() || self.has_discard();
-        self.has_unsettled() || has_work || self.health.waits(self.sequence.last())
+        let has_news = self.health.waits(self.sequence.last()) || self.has_owed();
+        self.has_unsettled() || has_work || has_news
     }
 
     /// Notes that the list of integrations has what it was told. True if
@@ -190,7 +196,8 @@ impl<S: Sql> Ledger<S> {
         if let Some(report) = &told.report {
             self.reported(report)?;
         }
-        let is_done = self.outbox.is_stored() && !self.waits();
+        let is_stored = self.outbox.is_stored() && self.told.unstored().is_none();
+        let is_done = is_stored && !self.waits();
         let is_last = was_waiting && is_done && self.alarm == Alarm::Set;
         if is_last {
             self.alarm = Alarm::None;

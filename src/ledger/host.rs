@@ -89,6 +89,10 @@ impl<S: Sql> Ledger<S> {
         for call in &mut calls {
             call.set_up(setup);
         }
+        let source = self.name.as_ref().map(|name| name.source.as_str());
+        if let Some(source) = source.or_else(|| calls.iter().find_map(Call::source)) {
+            self.told.set_wanted(setup(source).wants.is_some());
+        }
         let work = Work::of(&calls);
         let (replies, failed) = self.answer_all(calls, now);
         if replies.is_empty()
@@ -114,6 +118,9 @@ impl<S: Sql> Ledger<S> {
         now: Timestamp,
         random: u32,
     ) -> Effects {
+        if let Some(name) = &self.name {
+            self.told.set_wanted(setup(&name.source).wants.is_some());
+        }
         let mut effects = match self.wake(now, random) {
             Ok(effects) => effects,
             Err(error) => {

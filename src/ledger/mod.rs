@@ -54,6 +54,8 @@ pub use outbox::quarantine::NOT_APPLIED;
 pub use outbox::ranges::Ranges;
 pub use outbox::redrive::Redriven;
 use outbox::state::Outbox;
+pub use owed::tell::GATHER_MS;
+use owed::tell::Told;
 pub use owed::{Asks, Owed, OwedRecord, Parent, SyncEnd, Wants};
 use rebuild::Rebuilds;
 pub use rebuild::{Part, Rebuild, Rebuilt};
@@ -86,6 +88,7 @@ pub struct Ledger<S> {
     moved: Moved,
     unplaced: Unplaced,
     outbox: Outbox,
+    told: Told,
     replays: Replays,
     rebuilds: Rebuilds,
     discards: Discards,
@@ -111,6 +114,7 @@ impl<S: Sql> Ledger<S> {
             moved: Moved::default(),
             unplaced: Unplaced::default(),
             outbox: Outbox::default(),
+            told: Told::default(),
             replays: Replays::default(),
             rebuilds: Rebuilds::default(),
             discards: Discards::default(),
@@ -146,7 +150,7 @@ impl<S: Sql> Ledger<S> {
                     EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL),
                     EXISTS (SELECT 1 FROM kept_keys),
                     EXISTS (SELECT 1 FROM discards WHERE ended_at IS NULL),
-                    EXISTS (SELECT 1 FROM unplaced)
+                    EXISTS (SELECT 1 FROM unplaced), owed_seq
              FROM ledger",
             &[],
         )?;
@@ -172,6 +176,7 @@ impl<S: Sql> Ledger<S> {
         self.sequence = Sequence::load(last_seq, Timestamp::from_us(last_received_us));
         self.index = Index::load(row.integer(5)?, last_received_us, row.flag(10)?);
         self.unplaced = Unplaced::load(row.flag(12)?);
+        self.told = Told::load(row.maybe_number(13)?);
         self.replays = Replays::load(row.flag(6)?);
         self.rebuilds = Rebuilds::load(row.flag(9)?);
         self.discards = Discards::load(row.flag(11)?);

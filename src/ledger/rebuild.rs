@@ -165,7 +165,7 @@ impl<S: Sql> Ledger<S> {
     pub(super) fn begin_epoch(&mut self, beyond: u64, now: Timestamp) -> Result<(), SqlError> {
         let epoch = epoch_at(now).max(self.epoch.max(beyond).saturating_add(1));
         self.log.sql.transaction(|| {
-            let statement = "UPDATE ledger SET epoch = ?1";
+            let statement = "UPDATE ledger SET epoch = ?1, owed_seq = NULL";
             self.log.sql.execute(statement, &[epoch.into()])?;
             let statement = "DELETE FROM rebuilds WHERE ended_at IS NULL";
             self.log.sql.execute(statement, &[])?;
@@ -180,6 +180,8 @@ impl<S: Sql> Ledger<S> {
         self.epoch = epoch;
         self.rebuilds.is_going_on = true;
         self.health.forget();
+        // Of what it has lost, the provider knows.
+        self.told.forget();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::log::retention::Retention;
+use super::owed::Wants;
 use crate::dialect::Dialect;
 use crate::dialect::filter::Filter;
 
@@ -15,4 +16,6 @@ pub struct Setup {
     pub filter: Rc<Filter>,
     /// How long its history is kept.
     pub retention: Retention,
+    /// What is asked for at its API; `None` if it has none.
+    pub wants: Option<Rc<Wants>>,
 }

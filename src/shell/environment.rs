@@ -102,11 +102,13 @@ pub fn setup(env: &JsValue, name: &str) -> Setup {
         dialect: Some(source.dialect),
         filter: source.filter.clone(),
         retention: Retention::new(source.retention_s(), source.dedupe_window_s),
+        wants: None,
     };
     with_source(env, name, of).unwrap_or_else(|| Setup {
         dialect: None,
         filter: Rc::default(),
         retention: Retention::new(u64::MAX, u64::MAX),
+        wants: None,
     })
 }
 

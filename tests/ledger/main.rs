@@ -9,6 +9,7 @@ mod epochs;
 mod expiry;
 mod model;
 mod nobody;
+mod owed;
 mod packs;
 mod quarantine;
 mod rebuild;

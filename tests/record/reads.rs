@@ -89,6 +89,7 @@ impl<'a> World<'a> {
                 dialect: dialect::named("propexo"),
                 filter: Rc::new(filter),
                 retention: Retention::new(30 * DAY_S, 2 * DAY_S),
+                wants: None,
             }
         });
         let Reply::Json(answer) = self.ledger.answer(call, self.now).unwrap() else {

@@ -148,6 +148,15 @@ impl Call {
         }
     }
 
+    /// The source that brings the call about.
+    pub(super) fn source(&self) -> Option<&str> {
+        match self {
+            Self::Intake(delivery) => Some(&delivery.of.source),
+            Self::Merge { read, .. } => Some(&read.of.source),
+            _ => None,
+        }
+    }
+
     /// The epoch of the numbers that the call is about, where it states one.
     fn epoch(&self) -> Option<u64> {
         match self {

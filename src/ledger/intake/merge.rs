@@ -161,6 +161,7 @@ impl<S: Sql> Ledger<S> {
             by_key: false,
         };
         let taken = self.store(arrival, &intake, read.now)?;
+        self.told.pass(self.sequence.last());
         self.remember(&read.of.of, taken, read.now);
         let outcome = if agrees {
             Outcome::Merged
@@ -220,6 +221,7 @@ impl<S: Sql> Ledger<S> {
             return Ok((Outcome::TooLarge, false));
         }
         let taken = self.store(arrival, &Intake::by_key(entry), read.now)?;
+        self.told.pass(self.sequence.last());
         self.remember(&read.of.of, taken, read.now);
         Ok((Outcome::TooLarge, true))
     }

@@ -236,7 +236,7 @@ impl<S: Sql> Ledger<S> {
 
     /// Writes the watermark, unless the tables have it.
     pub(in crate::ledger) fn store_mark(&mut self) -> Result<(), SqlError> {
-        match self.outbox.is_stored() {
+        match self.outbox.is_stored() && self.told.unstored().is_none() {
             true => Ok(()),
             false => self.write_mark(),
         }
@@ -244,13 +244,15 @@ impl<S: Sql> Ledger<S> {
 
     fn write_mark(&mut self) -> Result<(), SqlError> {
         self.log.sql.execute(
-            "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2",
+            "UPDATE ledger SET confirmed_seq = ?1, attempts = ?2, owed_seq = coalesce(?3, owed_seq)",
             &[
                 self.outbox.confirmed_seq().into(),
                 u64::from(self.outbox.attempts()).into(),
+                self.told.unstored().into(),
             ],
         )?;
         self.outbox.stored();
+        self.told.stored();
         Ok(())
     }
 

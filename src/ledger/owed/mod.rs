@@ -6,6 +6,9 @@
 //! Which records these are is read off the log, behind a number up to which
 //! the connector has been told. So a webhook writes nothing for it.
 
+pub(super) mod tell;
+mod wire;
+
 use crate::integration::IntegrationId;
 use crate::time::Timestamp;
 
@@ -38,7 +41,7 @@ pub struct Parent {
 }
 
 /// What a ledger tells the connector of its source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owed {
     /// Whose records they are.
     pub of: IntegrationId,
