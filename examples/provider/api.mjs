@@ -17,22 +17,36 @@ const NOT_FOUND = failed(404, "not_found", "not found");
 const NOT_ALLOWED = failed(405, "method_not_allowed", "method not allowed");
 
 export class Api {
+  /** How many were answered, by their status. */
+  requests = {};
+
+  /** By model, its records as they were shown last. */
+  #shown = new Map();
+
   /**
    * - `integrations`: each with its `cache` and `syncs`.
    * - `diffs`: all that were ever made.
    * - `limit`: counts requests.
    */
-  constructor({ timeline, integrations, diffs, webhooks, limit, options }) {
-    Object.assign(this, { timeline, integrations, diffs, webhooks, limit, options });
+  constructor({ timeline, integrations, diffs, webhooks, limit, faults, clock, options }) {
+    Object.assign(this, { timeline, integrations, diffs, webhooks, limit, faults, clock, options });
   }
 
   /** Answers a request: `{status, headers, body, delay_ms}`. */
   answer({ method = "GET", path, headers = {}, body = "" }) {
-    if (headers.authorization !== `Bearer ${this.options.key}`) {
+    const right = this.#answer({ method, path, headers, body });
+    const given = right.status < 300 ? this.faults.change(path, right) : right;
+    const counted = given.hangs ? "hang" : given.status;
+    this.requests[counted] = (this.requests[counted] ?? 0) + 1;
+    return given;
+  }
+
+  #answer({ method, path, headers, body }) {
+    const { key } = this.options;
+    if (key === null || headers.authorization !== `Bearer ${key}`) {
       return { headers: {}, delay_ms: 0, ...failed(401, "unauthorized", "unauthorized") };
     }
-    const { began, now } = this.timeline;
-    const taken = this.limit.take(began + (now - began) / this.options.speed);
+    const taken = this.limit.take(this.clock());
     const rest = { headers: taken.headers, delay_ms: taken.delay_ms };
     if (taken.isUsedUp) return { ...rest, ...failed(429, "too_many_requests", "too many requests") };
     try {
@@ -106,12 +120,25 @@ export class Api {
     return { filters, newer, fields: [...always, ...fields, ...Object.values(same)] };
   }
 
-  /** All records of a model, as they are shown. */
-  records(model) {
+  /** All records of a model, as they are shown; with `isTruth`, neither late nor hidden. */
+  records(model, isTruth = false) {
+    const lags = !isTruth && (this.options["read-lag"] > 0 || this.options["new-lag"] > 0);
+    const revision = this.integrations.map(({ cache }) => cache.revision).join();
+    const known = this.#shown.get(model);
+    if (!lags && known?.revision === revision) return known.records;
+    const records = this.#show(model, lags ? this.timeline.now : undefined);
+    if (!lags) this.#shown.set(model, { revision, records });
+    return records;
+  }
+
+  #show(model, now) {
+    const hidden_ms = this.options["new-lag"] * 1_000 * this.options.speed;
+    const isOld = ({ created_at }) => now === undefined || Date.parse(created_at) <= now - hidden_ms;
     return this.integrations.flatMap(({ about, cache }) => {
-      const joins = cache.read("residents_to_leases", this.timeline.now);
+      const joins = cache.read("residents_to_leases", now);
       const parts = PARTS[model] && group(joins, PARTS[model].by);
-      return cache.read(model, this.timeline.now).map((state) => {
+      const states = cache.read(model, now).filter(isOld);
+      return states.map((state) => {
         const more = Object.entries(MODELS[model].same).map(([field, name]) => [name, state[field]]);
         const shown = {
           ...state,

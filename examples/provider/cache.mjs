@@ -12,9 +12,16 @@ const fieldOf = (record, field) => record[field] ?? (LISTS.includes(field) ? [] 
 export class Cache {
   #entries = Object.fromEntries(Object.keys(MODELS).map((model) => [model, new Map()]));
 
-  /** What is read is `lag_ms` old. */
-  constructor(lag_ms = 0) {
-    this.lag_ms = lag_ms;
+  /** Rises with each change. */
+  revision = 0;
+
+  /** What is read is as old as `options` say by then. */
+  constructor(options) {
+    this.options = options;
+  }
+
+  get lag_ms() {
+    return this.options["read-lag"] * 1_000 * this.options.speed;
   }
 
   has(model, id) {
@@ -28,6 +35,7 @@ export class Cache {
       MODELS[model].fields.map((field) => [field, fieldOf(fields.includes(field) ? record : {}, field)]),
     );
     const state = { id: record.id, created_at: at, updated_at: at, last_seen: at, ...known };
+    this.revision += 1;
     this.#entries[model].set(record.id, [{ since: now, state }]);
     return state;
   }
@@ -53,6 +61,7 @@ export class Cache {
   }
 
   #put(model, id, state, now) {
+    this.revision += 1;
     const entries = this.#entries[model];
     const versions = entries.get(id);
     // All that readers are past is let go of.
@@ -61,11 +70,12 @@ export class Cache {
     if (!this.lag_ms) entries.set(id, entries.get(id).slice(-1));
   }
 
-  /** The states that a reader finds now. */
+  /** The states that a reader finds at a time; without one, those that they are in. */
   read(model, now) {
     const found = [];
     for (const versions of this.#entries[model].values()) {
-      const seen = versions.findLast(({ since }) => since <= now - this.lag_ms);
+      const isSeen = ({ since }) => now === undefined || since <= now - this.lag_ms;
+      const seen = versions.findLast(isSeen);
       if (seen) found.push(seen.state);
     }
     return found;

@@ -10,21 +10,23 @@ export class Limit {
   #minute;
   #used = 0;
 
-  constructor(a_minute) {
-    this.a_minute = a_minute;
+  /** By `options`: `limit` a minute, of which `others` use some up. */
+  constructor(options) {
+    this.options = options;
   }
 
   /** Counts a request at a time of the caller's clock. */
   take(time) {
     const minute = Math.floor(time / MINUTE_MS);
-    if (minute !== this.#minute) this.#used = 0;
+    if (minute !== this.#minute) this.#used = this.options.others;
     this.#minute = minute;
     this.#used += 1;
+    const { limit } = this.options;
     const headers = {
-      "x-ratelimit-limit": String(this.a_minute),
-      "x-ratelimit-remaining": String(Math.max(this.a_minute - this.#used, 0)),
+      "x-ratelimit-limit": String(limit),
+      "x-ratelimit-remaining": String(Math.max(limit - this.#used, 0)),
     };
-    const isUsedUp = this.#used > this.a_minute;
-    return { headers, isUsedUp, delay_ms: this.#used >= this.a_minute * SLOW && !isUsedUp ? SLOW_MS : 0 };
+    const isUsedUp = this.#used > limit;
+    return { headers, isUsedUp, delay_ms: this.#used >= limit * SLOW && !isUsedUp ? SLOW_MS : 0 };
   }
 }

@@ -1,15 +1,14 @@
 // The command: `npm run provider`. `-- --help` says what can be set.
 
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 
 import { help, read } from "./options.mjs";
-import { provide } from "./provider.mjs";
-import { drive, iso, Timeline } from "./timeline.mjs";
+import { startProvider } from "./server.mjs";
+import { iso } from "./timeline.mjs";
 
-/** A gateway that is silent for so long has not answered. */
-const ANSWER_MS_MAX = 15_000;
+/** Numbers are told so often, if they change. */
+const COUNTS_MS = 10_000;
 
 const file = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
@@ -24,31 +23,7 @@ function secretOf(source) {
   return secret.split("\\n")[0];
 }
 
-async function post(url, { headers, body }) {
-  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-  const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-  await answer.arrayBuffer();
-  return answer.status;
-}
-
-/** Serves the API; `update` brings the time up to date. */
-function serve(api, update) {
-  return createServer((incoming, outgoing) => {
-    const parts = [];
-    incoming.on("data", (part) => parts.push(part));
-    incoming.on("end", () => {
-      update();
-      const { method, url: path, headers } = incoming;
-      const answer = api.answer({ method, path, headers, body: Buffer.concat(parts).toString() });
-      setTimeout(() => {
-        outgoing.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
-        outgoing.end(`${JSON.stringify(answer.body)}\n`);
-      }, answer.delay_ms);
-    });
-  });
-}
-
-function run() {
+async function run() {
   const options = read(process.argv.slice(2));
   if (options.help) {
     console.log(help());
@@ -56,32 +31,36 @@ function run() {
   }
   options.secret ||= secretOf(options.source);
   options.gateway = options.gateway.replace(/\/+$/, "");
-  const timeline = new Timeline(Date.now());
-  const say = (line) => console.log(`${iso(timeline.now).slice(0, 19)}  ${line}`);
-  const { api, webhooks } = provide({ timeline, options, post, say });
-  const server = serve(api, () => time?.update());
-  let time;
-  server.on("error", (error) => {
-    console.error(`The API can't listen on port ${options.port}: ${error.code}.`);
-    process.exit(1);
-  });
-  server.listen(options.port, "localhost", () => {
-    console.log(`API       http://localhost:${server.address().port}`);
-    console.log(`key       ${options.key}`);
-    console.log(`webhooks  ${webhooks.hooks[0].url}`);
-    time = drive(timeline, options.speed);
-  });
+  const say = (line, now) => console.log(`${iso(now).slice(0, 19)}  ${line}`);
+  const { url, webhooks, control } = await startProvider({ ...options, say });
+  console.log(`API       ${url}`);
+  console.log(`key       ${options.key}`);
+  for (const hook of webhooks.hooks) console.log(`webhooks  ${hook.url}`);
+  let last = counted(control);
+  setInterval(() => {
+    const now = counted(control);
+    if (now !== last) console.log(now);
+    last = now;
+  }, COUNTS_MS);
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => {
-      console.log(`\nwebhooks  ${JSON.stringify(webhooks.counts)}`);
+      console.log(`\n${counted(control)}`);
       process.exit(0);
     });
   }
 }
 
-try {
-  run();
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
+/** A line of numbers. */
+function counted(control) {
+  const { webhooks, requests, is_quiet } = control.state();
+  const { made, lost, repeated, delivered, waiting } = webhooks;
+  const asked = Object.values(requests).reduce((sum, count) => sum + count, 0);
+  const sent = `${made} webhooks: ${lost} lost, ${repeated} repeated, ${delivered} delivered, ${waiting} waiting`;
+  return `${sent}; ${asked} requests${is_quiet ? "; quiet" : ""}`;
 }
+
+run().catch((error) => {
+  const isTaken = error.syscall === "listen";
+  console.error(isTaken ? `The API can't listen on port ${error.port}: ${error.code}.` : error.message);
+  process.exit(1);
+});

@@ -79,6 +79,18 @@ export const MODELS = {
     filters: words(`x_id x_property_id location_id property_id lease_id integration_id integration_vendor email_1
       phone_1`),
   },
+  // The only list that can't be asked for by integration.
+  fees: {
+    prefix: "fee",
+    path: "/v1/fees/",
+    fields: words(`x_id x_property_id x_location_id x_charge_code_id x_floor_plan_id x_unit_id amount_in_cents
+      amount_raw charge_code_name description name custom_data property_id floor_plan_id unit_id charge_code_id`),
+    early: words("x_id x_property_id property_id name"),
+    silent: [],
+    same: {},
+    renamed: {},
+    filters: words("floor_plan_id unit_id charge_code_id"),
+  },
   residents_to_leases: {
     prefix: "resident_lease",
     path: null,

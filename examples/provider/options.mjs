@@ -25,6 +25,9 @@ const OPTIONS = {
   envelope: { value: "full", among: ["full", "flat", "short"], help: "how webhooks of records are shaped" },
   names: { value: "kebab", among: ["kebab", "snake"], help: "how webhooks write models" },
   "read-lag": { value: 0, min: 0, help: "the API shows what was so many seconds on your clock ago" },
+  "new-lag": { value: 0, min: 0, help: "the API doesn't have what is new for so many seconds on your clock" },
+  others: { value: 0, min: 0, help: "requests a minute that other programs make with the key" },
+  "fail-answers": { value: 0, min: 0, max: 1, help: "the share of the API's answers that is broken" },
   "lose-diffs": { value: 0, min: 0, max: 1, help: "the share of changes that the list of data diffs lacks" },
   "old-api": { help: "no filters by updated_at and last_seen" },
   "has-more-null": { help: "pages don't say whether there is more" },
@@ -32,6 +35,8 @@ const OPTIONS = {
   "plain-diffs": { help: "data diffs have the new values alone" },
   "all-diffs": { help: "first syncs and backsyncs have data diffs too" },
   "last-seen": { help: "being seen in a sync is a change by itself" },
+  "no-webhook": { help: "no webhook is registered at the beginning" },
+  tell: { help: "a line for all that happens in the world" },
   help: { help: "this text" },
 };
 

@@ -3,6 +3,8 @@
 
 import { Api } from "./api.mjs";
 import { Cache } from "./cache.mjs";
+import { Control } from "./control.mjs";
+import { Faults } from "./faults.mjs";
 import { Limit } from "./limits.mjs";
 import { MODELS, VENDORS } from "./models.mjs";
 import { DEFAULTS } from "./options.mjs";
@@ -20,28 +22,43 @@ const STAGGER_MS = 10_000;
  * - `options`: in place of the defaults, see options.mjs.
  * - `post`: sends a webhook, `(url, {headers, body})`; gives the status or throws.
  * - `say`: gets a line for what goes on.
+ * - `clock`: the time of those who ask, for the limit; by default from `timeline`.
+ * - `skip`: lets milliseconds pass; by default by `timeline`.
  */
-export function provide({ timeline, options: given = {}, post, say = () => {} }) {
+export function provide({ timeline, options: given = {}, post, say = () => {}, clock, skip }) {
   const options = { ...DEFAULTS, ...given };
+  const flags = { life: true, syncs: true, webhooks: true };
+  const { began } = timeline;
+  const end = options["quiet-after"] ? began + options["quiet-after"] * 1_000 * options.speed : Infinity;
   const stream = (name) => new Random(options.seed, name);
-  const webhooks = new Webhooks({ timeline, random: stream("webhooks"), options, post, say });
-  webhooks.register(everything(`${options.gateway}/webhooks/${options.source}`, options.secret));
+  const webhooks = new Webhooks({ timeline, random: stream("webhooks"), options, flags, post, say });
+  if (!options["no-webhook"])
+    webhooks.register(everything(`${options.gateway}/webhooks/${options.source}`, options.secret));
   const diffs = [];
   const integrations = VENDORS.slice(0, options.integrations).map((vendor, n) => {
     const about = integration(vendor, timeline.now);
     const system = new System({ random: stream(`${vendor} system`), units: options.units, now: timeline.now });
-    const cache = new Cache(options["read-lag"] * 1_000 * options.speed);
+    const cache = new Cache(options);
     const random = stream(`${vendor} syncs`);
     const tell = (event) => webhooks.tell(event);
-    const syncs = new Syncs({ integration: about, system, cache, timeline, random, options, tell, diffs, say });
+    const syncs = new Syncs({ integration: about, system, cache, timeline, random, options, flags, tell, diffs, say });
     timeline.after((n * STAGGER_MS) / VENDORS.length, () => syncs.start());
-    const end = options["quiet-after"] ? timeline.now + options["quiet-after"] * 1_000 * options.speed : Infinity;
-    const tellLife = (line) => say(`${about.id}: ${line}`);
-    live({ system, timeline, random: stream(`${vendor} life`), an_hour: options.changes, end, say: tellLife });
+    const tellLife = (line) => options.tell && say(`${about.id}: ${line}`);
+    live({ system, timeline, random: stream(`${vendor} life`), an_hour: options.changes, end, flags, say: tellLife });
     return { about, system, cache, syncs };
   });
-  const api = new Api({ timeline, integrations, diffs, webhooks, limit: new Limit(options.limit), options });
-  return { api, integrations, diffs, webhooks };
+  const faults = new Faults(stream("faults"), options);
+  const api = new Api({
+    ...{ timeline, integrations, diffs, webhooks, faults, options },
+    limit: new Limit(options),
+    clock: clock ?? (() => began + (timeline.now - began) / options.speed),
+  });
+  const pass = skip ?? ((ms) => timeline.runUntil(timeline.now + ms));
+  const control = new Control({
+    ...{ timeline, integrations, webhooks, api, faults, flags, options, end },
+    skip: pass,
+  });
+  return { api, control, integrations, diffs, webhooks };
 }
 
 function integration(vendor, now) {

@@ -15,6 +15,9 @@ const FIRST = "first";
 const BACK = "back";
 
 export class Syncs {
+  /** When the last one began of which no job failed. */
+  whole = -Infinity;
+
   #count = 0;
   #jobs;
   #sync;
@@ -24,8 +27,8 @@ export class Syncs {
    * - `diffs`: the list that the API shows.
    * - `options`: see options.mjs.
    */
-  constructor({ integration, system, cache, timeline, random, options, tell, diffs, say }) {
-    Object.assign(this, { integration, system, cache, timeline, random, options, tell, diffs, say });
+  constructor({ integration, system, cache, timeline, random, options, flags, tell, diffs, say }) {
+    Object.assign(this, { integration, system, cache, timeline, random, options, flags, tell, diffs, say });
     this.every_ms = options["sync-every"] * 1_000;
     this.job_ms = Math.min(JOB_MS, this.every_ms / JOBS / 2);
     this.schedule = random.id("schedule");
@@ -37,11 +40,26 @@ export class Syncs {
 
   /** Starts the first sync, and thereby all others. */
   start() {
+    if (this.isRunning || !this.flags.syncs) {
+      this.timeline.after(this.isRunning ? this.job_ms : this.every_ms, () => this.start());
+      return;
+    }
     const { "backsync-every": every } = this.options;
     this.#count += 1;
     const isBack = every > 0 && this.#count % every === 0;
     const kind = this.#count === 1 ? FIRST : isBack ? BACK : "usual";
-    this.#sync = { kind, root: this.random.id("job"), began: this.timeline.now, succeeded: 0, failed: 0 };
+    this.#begin(kind, this.schedule);
+  }
+
+  /** Starts a sync out of turn, or a backsync; false where one is running. */
+  begin(isBack) {
+    if (this.isRunning || !this.#count) return false;
+    this.#begin(isBack ? BACK : "manual", null);
+    return true;
+  }
+
+  #begin(kind, schedule) {
+    this.#sync = { kind, schedule, root: this.random.id("job"), began: this.timeline.now, succeeded: 0, failed: 0 };
     Object.assign(this.#sync, { created: 0, changed: 0 });
     const properties = this.system.all("properties");
     this.#jobs = Object.keys(MODELS).flatMap((model) => properties.map(({ id }) => ({ model, property: id })));
@@ -149,10 +167,11 @@ export class Syncs {
   }
 
   #complete() {
-    const { kind, began, succeeded, failed, created, changed } = this.#sync;
+    const { kind, schedule, began, succeeded, failed, created, changed } = this.#sync;
     const { integration, timeline } = this;
     const isBack = kind === BACK;
     this.#sync = undefined;
+    if (!failed) this.whole = began;
     integration[isBack ? "last_completed_back_sync" : "last_completed_sync"] = iso(timeline.now);
     integration.updated_at = iso(timeline.now);
     this.say(
@@ -166,18 +185,19 @@ export class Syncs {
       failed_job_count: failed,
       is_sync_finished: true,
       is_backsync: isBack,
-      job_schedule_id: this.schedule,
+      job_schedule_id: schedule,
       models_synced: Object.keys(MODELS),
     });
+    if (schedule === null) return;
     timeline.after(Math.max(began + this.every_ms - timeline.now, this.job_ms), () => this.start());
   }
 }
 
 /** Lets things happen in `system` until `end`, `an_hour` of them on average. */
-export function live({ system, timeline, random, an_hour, end, say }) {
+export function live({ system, timeline, random, an_hour, end, flags, say }) {
   const next = () => {
     if (timeline.now >= end) return;
-    say(happen(system, timeline.now));
+    if (flags.life) say(happen(system, timeline.now));
     later();
   };
   const later = () => timeline.after(random.pause(3_600_000 / an_hour), next);

@@ -36,12 +36,20 @@ export class Timeline {
   }
 }
 
-/** Moves a timeline along with the clock, `speed` times as fast. Gives what brings it up to date, and ends it. */
+/**
+ * Moves a timeline along with the clock, `speed` times as fast. Gives what brings it up to date, skips
+ * milliseconds, and ends it.
+ */
 export function drive(timeline, speed) {
   const since = performance.now();
-  const update = () => timeline.runUntil(timeline.began + (performance.now() - since) * speed);
+  let skipped_ms = 0;
+  const update = () => timeline.runUntil(timeline.began + skipped_ms + (performance.now() - since) * speed);
+  const skip = (ms) => {
+    skipped_ms += ms;
+    update();
+  };
   const timer = setInterval(update, LOOK_MS);
-  return { update, stop: () => clearInterval(timer) };
+  return { update, skip, stop: () => clearInterval(timer) };
 }
 
 /** A time as the API writes it. */

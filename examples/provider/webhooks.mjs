@@ -31,9 +31,10 @@ export class Webhooks {
   /** Those that are registered. */
   hooks = [];
 
-  /** How many were made, lost, repeated, held back, tried, delivered and given up; and answers by their status. */
+  /** How many were made, of which so many of records weren't lost; and how many were lost, repeated, held back, tried, delivered and given up; and answers by their status. */
   counts = {
     made: 0,
+    sent_records: 0,
     lost: 0,
     repeated: 0,
     reordered: 0,
@@ -44,14 +45,17 @@ export class Webhooks {
     answers: {},
   };
 
+  /** How many are still to be tried. */
+  waiting = 0;
+
   #lines = new Map();
 
   /** By address, what it answered last. */
   #last = new Map();
 
   /** - `post`: sends `(url, {headers, body})`, gives the status or throws. */
-  constructor({ timeline, random, options, post, say }) {
-    Object.assign(this, { timeline, random, options, post, say });
+  constructor({ timeline, random, options, flags, post, say }) {
+    Object.assign(this, { timeline, random, options, flags, post, say });
   }
 
   /** Registers a webhook, with what `POST /v1/webhooks/` takes; gives it as the API shows it. */
@@ -75,6 +79,7 @@ export class Webhooks {
 
   /** Sends an event to everyone who wants it. */
   tell(event) {
+    if (!this.flags.webhooks) return;
     for (const hook of this.hooks.filter((hook) => hook.active && wants(hook, event))) this.#send(hook, event);
   }
 
@@ -90,6 +95,8 @@ export class Webhooks {
       counts.lost += 1;
       return;
     }
+    this.waiting += isTwice ? 2 : 1;
+    if (event.model) counts.sent_records += 1;
     if (isLate) {
       counts.reordered += 1;
       this.timeline.after(late_ms, () => this.#queue(delivery));
@@ -134,8 +141,10 @@ export class Webhooks {
     this.#last.set(hook.url, answer);
     if (answer >= 200 && answer < 300) {
       counts.delivered += 1;
+      this.waiting -= 1;
     } else if (delivery.tries > RETRIES) {
       counts.given_up += 1;
+      this.waiting -= 1;
     } else {
       counts.retried += 1;
       timeline.after(RETRY_MS, () => this.#try(delivery));

@@ -25,6 +25,9 @@ export const raw = (cents) => (cents / 100).toFixed(2);
 export class System {
   #numbers = 10_000;
 
+  /** By lease, what joins its residents to it. */
+  #joins = new Map();
+
   /** By model, the records by id: their fields as far as they are known. */
   tables = Object.fromEntries(Object.keys(MODELS).map((model) => [model, new Map()]));
 
@@ -52,9 +55,8 @@ export class System {
 
   /** The residents of a lease, each with what joins the two. */
   party(lease) {
-    return this.all("residents_to_leases")
-      .filter((join) => join.lease_id === lease.id)
-      .map((join) => ({ join, resident: this.tables.residents.get(join.resident_id) }));
+    const joins = this.#joins.get(lease.id) ?? [];
+    return joins.map((join) => ({ join, resident: this.tables.residents.get(join.resident_id) }));
   }
 
   unitOf(lease) {
@@ -79,7 +81,15 @@ export class System {
       number_of_units: 0,
       pet_types: [{ name: "Cat", is_allowed: true, fee_raw: "25.00", fee_in_cents: 2_500 }],
     });
-    return Object.assign(record, { property_id: record.id, x_property_id: record.x_id });
+    Object.assign(record, { property_id: record.id, x_property_id: record.x_id });
+    this.add("fees", {
+      property_id: record.id,
+      x_property_id: record.x_id,
+      name: "Late fee",
+      amount_in_cents: 5_000,
+      amount_raw: "50.00",
+    });
+    return record;
   }
 
   #unit(home, n) {
@@ -171,7 +181,7 @@ export class System {
       pets: [],
       vehicles: [],
     });
-    this.add("residents_to_leases", {
+    const join = this.add("residents_to_leases", {
       property_id: lease.property_id,
       resident_id: resident.id,
       lease_id: lease.id,
@@ -179,6 +189,7 @@ export class System {
       x_resident_type: type === "PRIMARY" ? "Head" : "Roommate",
       move_in_date: lease.realized_move_in_date ?? lease.scheduled_move_in_date,
     });
+    this.#joins.set(lease.id, [...(this.#joins.get(lease.id) ?? []), join]);
     return resident;
   }
 
