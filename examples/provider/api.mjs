@@ -1,7 +1,7 @@
 // The API: paths, keys, limits and errors as Propexo describes them. What its description leaves open is
 // chosen by options.
 
-import { DIFF, FILTERS_NEW, INTEGRATION, MODELS, WEBHOOK } from "./models.mjs";
+import { DIFF, EMPTY, EMPTY_FILTERS, FILTERS_NEW, INTEGRATION, MODELS, WEBHOOK } from "./models.mjs";
 import { Invalid, page, parse } from "./query.mjs";
 import { DAY_MS } from "./timeline.mjs";
 
@@ -83,7 +83,8 @@ export class Api {
       // Of the new filters this list has only these.
       return list(this.#diffs(), { ...DIFF, newer: newer.filter((name) => name.startsWith("last_seen")) });
     }
-    if (pathname === WEBHOOK.path) return list(this.webhooks.hooks, { ...WEBHOOK, filters: [] });
+    if (pathname === WEBHOOK.path) return list([...this.webhooks.hooks], { ...WEBHOOK, filters: [] });
+    if (EMPTY.includes(pathname)) return list([], { filters: EMPTY_FILTERS, fields: ["id", "created_at"], newer });
     const model = Object.keys(MODELS).find((model) => MODELS[model].path && pathname.startsWith(MODELS[model].path));
     if (model && pathname === MODELS[model].path) return list(this.records(model), this.#about(model, newer));
     const item = this.#item(model, pathname);

@@ -48,16 +48,22 @@ export class Cache {
     const { fields, silent } = MODELS[model];
     const { state } = this.#entries[model].get(record.id).at(-1);
     const changed = fields.filter((field) => !same(state[field], fieldOf(record, field)));
-    const told = changed.filter((field) => !silent.includes(field));
+    const told = changed.filter((field) => this.options["tell-parts"] || !silent.includes(field));
     const next = { ...state, last_seen: iso(now) };
     for (const field of changed) next[field] = fieldOf(record, field);
     const isTold = told.length > 0 || times;
-    if (isTold) next.updated_at = iso(now);
+    if (isTold || (changed.length && this.options["parts-touch"])) next.updated_at = iso(now);
     this.#put(model, record.id, next, now);
     if (!isTold) return undefined;
     const shown = [...told, "updated_at", ...(times ? ["last_seen"] : [])];
     const only = (of) => Object.fromEntries(shown.map((field) => [field, of[field]]));
     return { previous: only(state), new: only(next) };
+  }
+
+  /** A part of this record is another one. */
+  touch(model, id, now) {
+    const versions = this.#entries[model].get(id);
+    if (versions) this.#put(model, id, { ...versions.at(-1).state, updated_at: iso(now) }, now);
   }
 
   #put(model, id, state, now) {

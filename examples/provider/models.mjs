@@ -107,6 +107,20 @@ export const MODELS = {
 /** Fields that hold lists; where they aren't known, they are empty. */
 export const LISTS = words("office_hours pet_types associated_owner_ids services pets vehicles");
 
+/** Paths of Propexo's other models: here their lists are empty. */
+export const EMPTY = words(`accounting-entities address-types amenities applicants application-statuses
+  application-templates applications call-logs charge-codes concessions construction-jobs deposit-summaries deposits
+  employees event-results event-sub-types event-types events file-types financial-accounts floor-plans invoices
+  lead-relationships lead-sources leads lease-transfers listings note-categories owners payable-registers
+  property-lists purchase-orders recurring-resident-charges rentable-items resident-charges resident-insurance
+  resident-payments service-request-categories service-request-history service-request-locations
+  service-request-priorities service-request-problems service-request-statuses service-requests timezones unit-types
+  vendors`)
+  .map((name) => `/v1/${name}/`)
+  .concat("/v1/units/details", "/v1/listings/pricing");
+
+export const EMPTY_FILTERS = words("x_id x_property_id location_id property_id integration_id integration_vendor");
+
 export const INTEGRATION = {
   path: "/v1/admin/integrations/",
   filters: words("integration_vendor is_archived"),

@@ -35,6 +35,8 @@ const OPTIONS = {
   "plain-diffs": { help: "data diffs have the new values alone" },
   "all-diffs": { help: "first syncs and backsyncs have data diffs too" },
   "last-seen": { help: "being seen in a sync is a change by itself" },
+  "parts-touch": { help: "where a part changes, updated_at of what it's in does too" },
+  "tell-parts": { help: "webhooks tell of pets" },
   "no-webhook": { help: "no webhook is registered at the beginning" },
   tell: { help: "a line for all that happens in the world" },
   help: { help: "this text" },

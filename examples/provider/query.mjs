@@ -113,21 +113,34 @@ const compare = (a, b) => {
   return a < b ? -1 : 1;
 };
 
-/** A page of `records`: `{meta, results}`. */
+/** By list of records, the same in the orders that were asked for. */
+const ordered = new WeakMap();
+
+function inOrder(records, orderBy) {
+  if (!ordered.has(records)) ordered.set(records, new Map());
+  const orders = ordered.get(records);
+  const key = JSON.stringify(orderBy);
+  if (!orders.has(key)) {
+    const by = (a, b) => {
+      for (const { field, direction } of orderBy) {
+        const order = compare(a[field], b[field]);
+        if (order) return direction === "asc" ? order : -order;
+      }
+      return 0;
+    };
+    orders.set(key, records.toSorted(by));
+  }
+  return orders.get(key);
+}
+
+/** A page of `records`, a list that never changes: `{meta, results}`. */
 export function page(records, { filters, offset, limit, orderBy }, { hasMoreIsNull = false } = {}) {
   // By the description, a resident isn't looked at beside dates.
   const byDate = filters.some(([name]) => /_move_(in|out)_date$/.test(name));
   const used = filters.filter(([name]) => !(byDate && name === "resident_id"));
-  const found = records.filter((record) =>
+  const found = inOrder(records, orderBy).filter((record) =>
     used.every(([name, text]) => SPECIAL[name]?.(record, text) ?? String(record[name]) === text),
   );
-  found.sort((a, b) => {
-    for (const { field, direction } of orderBy) {
-      const order = compare(a[field], b[field]);
-      if (order) return direction === "asc" ? order : -order;
-    }
-    return 0;
-  });
   const results = found.slice(offset, offset + limit);
   const hasMore = hasMoreIsNull ? null : offset + limit < found.length;
   // What the real one says in `total` is never to be relied on either.

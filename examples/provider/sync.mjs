@@ -139,6 +139,10 @@ export class Syncs {
     const named = (fields) =>
       fields && Object.fromEntries(Object.entries(fields).map(([field, value]) => [renamed[field] ?? field, value]));
     const about = this.#about({ id, model });
+    if (model === "residents_to_leases" && this.options["parts-touch"]) {
+      this.cache.touch("leases", record.lease_id, this.timeline.now);
+      this.cache.touch("residents", record.resident_id, this.timeline.now);
+    }
     if (this.#isTold || this.options["all-diffs"]) this.#keep(about, model, record, { trigger, payload, diff });
     if (!this.#isTold) return;
     const change = payload
