@@ -4,7 +4,7 @@
 import { LISTS, MODELS } from "./models.mjs";
 import { iso } from "./timeline.mjs";
 
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /** A field as the provider has it, known or not. */
 const fieldOf = (record, field) => record[field] ?? (LISTS.includes(field) ? [] : null);

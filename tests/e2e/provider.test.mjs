@@ -346,3 +346,32 @@ test("options say what is wrong with them", () => {
   assert.throws(() => read(["--nothing"]), /--nothing/);
   assert.equal(read(["--quiet-after", "120"])["quiet-after"], 120);
 });
+
+test("jobs may fail, and bodies have other shapes", async () => {
+  const told = async (options) => {
+    const provider = await settled();
+    provider.sent.length = 0;
+    provider.control.set(options);
+    provider.control.change({ model: "units", count: 1 });
+    provider.control.sync();
+    await provider.pass(100);
+    return { provider, events: bodies(provider).map((body) => JSON.parse(body)) };
+  };
+  const { provider, events } = await told({ "fail-jobs": 1 });
+  assert.equal(provider.control.isQuiet, false, "no sync has seen all");
+  assert.equal(events.at(-1).failed_job_count, events.length - 1);
+  assert.deepEqual(new Set(events.slice(0, -1).map(({ event }) => event)), new Set(["JOB_FAILURE"]));
+
+  const shaped = async (options) => {
+    const provider = await settled(options);
+    provider.sent.length = 0;
+    for (const join of provider.integrations[0].system.all("residents_to_leases").slice(0, 1)) join.notice_date = "x";
+    provider.control.sync();
+    await provider.pass(100);
+    return JSON.parse(bodies(provider)[0]);
+  };
+  assert.deepEqual(Object.keys(await shaped({ envelope: "short" })), ["meta", "record_id", "diff"]);
+  const flat = await shaped({ envelope: "flat", names: "snake" });
+  assert.deepEqual([flat.object, flat.event], ["residents_to_leases", "DATA_UPDATE"]);
+  assert.ok(flat.job_id);
+});
