@@ -8,6 +8,7 @@ import { dirname, join, normalize } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 
+import { Control } from "../../examples/provider/control.mjs";
 import { apiPage, description } from "../../scripts/api-docs.mjs";
 import { NOT_RUN } from "./support/commands.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
@@ -187,7 +188,9 @@ describe("within sentences", () => {
     const named = found.filter(([, text]) => text);
     assert.ok(named.length >= 20);
     for (const [document, text, method, path] of named) {
-      assert.ok(paths[path]?.[method.toLowerCase()], `${document}: ${text}`);
+      // Those of the pretend provider are its own; that there is nothing to answer from is no matter here.
+      const isProviders = path.startsWith("/_provider/") && new Control({}).answer({ method, path }).status !== 404;
+      assert.ok(isProviders || paths[path]?.[method.toLowerCase()], `${document}: ${text}`);
     }
   });
 });

@@ -30,6 +30,7 @@ const TAKERS = {
   bench: ["bench/measure.mjs"],
   soak: ["bench/soak.mjs"],
   cost: ["bench/cost.mjs"],
+  provider: ["examples/provider/options.mjs"],
 };
 
 function npm(command) {
@@ -135,6 +136,7 @@ export const NOT_RUN = [
     why: "it takes minutes, and tests of their own run it",
     check: npm,
   },
+  { like: /^npm run provider( -- .*)?$/, why: "it runs until it's stopped, and a test of its own runs it", check: npm },
   { like: /^(\w+=\d+ )?cargo test --test \w+( \w+)?$/, why: "`npm test` runs it", check: cargoTest },
   { like: /^npx wrangler /, why: "it needs a Cloudflare account", check: wrangler },
   { like: /^curl .*https:\/\/leasewire\./, why: "it needs a deployed gateway", check: deployed },
