@@ -7,28 +7,19 @@ import { modernNode, modernPath } from "./node.mjs";
 import { inRoot } from "./paths.mjs";
 
 /**
- * What runs by itself: it measures times, costs or load, kills workerd, or looks for the process that
- * is its own. All others mostly wait, and two of them at a time wait half as long.
+ * What measures how long or how much something takes, so that little else may run beside it: the times
+ * of answers (groups, queue-down), how long a ledger is awake (cost), what is written within seconds
+ * (metrics).
  */
-const ALONE = [
-  "bench/soak",
-  "bench/twin",
-  "tests/e2e/chaos",
-  "tests/e2e/cost",
-  "tests/e2e/documents",
-  "tests/e2e/groups",
-  "tests/e2e/hung-up",
-  "tests/e2e/kill",
-  "tests/e2e/large",
-  "tests/e2e/load",
-  "tests/e2e/metrics",
-  "tests/e2e/outage",
-  "tests/e2e/queue-down",
-  "tests/e2e/start",
-];
+const MEASURING = ["tests/e2e/cost", "tests/e2e/groups", "tests/e2e/metrics", "tests/e2e/queue-down"];
 
-/** What takes longest comes first, so that nothing waits for it in the end. */
-const FIRST = ["tests/e2e/bisect", "tests/e2e/openapi", "tests/e2e/monitoring"];
+/** Runs beside those: it waits for nearly all of its two minutes. */
+const WAITING = "tests/e2e/hung-up";
+
+/** Of all others, what takes longest comes first, so that nothing waits for it in the end. */
+const FIRST = ["kill", "bisect", "openapi", "outage", "monitoring", "sweep", "chaos"].map(
+  (name) => `tests/e2e/${name}`,
+);
 
 const END = ".test.mjs";
 
@@ -40,16 +31,19 @@ export async function endToEnd() {
       .filter((name) => name.endsWith(END))
       .map((name) => `${folder}/${name.slice(0, -END.length)}`),
   );
-  const gone = [...ALONE, ...FIRST].filter((name) => !names.includes(name));
+  const gone = [...MEASURING, WAITING, ...FIRST].filter((name) => !names.includes(name));
   if (gone.length) throw new Stop(`scripts/lib/end-to-end.mjs has a test that is gone: ${gone.join(", ")}`);
-  const others = names.filter((name) => !ALONE.includes(name) && !FIRST.includes(name));
-  await tests([...FIRST, ...others], 2);
-  await tests(ALONE, 1);
+  const last = [WAITING, ...MEASURING];
+  const others = names.filter((name) => !last.includes(name) && !FIRST.includes(name));
+  await tests([...FIRST, ...others], 4);
+  await tests(last, 2);
 }
 
 /** Runs the test files `names`, so many at a time. */
 async function tests(names, concurrency) {
   const files = names.map((name) => inRoot(name + END));
   const args = ["--test", `--test-concurrency=${concurrency}`, "--test-reporter=spec", ...files];
-  await run(modernNode(), args, { env: { PATH: modernPath() } });
+  // Each file starts by loading the same megabytes of Miniflare and wrangler.
+  const env = { PATH: modernPath(), NODE_COMPILE_CACHE: inRoot("target", "node-compile-cache") };
+  await run(modernNode(), args, { env });
 }

@@ -40,6 +40,8 @@ pub enum Step {
 #[derive(Debug, Clone)]
 pub struct Apart {
     message: Message,
+    /// What its text says, read once.
+    pack: Pack,
     bisect: Bisect,
     doing: Doing,
     /// Numbers of the events whose data the ledger must yet be asked for.
@@ -67,12 +69,14 @@ enum Doing {
 }
 
 impl Apart {
-    /// Begins with `message`.
+    /// Begins with `message`, which is a pack: one that isn't is as one without
+    /// events.
     pub fn new(message: Message) -> Self {
-        let events = Pack::read(&message.text).map_or(0, |pack| pack.all().len());
+        let pack = Pack::read(&message.text).unwrap_or_default();
         Self {
-            bisect: Bisect::new(events, message.attempt),
+            bisect: Bisect::new(pack.all().len(), message.attempt),
             message,
+            pack,
             doing: Doing::Nothing,
             missing: Vec::new(),
             data: Vec::new(),
@@ -159,22 +163,23 @@ impl Apart {
     /// Begins to apply a part.
     fn begin(&mut self, part: Range<usize>, budget: &mut Budget, now: Timestamp) -> Option<Step> {
         self.data.clear();
-        let pack = Pack::read(&self.message.text).and_then(|pack| pack.part(&part));
-        match pack.map(|projection| projection.missing()) {
-            Ok(missing) => {
-                self.missing = missing;
-                self.apply(part, budget, now)
-            }
-            Err(why) => self.unreadable(&part, &why),
+        let projection = match self.pack.part(&self.message.text, &part) {
+            Ok(projection) => projection,
+            Err(why) => return self.unreadable(&part, &why),
+        };
+        self.missing = projection.missing();
+        if !self.missing.is_empty() {
+            return self.apply(part, budget, now);
         }
+        let statements = projection.statements(self.message.sent_at, now);
+        Some(self.run(statements, Doing::Applying(part), budget))
     }
 
     /// Asks for what is missing, or applies what is complete.
     fn apply(&mut self, part: Range<usize>, budget: &mut Budget, now: Timestamp) -> Option<Step> {
         if let Some(seq) = self.missing.pop() {
             self.doing = Doing::Asking(part, seq);
-            let pack = Pack::read(&self.message.text);
-            let epoch = pack.ok().and_then(|pack| pack.epoch);
+            let epoch = self.pack.epoch;
             return Some(Step::Ask(Call::Data { seq, epoch }));
         }
         let statements = match self.statements(&part, now) {
@@ -189,7 +194,7 @@ impl Apart {
         part: &Range<usize>,
         now: Timestamp,
     ) -> Result<Vec<Statement>, Unreadable> {
-        let mut projection = Pack::read(&self.message.text)?.part(part)?;
+        let mut projection = self.pack.part(&self.message.text, part)?;
         for (seq, data) in &self.data {
             projection.supply(*seq, data)?;
         }
@@ -198,10 +203,8 @@ impl Apart {
 
     fn probe(&mut self, part: &Range<usize>, budget: &mut Budget, now: Timestamp) -> Step {
         let given = self.data.iter().map(|(_, data)| data.len());
-        let probe = Pack::read(&self.message.text).and_then(|pack| {
-            let bytes = given.fold(pack.bytes(part), usize::saturating_add);
-            pack.probe(bytes, self.message.sent_at, now)
-        });
+        let bytes = given.fold(self.pack.bytes(part), usize::saturating_add);
+        let probe = self.pack.probe(bytes, self.message.sent_at, now);
         self.run(probe.unwrap_or_default(), Doing::Nothing, budget)
     }
 
@@ -215,12 +218,11 @@ impl Apart {
     }
 
     fn confirm(&mut self, part: &Range<usize>) -> Option<Step> {
-        let pack = Pack::read(&self.message.text).ok()?;
-        let named = pack.named(part)?;
+        let named = self.pack.named(part)?;
         self.doing = Doing::Confirming;
         Some(Step::Ask(Call::Confirm {
             pack: named,
-            epoch: pack.epoch,
+            epoch: self.pack.epoch,
         }))
     }
 
@@ -228,13 +230,12 @@ impl Apart {
         let part = at..at.saturating_add(1);
         let reason = self.reasons.iter().find(|(of, _)| *of == at);
         self.why = reason.map(|(_, why)| why.clone()).unwrap_or_default();
-        let pack = Pack::read(&self.message.text).ok()?;
-        let named = pack.named(&part)?;
+        let named = self.pack.named(&part)?;
         Some(Step::Ask(Call::Quarantine {
             seq: named.events.first,
             rewrite: named.rewrite,
             reason: NOT_APPLIED.to_owned(),
-            epoch: pack.epoch,
+            epoch: self.pack.epoch,
         }))
     }
 

@@ -270,7 +270,7 @@ impl<'a> Projection<'a> {
     /// Reads a pack of which every event can be read.
     pub fn read(text: &'a str) -> Result<Self, Unreadable> {
         let pack = Pack::read(text)?;
-        pack.part(&pack.all())
+        pack.part(text, &pack.all())
     }
 
     fn add_record(

@@ -33,7 +33,7 @@ impl Together {
     pub fn add(&mut self, message: &Message, now: Timestamp) -> Result<Read, Unreadable> {
         let pack = Pack::read(&message.text)?;
         let all = pack.all();
-        let statements = pack.part(&all).ok().and_then(|projection| {
+        let statements = pack.part(&message.text, &all).ok().and_then(|projection| {
             let needs_data = !projection.missing().is_empty();
             let statements = projection.statements(message.sent_at, now);
             let total = self.statements.len().saturating_add(statements.len());

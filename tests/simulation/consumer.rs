@@ -25,6 +25,8 @@ pub struct Batch {
     consumer: Consumer,
     /// Those that are neither settled nor on their way to be.
     left: Vec<Option<Message>>,
+    /// The ledger of each, as the consumer read it; `None` if it can't be read.
+    ledgers: Vec<Option<usize>>,
     /// Statements that D1 was asked to run.
     pub queries: usize,
 }
@@ -61,10 +63,16 @@ impl World {
         };
         let given = messages.iter().map(given).collect();
         let are_dead = messages.iter().any(|message| message.dead);
-        let consumer = Consumer::new(given, are_dead, self.clock.receiver(), |_, _| {});
+        let now = self.clock.receiver();
+        let mut ledgers = vec![None; messages.len()];
+        let consumer = Consumer::new(given, are_dead, now, |at, read| {
+            let of = read.of.clone();
+            ledgers[at] = Some(self.ledger((of.source, of.integration)));
+        });
         let batch = Box::new(Batch {
             consumer,
             left: messages.into_iter().map(Some).collect(),
+            ledgers,
             queries: 0,
         });
         if self.bug == Some(Bug::ConfirmBeforeApply) {
@@ -88,18 +96,19 @@ impl World {
                     batch.consumer.answered(Ok(Some(NOTHING_NEW.to_owned())));
                 }
                 Action::Ask(at, call) => {
-                    let message = batch.left[at].clone().unwrap();
-                    let call = self.bent(call, &message);
+                    let ledger = batch.ledgers[at].unwrap();
+                    let call = self.bent(call, batch.left[at].as_ref().unwrap());
                     if let Call::Quarantine { seq, .. } = call {
                         let why = batch.consumer.why().to_owned();
-                        self.blame(&message, seq, why);
+                        self.blame(ledger, seq, why);
                     }
-                    return self.ask_of(&message, call, Asked::Apart(batch));
+                    return self.ask(ledger, call, Asked::Apart(batch));
                 }
                 Action::Report(report) => {
+                    let ledger = batch.ledgers[report.at].unwrap();
                     let message = batch.left[report.at].take().unwrap();
                     let call = self.bent(report.call.clone(), &message);
-                    self.ask_of(&message.clone(), call, Asked::Reported(message, report));
+                    self.ask(ledger, call, Asked::Reported(message, report));
                 }
                 Action::Wait(ms) => {
                     let step = Step::Proceed(batch);
@@ -175,8 +184,8 @@ impl World {
             match consumer.next(self.clock.receiver()) {
                 Action::Run(_) => consumer.ran(Ok(())),
                 Action::Report(report) => {
-                    let message = batch.left[report.at].clone().unwrap();
-                    self.ask_of(&message, report.call, Asked::Operated);
+                    let ledger = batch.ledgers[report.at].unwrap();
+                    self.ask(ledger, report.call, Asked::Operated);
                 }
                 _ => return,
             }
@@ -219,20 +228,12 @@ impl World {
     }
 
     /// An event is found guilty because of `why`.
-    fn blame(&mut self, message: &Message, seq: u64, why: String) {
-        let pack = Pack::read(&message.text).unwrap();
-        let ledger = self.ledger((pack.of.source, pack.of.integration));
+    fn blame(&mut self, ledger: usize, seq: u64, why: String) {
         // The data of what is gone or discarded is none.
         let is_d1s = why.starts_with("D1_ERROR") && why != ODD;
         if is_d1s && !self.poison.contains(&seq) {
             self.complain(format!("number {seq} is found guilty: {why}"));
         }
         self.blamed.insert((ledger, seq), why);
-    }
-
-    fn ask_of(&mut self, message: &Message, call: Call, asked: Asked) {
-        let pack = Pack::read(&message.text).unwrap();
-        let ledger = self.ledger((pack.of.source, pack.of.integration));
-        self.ask(ledger, call, asked);
     }
 }

@@ -14,10 +14,10 @@ use crate::world::{Step, World};
 pub const POISON: &str = "
     CREATE TABLE poison (version INTEGER PRIMARY KEY, tells INTEGER);
     CREATE TRIGGER telling BEFORE INSERT ON records
-      WHEN new.version IN (SELECT version FROM poison WHERE tells)
+      WHEN (SELECT tells FROM poison WHERE version = new.version)
       BEGIN SELECT RAISE(ABORT, 'D1_ERROR: poisoned: SQLITE_CONSTRAINT'); END;
     CREATE TRIGGER dumb BEFORE INSERT ON records
-      WHEN new.version IN (SELECT version FROM poison WHERE NOT tells)
+      WHEN (SELECT NOT tells FROM poison WHERE version = new.version)
       BEGIN SELECT RAISE(ABORT, 'D1_ERROR: poisoned'); END";
 
 /// An error that says nothing, and that any batch may meet.

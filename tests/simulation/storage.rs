@@ -8,6 +8,7 @@ use std::rc::Rc;
 use leasewire::sql::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
 use leasewire::time::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
@@ -57,6 +58,9 @@ impl Database {
     pub fn new(bug: Option<Bug>) -> Self {
         let connection = Connection::open_in_memory().unwrap();
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // Else SQLite plans many a statement anew whenever its parameters change.
+        let keeps_plans = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        assert_eq!(connection.set_db_config(keeps_plans, true), Ok(true));
         Self {
             connection,
             fails: Cell::new(None),
@@ -250,11 +254,8 @@ impl Sql for Storage {
     fn size(&self) -> Result<u64, SqlError> {
         let pages = "SELECT (page_count - freelist_count) * page_size
                      FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        let bytes: i64 = self
-            .0
-            .connection
-            .query_row(pages, [], |row| row.get(0))
-            .unwrap();
+        let mut statement = self.0.connection.prepare_cached(pages).unwrap();
+        let bytes: i64 = statement.query_row([], |row| row.get(0)).unwrap();
         Ok(bytes as u64)
     }
 

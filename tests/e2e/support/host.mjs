@@ -4,18 +4,19 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { resolve } from "node:path";
-
-import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 
 import { inRoot } from "./paths.mjs";
 import { SECRETS } from "./sign.mjs";
 
 // wrangler would tell which files it reads.
 process.env.WRANGLER_LOG = "error";
-const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } = await import(
-  "wrangler"
-);
+// Both are one file of megabytes each, which `import` would first search for names to export: a second
+// of every test's start.
+const require = createRequire(import.meta.url);
+const { convertV4MiniflareOptions, Miniflare, NoOpLog } = require("miniflare");
+const { unstable_getMiniflareWorkerOptions: workerOptions, unstable_splitSqlQuery: statements } = require("wrangler");
 
 /** What wrangler.toml says, as Miniflare's options of a Worker. */
 export const settings = () =>

@@ -9,7 +9,7 @@ const PAUSE_MS = 25;
  * be a function, to tell how things were last. Errors of `look` count as "not yet": a ledger that D1
  * doesn't know yet is a 404 for a moment.
  */
-export async function until(what, look, { ms = 10_000, pause_ms = PAUSE_MS } = {}) {
+export async function until(what, look, { ms = 20_000, pause_ms = PAUSE_MS } = {}) {
   const end = Date.now() + ms;
   let last;
   for (;;) {

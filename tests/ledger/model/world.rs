@@ -196,7 +196,7 @@ impl<'a> World<'a> {
         let seq = read.named(&(guilty..guilty + 1)).unwrap().events.first;
         for part in [0..guilty, guilty + 1..events] {
             if let Some(named) = read.named(&part) {
-                let projection = read.part(&part).unwrap();
+                let projection = read.part(&pack.text, &part).unwrap();
                 for statement in projection.statements(self.now, self.now) {
                     self.d1.run(&statement);
                 }
