@@ -27,6 +27,9 @@
 //!                            log, outbox ◄──────── confirm ──────┘
 //! ```
 //!
+//! What webhooks don't tell, a `connector` asks the provider's API for. What it
+//! returns goes into the same ledger, and the same way from there.
+//!
 //! Everything here is plain Rust that decides and knows no platform; time is
 //! a parameter and storage is the trait [`sql::Sql`]. Only `shell`, which
 //! exists on wasm32 alone, moves bytes.
@@ -52,6 +55,7 @@ pub mod signature;
 pub mod dialect;
 pub mod record;
 
+pub mod connector;
 pub mod ledger;
 pub mod projection;
 
@@ -64,6 +68,7 @@ mod encoding;
 pub mod integration;
 pub mod json;
 pub mod problem;
+pub mod provider;
 pub mod sql;
 pub mod time;
 

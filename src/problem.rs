@@ -29,6 +29,10 @@ pub enum Problem {
     DatabaseUnavailable,
     /// The database hasn't the tables that this code needs: what to do.
     DatabaseNotReady(&'static str),
+    /// The source has no API that could be asked.
+    NoApi,
+    /// The connector can't be reached, or didn't answer in time.
+    ConnectorUnavailable,
     /// No such path.
     NotFound,
     /// Nothing is known under this name: what, in a few words.
@@ -53,13 +57,14 @@ impl Problem {
         match self {
             Self::BadParameter(..) | Self::UnknownField(..) | Self::BadBody(_) => 400,
             Self::BadSignature | Self::BadToken => 401,
-            Self::UnknownSource | Self::NotFound | Self::Unknown(_) => 404,
+            Self::UnknownSource | Self::NoApi | Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooSlow => 408,
             Self::TooLarge(_) => 413,
             Self::SourceNotReady
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
+            | Self::ConnectorUnavailable
             | Self::DatabaseUnavailable
             | Self::DatabaseNotReady(_)
             | Self::TokenNotConfigured => 503,
@@ -75,6 +80,8 @@ impl Problem {
             Self::TooSlow => "too_slow",
             Self::SourceNotReady | Self::SourceUnusable(_) => "source_not_ready",
             Self::LedgerUnavailable => "ledger_unavailable",
+            Self::ConnectorUnavailable => "connector_unavailable",
+            Self::NoApi => "no_api",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::DatabaseNotReady(_) => "database_not_ready",
             Self::NotFound | Self::Unknown(_) => "not_found",
@@ -97,6 +104,7 @@ impl Problem {
             Self::SourceNotReady
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
+            | Self::ConnectorUnavailable
             | Self::DatabaseUnavailable
             | Self::DatabaseNotReady(_) => Some(("retry-after", RETRY_AFTER_S.to_string())),
             _ => None,
@@ -122,6 +130,8 @@ impl Problem {
             Self::TooSlow => "Body too slow",
             Self::SourceNotReady | Self::SourceUnusable(_) => "Source not ready",
             Self::LedgerUnavailable => "Ledger unavailable",
+            Self::ConnectorUnavailable => "Connector unavailable",
+            Self::NoApi => "No API",
             Self::DatabaseUnavailable => "Database unavailable",
             Self::DatabaseNotReady(_) => "Database not ready",
             Self::NotFound | Self::Unknown(_) => "Not found",
@@ -147,6 +157,10 @@ impl Problem {
             Self::SourceUnusable(why) => format!("{why}."),
             Self::LedgerUnavailable => {
                 "The ledger can't be reached now. Send it again; a repetition has no effect.".into()
+            }
+            Self::ConnectorUnavailable => "The connector can't be reached now. Try again.".into(),
+            Self::NoApi => {
+                "This source has no API to be asked: configure one under [vars.SOURCES.<name>.api].".into()
             }
             Self::DatabaseUnavailable => "The records can't be read now. Try again.".into(),
             Self::DatabaseNotReady(what_to_do) => (*what_to_do).into(),

@@ -26,6 +26,11 @@ pub enum Command {
     RedriveSource(String, Page<String>),
     /// `POST …/rebuild`: write all records into D1 again.
     Rebuild(IntegrationId),
+    /// `POST …/backfill`: ask the provider's API for all records.
+    Backfill(IntegrationId),
+    /// `POST …/records/{model}/{record_id}/hydrate`: ask it for one, the model as
+    /// records have it.
+    Hydrate(IntegrationId, String, String),
     /// `POST …/discard`: let bodies of quarantined or dead events go.
     Discard(IntegrationId),
 }
@@ -73,6 +78,19 @@ pub fn redrive_range(body: &[u8]) -> Result<(u64, u64), Problem> {
     let to = form.number("to").map_err(refuse)?.unwrap_or(NUMBER_MAX);
     check_range(from, to)?;
     Ok((from, to))
+}
+
+/// Reads the body of a backfill: `{"models":["leases"]}`, written as the provider
+/// does, or nothing for all that are wanted.
+pub fn backfill_models(body: &[u8]) -> Result<Option<Vec<String>>, Problem> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let models = form(body, &["models"])?.texts("models").map_err(refuse)?;
+    if let Some(names) = &models {
+        filter::check("models", names).map_err(Problem::BadBody)?;
+    }
+    Ok(models.map(filter::model_patterns))
 }
 
 /// Checks the body of a command that has no fields: an empty object, or nothing.

@@ -55,6 +55,8 @@ pub enum Query {
     Event(IntegrationId, u64),
     /// `GET …/unlinked`.
     Unlinked(IntegrationId, Page<String>),
+    /// `GET …/connector`.
+    Connector(IntegrationId),
     /// `GET …/quarantine`.
     Quarantine(IntegrationId, Page<u64>),
     /// `GET …/dead`.
@@ -110,8 +112,9 @@ impl Route {
                 "integrations",
                 _,
                 _,
-                "replay" | "redrive" | "rebuild" | "discard",
-            ] => TAKE,
+                "replay" | "redrive" | "rebuild" | "discard" | "backfill",
+            ]
+            | ["v1", "integrations", _, _, "records", _, _, "hydrate"] => TAKE,
             _ => READ,
         };
         let route = match parts.as_slice() {
@@ -132,6 +135,23 @@ impl Route {
             }
             ["v1", "integrations", source, integration, "discard"] => {
                 Ok(Self::Command(Command::Discard(id(source, integration))))
+            }
+            ["v1", "integrations", source, integration, "backfill"] => {
+                Ok(Self::Command(Command::Backfill(id(source, integration))))
+            }
+            [
+                "v1",
+                "integrations",
+                source,
+                integration,
+                "records",
+                model,
+                record_id,
+                "hydrate",
+            ] => {
+                let (model, record_id) = (model_name(model), (*record_id).to_owned());
+                let of = id(source, integration);
+                Ok(Self::Command(Command::Hydrate(of, model, record_id)))
             }
             ["v1", "sources"] => Ok(Self::Api(Query::Sources)),
             ["v1", "sources", source, "test"] => Ok(Self::Test {
@@ -165,6 +185,7 @@ fn parse_query(parts: &[&str], query: &str) -> Result<Query, Problem> {
             model_name(model),
             (*record_id).to_owned(),
         ),
+        [source, integration, "connector"] => Query::Connector(id(source, integration)),
         [source, integration, "unlinked"] => {
             let page = page(query, text_cursor)?;
             Query::Unlinked(id(source, integration), page)

@@ -14,6 +14,7 @@ use crate::dialect::{self, Dialect};
 use crate::integration::IntegrationId;
 use crate::json::form::{Form, required};
 use crate::json::{self, Object};
+use crate::provider::{Api, is_binding_name};
 use crate::signature::FUTURE_S;
 
 /// How long an identical delivery counts as a repetition: 48 h, longer than
@@ -50,6 +51,9 @@ pub struct Source {
     pub retention_days: u64,
     /// What its owner wants to have.
     pub filter: Rc<Filter>,
+    /// The API that can be asked for what it doesn't send; `None` if there is
+    /// none.
+    pub api: Option<Rc<Api>>,
 }
 
 impl Source {
@@ -116,6 +120,7 @@ struct Settings {
     models: Option<Vec<String>>,
     events: Option<Vec<String>>,
     properties: Option<Vec<String>>,
+    api: Option<Api>,
 }
 
 impl Settings {
@@ -131,7 +136,10 @@ impl Settings {
             "models",
             "events",
             "properties",
+            "api",
         ];
+        let api = table.value("api").filter(|value| !json::is_null(value));
+        let api = api.map(Api::parse).transpose()?;
         let form = Form::new(table, &known)?;
         let text = |name| form.text(name).and_then(|text| required(name, text));
         Ok(Self {
@@ -144,6 +152,7 @@ impl Settings {
             models: form.texts("models")?,
             events: form.texts("events")?,
             properties: form.texts("properties")?,
+            api,
         })
     }
 }
@@ -155,7 +164,7 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
             "a name has 1 to {NAME_BYTES_MAX} lower-case letters, digits, `-` and `_`"
         )));
     }
-    let settings = Settings::read(value).map_err(refuse)?;
+    let mut settings = Settings::read(value).map_err(refuse)?;
     let dialect = dialect::named(&settings.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::DIALECTS.iter().map(|d| d.name()).collect();
         // What was written may be a secret in the wrong place.
@@ -197,6 +206,7 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         )));
     }
     let spans = spans(&settings, dialect).map_err(refuse)?;
+    let api = settings.api.take().map(Rc::new);
     Ok(Source {
         name: name.to_owned(),
         dialect,
@@ -206,6 +216,7 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         dedupe_window_s: spans.dedupe_window_s,
         retention_days: spans.retention_days,
         filter: Rc::new(filter(settings).map_err(refuse)?),
+        api,
     })
 }
 
@@ -278,12 +289,6 @@ fn filter(settings: Settings) -> Result<Filter, String> {
         settings.events,
         settings.properties,
     ))
-}
-
-/// What a binding of a Worker can be called. A secret itself seldom can.
-fn is_binding_name(name: &str) -> bool {
-    let is_odd = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'_';
-    !name.bytes().any(is_odd) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// True if an integration can be called so.

@@ -6,10 +6,12 @@ use worker::web_sys::Request;
 use super::log::{Level, Line};
 use super::{environment, http, now, queries};
 use crate::api::command::{
-    BODY_BYTES_MAX, Command, discard_request, no_fields, redrive_range, replay_request, unknown_end,
+    BODY_BYTES_MAX, Command, backfill_models, discard_request, no_fields, redrive_range,
+    replay_request, unknown_end,
 };
 use crate::api::redrive::{self, ASKING_MS_MAX, Asked};
 use crate::api::{NUMBER_MAX, Page};
+use crate::connector;
 use crate::integration::IntegrationId;
 use crate::ledger::{Call, SeqRange};
 use crate::problem::Problem;
@@ -38,6 +40,16 @@ pub async fn run(
             no_fields(&body)?;
             return redrive_source(env, &source, &page, line).await;
         }
+        Command::Backfill(of) => {
+            let models = backfill_models(&body)?;
+            let call = connector::Call::Backfill(of.clone(), models);
+            return connect(env, &of, &call, line).await;
+        }
+        Command::Hydrate(of, model, id) => {
+            no_fields(&body)?;
+            let call = connector::Call::Hydrate(of.clone(), model, id);
+            return connect(env, &of, &call, line).await;
+        }
         Command::Discard(of) => {
             let call = Call::Discard(discard_request(&body)?);
             (of, call, Problem::Unknown("integration"))
@@ -45,6 +57,19 @@ pub async fn run(
     };
     line.outcome = Some("asked");
     let answer = queries::ledger(env, &of, &call, missing, line).await?;
+    line.status = Some(202);
+    Ok(answer)
+}
+
+/// Hands a command to the connector of its source.
+async fn connect(
+    env: &JsValue,
+    of: &IntegrationId,
+    call: &connector::Call,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    line.outcome = Some("asked");
+    let answer = queries::connector(env, of, call, line).await?;
     line.status = Some(202);
     Ok(answer)
 }

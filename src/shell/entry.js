@@ -110,10 +110,11 @@ export default {
   },
 };
 
-export class Ledger extends DurableObject {
+/** A Durable Object with its half in Rust. */
+class Half extends DurableObject {
   #state;
   #env;
-  #ledger;
+  #made;
   #instance;
 
   constructor(state, env) {
@@ -122,25 +123,42 @@ export class Ledger extends DurableObject {
     this.#env = env;
   }
 
+  alarm() {
+    return call((done) => done(this.current().alarm()));
+  }
+
+  /** The Rust half, made anew if its instance has ended. */
+  current() {
+    if (this.#instance !== instance) {
+      this.#made = new this.half(this.#state, this.#env);
+      this.#instance = instance;
+    }
+    return this.#made;
+  }
+}
+
+export class Ledger extends Half {
+  get half() {
+    return wasm.Ledger;
+  }
+
   /**
    * Answers calls, bytes each, in order, each with text or nothing if there is no such thing. Those
    * from the first that fails on have no answer. Who states a format, a number, gets that of the answers
    * in front of them.
    */
   call(calls, format) {
-    return call((done, failed) => this.#current().call(calls, format, done, failed));
+    return call((done, failed) => this.current().call(calls, format, done, failed));
+  }
+}
+
+export class Connector extends Half {
+  get half() {
+    return wasm.Connector;
   }
 
-  alarm() {
-    return call((done) => done(this.#current().alarm()));
-  }
-
-  /** The Rust half, made anew if its instance has ended. */
-  #current() {
-    if (this.#instance !== instance) {
-      this.#ledger = new wasm.Ledger(this.#state, this.#env);
-      this.#instance = instance;
-    }
-    return this.#ledger;
+  /** Answers calls, texts each, in order, each with text or nothing if there is no such thing. */
+  call(calls) {
+    return call((done, failed) => this.current().call(calls, done, failed));
   }
 }

@@ -8,9 +8,11 @@ use worker::js_sys::JSON;
 
 use super::log::{Level, Line};
 use super::property;
+use crate::connector;
 use crate::edge::secret::{self, Binding, Listed, Noted};
 use crate::edge::source::{Source, Sources};
 use crate::ledger::{Retention, Setup};
+use crate::provider::Api;
 use crate::time::Timestamp;
 
 /// A source that can be used.
@@ -102,7 +104,10 @@ pub fn setup(env: &JsValue, name: &str) -> Setup {
         dialect: Some(source.dialect),
         filter: source.filter.clone(),
         retention: Retention::new(source.retention_s(), source.dedupe_window_s),
-        wants: None,
+        wants: source
+            .api
+            .as_deref()
+            .map(|api| Rc::new(connector::wants(api))),
     };
     with_source(env, name, of).unwrap_or_else(|| Setup {
         dialect: None,
@@ -116,6 +121,17 @@ fn with_source<T>(env: &JsValue, name: &str, work: impl FnOnce(&Source) -> T) ->
     let sources = sources(env);
     let source = sources.as_ref().as_ref().ok()?.named(name)?;
     source.as_ref().ok().map(work)
+}
+
+/// The API of the source called `name`, if it has one.
+pub fn api(env: &JsValue, name: &str) -> Option<Rc<Api>> {
+    with_source(env, name, |source| source.api.clone()).flatten()
+}
+
+/// Its key: the first value of its binding, if that is set.
+pub fn api_key(env: &JsValue, api: &Api) -> Option<String> {
+    let text = property(env, &api.key).as_string().unwrap_or_default();
+    secret::values(&text).next().map(str::to_owned)
 }
 
 /// What `give` makes of all configured sources, usable or not; and if the

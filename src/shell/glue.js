@@ -35,9 +35,9 @@ export function readBody(request, max) {
   });
 }
 
-async function readCounted(request, max) {
-  if (request.body === null) return EMPTY;
-  const reader = request.body.getReader();
+async function readCounted({ body }, max) {
+  if (body === null) return EMPTY;
+  const reader = body.getReader();
   const chunks = [];
   let length = 0;
   for (;;) {
@@ -107,6 +107,37 @@ export async function callLedger(namespace, name, calls, format, ms) {
       if (last || !error.retryable || error.overloaded) throw error;
     }
   }
+}
+
+/** How long a provider's API may take, its body included: it answers some requests 2 s late by intent. */
+const PROVIDER_MS = 15_000;
+
+/**
+ * Asks a provider's API, with one header. Returns the status, the headers about the limit of requests (or null)
+ * and the body; or one word for why there is none. No redirect is followed: it would take the key along.
+ */
+export async function askProvider(url, name, value, max) {
+  const signal = AbortSignal.timeout(PROVIDER_MS);
+  try {
+    const headers = { [name]: value, accept: "application/json" };
+    const response = await fetch(url, { headers, redirect: "manual", signal });
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel();
+      return "redirected";
+    }
+    const body = await readCounted(response, max);
+    if (body === null) return "too_large";
+    const limit = (name) => response.headers.get(`x-ratelimit-${name}`);
+    return [response.status, limit("limit"), limit("remaining"), new Uint8Array(body)];
+  } catch {
+    return signal.aborted ? "timeout" : "network";
+  }
+}
+
+/** Hands `calls` to the connector `name` and returns its answers. Throws if there are none within `ms`. */
+export async function callConnector(namespace, name, calls, ms) {
+  const stub = namespace.get(namespace.idFromName(name));
+  return await within(ms, stub.call(calls));
 }
 
 /** Sends each text as a message. Throws if that takes longer than `ms`. */

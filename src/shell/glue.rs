@@ -44,6 +44,17 @@ extern "C" {
         ms: u32,
     ) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(js_name = callConnector, catch)]
+    fn connector_promise(
+        namespace: &JsValue,
+        name: &str,
+        calls: Array,
+        ms: u32,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = askProvider, catch)]
+    fn provider_promise(url: &str, name: &str, value: &str, max: u32) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(js_name = sendPacks, catch)]
     fn packs_promise(queue: &JsValue, texts: Array, ms: u32) -> Result<JsValue, JsValue>;
 
@@ -99,6 +110,27 @@ pub async fn call_ledger(
 ) -> Result<Array, JsValue> {
     let answers = wait(&ledger_promise(namespace, name, calls, format, ms)?).await?;
     Ok(answers.unchecked_into())
+}
+
+pub async fn call_connector(
+    namespace: &JsValue,
+    name: &str,
+    calls: Array,
+    ms: u32,
+) -> Result<Array, JsValue> {
+    let answers = wait(&connector_promise(namespace, name, calls, ms)?).await?;
+    Ok(answers.unchecked_into())
+}
+
+/// Status, the two headers about the limit of requests, and the body; or a word
+/// for why there is none.
+pub async fn ask_provider(
+    url: &str,
+    name: &str,
+    value: &str,
+    max: u32,
+) -> Result<JsValue, JsValue> {
+    wait(&provider_promise(url, name, value, max)?).await
 }
 
 pub async fn send_packs(queue: &JsValue, texts: Array, ms: u32) -> Result<(), JsValue> {

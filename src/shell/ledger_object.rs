@@ -13,10 +13,12 @@ use worker::js_sys::{Array, Function, Uint8Array};
 
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
-use super::{database, environment, error_text, give, glue, now, property, random, tasks};
+use super::{
+    connector_client, database, environment, error_text, give, glue, now, property, random, tasks,
+};
 use crate::ledger::{
-    Announcement, CALL_FORMAT, Call, Effects, Ledger as Core, Next, Outcome, Pack, Reply,
-    check_format,
+    Announcement, CALL_FORMAT, Call, Effects, GATHER_MS, Ledger as Core, Next, Outcome, Pack,
+    Reply, check_format,
 };
 use crate::projection::{RebuildStep, announcement};
 use crate::sql::SqlError;
@@ -37,6 +39,8 @@ struct Object {
     sending: Cell<bool>,
     /// A step of a rebuild is on its way to D1.
     rebuilding: Cell<bool>,
+    /// The connector is being told, or the wait before it isn't over.
+    telling: Cell<bool>,
 }
 
 #[wasm_bindgen]
@@ -50,6 +54,7 @@ impl Ledger {
             core: RefCell::new(None),
             sending: Cell::new(false),
             rebuilding: Cell::new(false),
+            telling: Cell::new(false),
         }))
     }
 
@@ -173,6 +178,17 @@ impl Object {
                 object.sending.set(false);
             });
         }
+        if effects.tell && !self.telling.replace(true) {
+            let object = self.clone();
+            tasks::start(async move {
+                glue::sleep(GATHER_MS).await;
+                if let Err(why) = object.tell().await {
+                    // The alarm tells it again: it is set while something is owed.
+                    warn("the connector can't be told", why);
+                }
+                object.telling.set(false);
+            });
+        }
         if effects.rebuild && !self.rebuilding.replace(true) {
             let object = self.clone();
             tasks::start(async move {
@@ -235,6 +251,22 @@ impl Object {
                 let at = Core::<ObjectStorage>::wake_after_failure(&error, now(), random());
                 self.arm(at);
             }
+        }
+    }
+
+    /// Tells the connector of the source what is owed.
+    async fn tell(&self) -> Result<(), String> {
+        loop {
+            let owed = self.with_core(|core| {
+                let source = core.name().map(|name| name.source.clone());
+                let setup = environment::setup(&self.env, &source.unwrap_or_default());
+                core.next_owed(&setup)
+            });
+            let Some(owed) = owed.map_err(|error| error.to_string())? else {
+                return Ok(());
+            };
+            connector_client::tell(&self.env, &owed).await?;
+            self.note(|core| core.told(owed.seq, owed.epoch));
         }
     }
 

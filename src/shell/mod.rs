@@ -5,6 +5,8 @@
 //! wasm and JavaScript many times.
 
 mod commands;
+mod connector_client;
+mod connector_object;
 mod consumer;
 mod database;
 mod environment;

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
 use super::log::Line;
-use super::{database, environment, ledger_client, sources};
+use super::{connector_client, database, environment, ledger_client, sources};
 use crate::api::{Query, lists};
+use crate::connector;
 use crate::edge::source;
 use crate::integration::IntegrationId;
 use crate::ledger::{Call, is_nobodys};
@@ -60,6 +61,10 @@ pub async fn answer(env: &JsValue, query: Query, line: &mut Line) -> Result<Stri
         Query::Events(of, page) => {
             let (after, limit) = (page.after.unwrap_or(0), page.limit);
             ledger(env, &of, &Call::Events { after, limit }, no_event, line).await
+        }
+        Query::Connector(of) => {
+            let call = connector::Call::State(of.clone());
+            connector(env, &of, &call, line).await
         }
         Query::Unlinked(of, page) => {
             let (after, limit) = (page.after.unwrap_or_default(), page.limit);
@@ -118,6 +123,29 @@ pub async fn ledger(
         Err(why) => {
             line.reason = Some(why);
             Err(Problem::LedgerUnavailable)
+        }
+    }
+}
+
+/// Asks the connector of an integration's source.
+pub async fn connector(
+    env: &JsValue,
+    of: &IntegrationId,
+    call: &connector::Call,
+    line: &mut Line,
+) -> Result<String, Problem> {
+    if !environment::is_configured(env, &of.source) {
+        return Err(Problem::UnknownSource);
+    }
+    if !source::is_usable(of) {
+        return Err(Problem::Unknown("integration"));
+    }
+    line.of(of);
+    match connector_client::ask(env, &of.source, call).await {
+        Ok(answer) => answer.ok_or(Problem::NoApi),
+        Err(why) => {
+            line.reason = Some(why);
+            Err(Problem::ConnectorUnavailable)
         }
     }
 }

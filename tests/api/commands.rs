@@ -1,7 +1,9 @@
 //! What the API can be told to do, and what it refuses.
 
 use leasewire::api::Route;
-use leasewire::api::command::{Command, discard_request, no_fields, redrive_range, replay_request};
+use leasewire::api::command::{
+    Command, backfill_models, discard_request, no_fields, redrive_range, replay_request,
+};
 use leasewire::integration::IntegrationId;
 use leasewire::ledger::discard::{self, Held};
 use leasewire::ledger::replay::Request;
@@ -30,6 +32,14 @@ fn paths_of_commands() {
         (
             "/v1/integrations/propexo/int%2F1/discard",
             Command::Discard(of()),
+        ),
+        (
+            "/v1/integrations/propexo/int%2F1/backfill",
+            Command::Backfill(of()),
+        ),
+        (
+            "/v1/integrations/propexo/int%2F1/records/residents-to-lease/r%2F1/hydrate",
+            Command::Hydrate(of(), "residents_to_leases".to_owned(), "r/1".to_owned()),
         ),
     ] {
         assert_eq!(parse("POST", path), Ok(Route::Command(command)));
@@ -60,6 +70,28 @@ fn requests_for_a_replay() {
     let spelled = r#"{"from":1,"to":1,"models":["unit","residents-to-leases","Residents-to*","*"],"events":["A-b"]}"#;
     let known = names(&["units", "residents_to_leases", "residents_to*", "*"]);
     assert_eq!(read(spelled), request(1, 1, known, names(&["A-b"])));
+}
+
+#[test]
+fn requests_for_a_backfill() {
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    for body in ["", "{}", r#"{"models":null}"#] {
+        assert_eq!(backfill_models(body.as_bytes()), Ok(None), "{body}");
+    }
+    let body = r#"{"models":["lease","Residents-to*"]}"#;
+    let models = names(&["leases", "residents_to*"]);
+    assert_eq!(backfill_models(body.as_bytes()), Ok(models));
+    for (body, says) in [
+        ("[]", "JSON object"),
+        (r#"{"models":[]}"#, "`models` is empty"),
+        (r#"{"models":["*a"]}"#, "`*` at its end only"),
+        (r#"{"models":"leases"}"#, "`models`"),
+        (r#"{"from":1}"#, "`from`"),
+    ] {
+        let problem = backfill_models(body.as_bytes()).unwrap_err();
+        assert_eq!(problem.status(), 400);
+        assert!(problem.to_json().contains(says), "{}", problem.to_json());
+    }
 }
 
 /// Each refusal names the field that is wrong.

@@ -49,7 +49,7 @@ const PATHS: [(&str, &str); 8] = [
 ];
 
 /// What stands behind [`OF`], with its method.
-const BEHIND: [(&str, &str); 13] = [
+const BEHIND: [(&str, &str); 16] = [
     ("get", ""),
     ("get", "/records/{model}"),
     ("get", "/records/{model}/{record_id}"),
@@ -63,6 +63,9 @@ const BEHIND: [(&str, &str); 13] = [
     ("get", "/notices"),
     ("post", "/rebuild"),
     ("post", "/discard"),
+    ("get", "/connector"),
+    ("post", "/backfill"),
+    ("post", "/records/{model}/{record_id}/hydrate"),
 ];
 
 fn all_paths() -> BTreeSet<(String, String)> {
@@ -97,6 +100,9 @@ fn place(route: &Route) -> String {
         Route::Command(Command::RedriveSource(..)) => PATHS[7].1.to_owned(),
         Route::Api(Query::Notices(..)) => behind(10),
         Route::Command(Command::Discard(_)) => behind(12),
+        Route::Api(Query::Connector(_)) => behind(13),
+        Route::Command(Command::Backfill(_)) => behind(14),
+        Route::Command(Command::Hydrate(..)) => behind(15),
     }
 }
 

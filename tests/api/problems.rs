@@ -142,6 +142,20 @@ fn table() -> Vec<Row> {
             None,
             r#"{"type":"urn:leasewire:problem:too-slow","title":"Body too slow","status":408,"detail":"The body took too long. Send it again."}"#,
         ),
+        (
+            Problem::NoApi,
+            404,
+            "no_api",
+            None,
+            r#"{"type":"urn:leasewire:problem:no-api","title":"No API","status":404,"detail":"This source has no API to be asked: configure one under [vars.SOURCES.<name>.api]."}"#,
+        ),
+        (
+            Problem::ConnectorUnavailable,
+            503,
+            "connector_unavailable",
+            Some(("retry-after", "30")),
+            r#"{"type":"urn:leasewire:problem:connector-unavailable","title":"Connector unavailable","status":503,"detail":"The connector can't be reached now. Try again."}"#,
+        ),
     ]
 }
 
@@ -167,13 +181,15 @@ fn place(problem: &Problem) -> usize {
         Problem::BadBody(_) => 15,
         Problem::DatabaseNotReady(_) => 16,
         Problem::TooSlow => 17,
+        Problem::NoApi => 18,
+        Problem::ConnectorUnavailable => 19,
     }
 }
 
 #[test]
 fn every_refusal_is_in_the_table() {
     let places: Vec<usize> = table().iter().map(|row| place(&row.0)).collect();
-    assert_eq!(places, (0..=17).collect::<Vec<_>>());
+    assert_eq!(places, (0..=19).collect::<Vec<_>>());
 }
 
 #[test]

@@ -15,7 +15,7 @@ const module = (name, contents, type = "ESModule") => ({ type, path: inRoot("bui
 // Changes what crosses: `calls` are of a later version, `answers` are, or neither.
 const CHANGED = `
 import worker from "./index.js";
-export { Ledger } from "./index.js";
+export { Connector, Ledger } from "./index.js";
 let later;
 const seen = [];
 const changed = (ledgers) => ({
@@ -79,6 +79,7 @@ test("a later version's calls are refused and not touched, its answers not belie
 const stored = (name) => readFileSync(inRoot("tests", "golden", "stores", "0.1.0", "worker", name));
 const BOTH = (edge, ledger) => `
 export { default } from "./${edge}index.js";
+export { Connector } from "./index.js";
 export { Ledger } from "./${ledger}index.js";
 `;
 

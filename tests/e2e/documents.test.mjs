@@ -47,6 +47,9 @@ describe("commands", () => {
       folder,
       "--env-file",
       ".dev.vars.example",
+      // Nobody listens there: what is asked for is owed, and waits.
+      "--provider",
+      "http://localhost:1",
     ];
     started = new Program(process.execPath, args, { group: true });
     const answers = async () => {

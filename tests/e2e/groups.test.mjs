@@ -15,7 +15,7 @@ import { until } from "./support/wait.mjs";
 // Puts the way to the ledgers under control: how long a call takes, in milliseconds, or that it fails.
 const CONTROLLED = `
 import worker from "./index.js";
-export { Ledger } from "./index.js";
+export { Connector, Ledger } from "./index.js";
 let way = { ms: 0 };
 let sizes = [];
 const controlled = (ledgers) => ({

@@ -29,7 +29,7 @@ const OUTCOMES = [
 /** A ledger called `down` can't be reached. */
 const WITHOUT_ONE = `
 import worker from "./index.js";
-export { Ledger } from "./index.js";
+export { Connector, Ledger } from "./index.js";
 export default {
   fetch(request, env, ctx) {
     const down = { call: () => { throw new Error("not today"); } };

@@ -269,7 +269,7 @@ test("a configuration that is none is told, too", async () => {
 
 const HANGING = `
 import worker from "./index.js";
-export { Ledger } from "./index.js";
+export { Connector, Ledger } from "./index.js";
 let attempts = 0;
 const DB = { prepare: () => ({ bind: () => ({}) }), batch() { attempts += 1; return new Promise(() => {}); } };
 export default {

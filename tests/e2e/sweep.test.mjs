@@ -78,8 +78,8 @@ test("a silent ledger isn't written to; on the same day nobody is asked again", 
 });
 
 const BROKEN = `
-import worker, { Ledger } from "./index.js";
-export { Ledger };
+import worker, { Connector, Ledger } from "./index.js";
+export { Connector, Ledger };
 const breaks = {
   "propexo/hangs": () => new Promise(() => {}),
   "propexo/throws": () => { throw new Error("not today"); },

@@ -14,7 +14,7 @@ import { until } from "./support/wait.mjs";
 // the metrics goes as one statement by itself.
 const COUNTING = `
 import worker from "./index.js";
-export { Ledger } from "./index.js";
+export { Connector, Ledger } from "./index.js";
 let batches = [];
 const counting = (db) => ({
   prepare: (sql) => db.prepare(sql),

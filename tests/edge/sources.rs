@@ -323,7 +323,7 @@ fn refusals_of_keys_and_types() {
         ),
     ];
     let known = "`dialect`, `secret`, `default_integration`, `accepted_age_s`, `dedupe_window_s`, \
-                 `retention_days`, `models`, `events`, `properties`";
+                 `retention_days`, `models`, `events`, `properties`, `api`";
     for (settings, expected) in table {
         let expected = expected.replace("KNOWN", known);
         assert_eq!(

@@ -10,6 +10,7 @@ pub(super) mod tell;
 mod wire;
 
 use crate::integration::IntegrationId;
+pub use crate::provider::{Asks, Parent};
 use crate::time::Timestamp;
 
 /// What is to be asked for at the API of a source.
@@ -20,24 +21,6 @@ pub struct Wants {
     pub hydrate: Vec<String>,
     /// What the API has of a model.
     pub asks: fn(model: &str) -> Asks,
-}
-
-/// What an API has of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asks {
-    /// One record of it can be asked for by its id.
-    pub has_item: bool,
-    /// Records that it is a part of: these are asked for in its place, or too.
-    pub parents: &'static [Parent],
-}
-
-/// Of a part of other records: where it names one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parent {
-    /// The other record's model: `leases`.
-    pub model: &'static str,
-    /// The part's field that has its id: `lease_id`.
-    pub field: &'static str,
 }
 
 /// What a ledger tells the connector of its source.

@@ -48,6 +48,11 @@ pub fn check(input: &[u8]) {
         Ok(Route::Command(Command::Redrive(of))) => check_command(&method, &of, "redrive"),
         Ok(Route::Command(Command::Rebuild(of))) => check_command(&method, &of, "rebuild"),
         Ok(Route::Command(Command::Discard(of))) => check_command(&method, &of, "discard"),
+        Ok(Route::Command(Command::Backfill(of))) => check_command(&method, &of, "backfill"),
+        Ok(Route::Command(Command::Hydrate(of, model, id))) => {
+            let (model, id) = (encode_segment(&model), encode_segment(&id));
+            check_command(&method, &of, &format!("records/{model}/{id}/hydrate"));
+        }
         Ok(Route::Command(Command::RedriveSource(source, page))) => {
             assert_eq!(method, "POST");
             let path = format!("/v1/sources/{}/redrive", encode_segment(&source));
@@ -95,7 +100,7 @@ fn check_command(method: &str, of: &IntegrationId, name: &str) {
 fn check_query(query: &Query) {
     let limit = |limit: u64| assert!((1..=LIMIT_MAX).contains(&limit), "a limit of {limit}");
     match query {
-        Query::Sources => {}
+        Query::Sources | Query::Connector(_) => {}
         Query::Integrations(page) => {
             limit(page.limit);
             check_statement(&lists::select_integrations(page));
@@ -143,6 +148,7 @@ fn write(query: &Query) -> (String, String) {
             ("/v1/integrations".to_owned(), write_page(page, cursor))
         }
         Query::Integration(of) => (base(of), none()),
+        Query::Connector(of) => (format!("{}/connector", base(of)), none()),
         Query::Records(of, model, page) => {
             let path = format!("{}/records/{}", base(of), encode_segment(model));
             (path, write_page(page, String::clone))

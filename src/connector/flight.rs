@@ -1,0 +1,92 @@
+//! Requests under way. Nothing of them is stored: what is lost with the memory
+//! is asked for again, because it is owed as before.
+
+use super::sorted::Sorted;
+use std::rc::Rc;
+
+use super::walks::{Walk, WalkKey};
+use crate::provider::{Api, Query};
+use crate::time::Timestamp;
+
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Task {
+    /// One record.
+    Item { model: String, id: String },
+    /// A page of a walk.
+    Page { key: WalkKey, query: Query },
+    /// Whether the source works at all, for the sake of a page that fails.
+    Probe { key: WalkKey },
+}
+
+impl Task {
+    pub(super) fn model(&self) -> &str {
+        match self {
+            Self::Item { model, .. } => model,
+            Self::Page { key, .. } | Self::Probe { key } => &key.2,
+        }
+    }
+}
+
+/// One that is under way.
+#[derive(Clone)]
+pub(super) struct Flight {
+    pub(super) task: Task,
+    /// Its integration's number.
+    pub(super) integration: u64,
+    pub(super) api: Rc<Api>,
+    /// The ledger's last number as it was known before the request began: a
+    /// debt that was told later isn't cleared by what comes back.
+    pub(super) asked_seq: u64,
+    pub(super) epoch: Option<u64>,
+    pub(super) asked_at: Timestamp,
+    /// What waits for the ledger.
+    pub(super) merging: Option<Merging>,
+}
+
+/// What becomes true when the ledger has merged an answer.
+#[derive(Clone)]
+pub(super) struct Merging {
+    /// The records, in the order in which the ledger has them.
+    pub(super) ids: Vec<String>,
+    /// The walk as it is then, and why it ends if it does.
+    pub(super) walk: Option<(Walk, bool)>,
+}
+
+/// All of them, by ticket.
+#[derive(Default)]
+pub(super) struct Flights {
+    pub(super) all: Sorted<u64, Flight>,
+    last: u64,
+}
+
+impl Flights {
+    /// Hands one out. No ticket of an earlier life comes again.
+    pub(super) fn add(&mut self, flight: Flight) -> u64 {
+        let now = u64::try_from(flight.asked_at.us()).unwrap_or(0);
+        self.last = self.last.saturating_add(1).max(now);
+        self.all.insert(self.last, flight);
+        self.last
+    }
+
+    pub(super) fn has_item(&self, integration: u64, model: &str, id: &str) -> bool {
+        self.all.values().any(|flight| {
+            let item =
+                matches!(&flight.task, Task::Item { model: m, id: i } if m == model && i == id);
+            item && flight.integration == integration
+        })
+    }
+
+    pub(super) fn has_walk(&self, walk: &WalkKey) -> bool {
+        self.all.values().any(|flight| match &flight.task {
+            Task::Page { key, .. } | Task::Probe { key } => key == walk,
+            Task::Item { .. } => false,
+        })
+    }
+
+    /// True if a request to that source is under way.
+    pub(super) fn has_source(&self, integrations: &[u64]) -> bool {
+        let mut all = self.all.values();
+        all.any(|flight| integrations.contains(&flight.integration))
+    }
+}

@@ -1,0 +1,12 @@
+//! The connector: what it asks for, in which order, and what it makes of
+//! answers.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod failures;
+mod hydration;
+mod kinds;
+mod pace;
+mod settings;
+mod walks;
+mod world;

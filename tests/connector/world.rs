@@ -1,0 +1,283 @@
+//! A provider with records, a ledger that takes what it is given, and the
+//! connector between them, step by step.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use leasewire::connector::{Answer, Connector, Next, Request, Then};
+use leasewire::integration::IntegrationId;
+use leasewire::json;
+use leasewire::ledger::{MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd};
+use leasewire::provider::Api;
+use leasewire::time::Timestamp;
+
+use crate::common::{Database, at};
+
+/// What the API's lists can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generation {
+    /// Limit themselves to what has changed since.
+    New,
+    /// Be ordered by any field.
+    Old,
+    /// Be ordered by creation alone, whatever is asked.
+    Plain,
+}
+
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub id: String,
+    pub created_ms: i64,
+    pub changed_ms: i64,
+    pub version: u64,
+}
+
+pub struct World {
+    /// For the whole test, so that a connector doesn't hold the world.
+    pub database: &'static Database,
+    pub api: Rc<Api>,
+    pub now: Timestamp,
+    pub generation: Generation,
+    /// Records of a page, whatever is asked.
+    pub cap: usize,
+    pub says_more: bool,
+    pub records: BTreeMap<String, Record>,
+    /// The newest version of each record that the ledger was given.
+    pub mirror: HashMap<String, u64>,
+    pub seq: u64,
+    pub requests: Vec<Request>,
+    /// What to answer in place of what is there.
+    pub answers: Vec<Answer>,
+    /// What the ledger says, in place of `merged`.
+    pub outcomes: Vec<MergeOutcome>,
+    pub snapshots: Vec<Snapshots>,
+}
+
+pub fn api(settings: &str) -> Result<Api, String> {
+    Api::parse(json::value(settings).unwrap())
+}
+
+pub fn of(integration: &str) -> IntegrationId {
+    IntegrationId::new("propexo", integration)
+}
+
+impl World {
+    pub fn new(settings: &str) -> Self {
+        Self {
+            database: Box::leak(Box::default()),
+            api: Rc::new(api(settings).unwrap()),
+            now: at("2026-03-02T08:00:00Z"),
+            generation: Generation::New,
+            cap: usize::MAX,
+            says_more: true,
+            records: BTreeMap::new(),
+            mirror: HashMap::new(),
+            seq: 10,
+            requests: Vec::new(),
+            answers: Vec::new(),
+            outcomes: Vec::new(),
+            snapshots: Vec::new(),
+        }
+    }
+
+    pub fn open(&self) -> Connector<&'static Database> {
+        Connector::open(self.database).unwrap()
+    }
+
+    /// A record that was made and last changed at that time.
+    pub fn add(&mut self, id: &str, ms: i64) {
+        let record = Record {
+            id: id.to_owned(),
+            created_ms: ms,
+            changed_ms: ms,
+            version: 1,
+        };
+        self.records.insert(id.to_owned(), record);
+    }
+
+    pub fn change(&mut self, id: &str) {
+        let ms = self.now.ms();
+        if let Some(record) = self.records.get_mut(id) {
+            record.changed_ms = ms;
+            record.version += 1;
+        }
+    }
+
+    pub fn owed(&self, integration: &str, records: &[(&str, &str)]) -> Owed {
+        let record = |(model, id): &(&str, &str)| OwedRecord {
+            model: (*model).to_owned(),
+            id: (*id).to_owned(),
+            since: self.now,
+        };
+        Owed {
+            of: of(integration),
+            epoch: 1,
+            seq: self.seq,
+            records: records.iter().map(record).collect(),
+            syncs: Vec::new(),
+        }
+    }
+
+    /// The end of a synchronisation.
+    pub fn synced(&mut self, integration: &str, is_whole: bool, models: &[&str]) -> Owed {
+        self.seq += 1;
+        let sync = SyncEnd {
+            seq: self.seq,
+            at: self.now,
+            is_whole,
+            is_finished: true,
+            models: Some(models.iter().map(|model| (*model).to_owned()).collect()),
+        };
+        Owed {
+            syncs: vec![sync],
+            ..self.owed(integration, &[])
+        }
+    }
+
+    pub fn tell(&mut self, connector: &mut Connector<&Database>, owed: &Owed) {
+        connector.told(owed, &self.api, self.now).unwrap();
+    }
+
+    pub fn next(&self, connector: &mut Connector<&Database>) -> Next {
+        let api = self.api.clone();
+        let setups = move |source: &str| (source == "propexo").then(|| api.clone());
+        connector.next(&setups, self.now, 7).unwrap()
+    }
+
+    pub fn state(&self, connector: &Connector<&Database>) -> String {
+        let api = self.api.clone();
+        let setups = move |_: &str| Some(api.clone());
+        connector.state(None, &setups, self.now).unwrap()
+    }
+
+    pub fn wake(&self, connector: &mut Connector<&Database>) {
+        let api = self.api.clone();
+        connector
+            .wake(&move |_: &str| Some(api.clone()), self.now)
+            .unwrap();
+    }
+
+    pub fn wake_at(&self, connector: &mut Connector<&Database>) -> Option<Timestamp> {
+        let api = self.api.clone();
+        connector.wake_at(&move |_: &str| Some(api.clone()), self.now)
+    }
+
+    /// Answers a request and has the ledger merge what comes.
+    pub fn serve(&mut self, connector: &mut Connector<&Database>, request: Request) {
+        let answer = match self.answers.is_empty() {
+            true => self.answer(&request.path_and_query),
+            false => self.answers.remove(0),
+        };
+        let ticket = request.ticket;
+        self.requests.push(request);
+        let then = connector.answered(ticket, answer, self.now, 7).unwrap();
+        if let Then::Merge(snapshots) = then {
+            let merged = self.merge(snapshots);
+            connector.merged(ticket, Some(&merged), self.now).unwrap();
+        }
+    }
+
+    /// Serves requests for so long, and returns how many there were.
+    pub fn run(&mut self, connector: &mut Connector<&Database>, s: u64) -> usize {
+        let (until, before) = (self.now.plus_s(s), self.requests.len());
+        loop {
+            match self.next(connector) {
+                Next::Fetch(request) => self.serve(connector, request),
+                Next::Wait(at) if at <= until => {
+                    assert!(at > self.now, "it waits for what is past");
+                    self.now = at;
+                }
+                _ => break,
+            }
+        }
+        self.now = self.now.max(until);
+        self.requests.len() - before
+    }
+
+    pub fn merge(&mut self, snapshots: Snapshots) -> Merged {
+        let outcome = |world: &mut Self| match world.outcomes.is_empty() {
+            true => MergeOutcome::Merged,
+            false => world.outcomes.remove(0),
+        };
+        let mut outcomes = Vec::new();
+        for item in &snapshots.items {
+            let fields = json::Object::parse(&item.json).unwrap();
+            let version = fields.number("version").unwrap();
+            let known = self.mirror.entry(item.id.clone()).or_default();
+            *known = version.max(*known);
+            outcomes.push(outcome(self));
+        }
+        self.snapshots.push(snapshots);
+        Merged {
+            seq: self.seq,
+            epoch: 1,
+            outcomes,
+        }
+    }
+
+    pub fn answer(&self, path_and_query: &str) -> Answer {
+        let Some((_, query)) = path_and_query.split_once('?') else {
+            let id = path_and_query.rsplit('/').next().unwrap();
+            return match self.records.get(id) {
+                Some(record) => found(&format!(r#"{{"meta":{{}},"results":{}}}"#, shown(record))),
+                None => status(404, ""),
+            };
+        };
+        let query: HashMap<String, String> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let from = query.get("updated_at_gte").map(|text| at(text).ms());
+        if from.is_some() && self.generation != Generation::New {
+            let why = r#"{"error":{"details":{"issues":[{"code":"unrecognized_keys"}]}}}"#;
+            return status(400, why);
+        }
+        let mut records: Vec<&Record> = self.records.values().collect();
+        let mut order = "updated_at";
+        match query["order-by"].as_str() {
+            "updated_at:asc,id:asc" => records.sort_by_key(|it| (it.changed_ms, it.id.clone())),
+            "updated_at:desc,id:desc" if self.generation != Generation::Plain => {
+                records.sort_by_key(|it| (-it.changed_ms, it.id.clone()));
+            }
+            _ => {
+                order = "created_at";
+                records.sort_by_key(|it| (it.created_ms, it.id.clone()));
+            }
+        }
+        records.retain(|record| from.is_none_or(|from| record.changed_ms >= from));
+        let number = |name: &str| query[name].parse::<usize>().unwrap();
+        let (offset, limit) = (number("offset"), number("limit"));
+        let page = records.iter().skip(offset).take(limit.min(self.cap));
+        let page: Vec<String> = page.map(|record| shown(record)).collect();
+        let more = match self.says_more {
+            true => (offset + page.len() < records.len()).to_string(),
+            false => "null".to_owned(),
+        };
+        found(&format!(
+            r#"{{"meta":{{"orderBy":[{{"field":"{order}"}}],"hasMore":{more},"total":0}},"results":[{}]}}"#,
+            page.join(",")
+        ))
+    }
+}
+
+fn shown(record: &Record) -> String {
+    let time = Timestamp::from_ms(record.changed_ms).to_string();
+    format!(
+        r#"{{"id":"{}","updated_at":"{}Z","integration_id":"int_1","rent":750000.0,"version":{}}}"#,
+        record.id,
+        &time[..23],
+        record.version
+    )
+}
+
+pub fn found(body: &str) -> Answer {
+    status(200, body)
+}
+
+pub fn status(status: u16, body: &str) -> Answer {
+    Answer::Response {
+        status,
+        limit: None,
+        remaining: None,
+        body: body.as_bytes().to_vec(),
+    }
+}
