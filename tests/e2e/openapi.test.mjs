@@ -16,6 +16,7 @@ import { serve } from "./support/leasewire.mjs";
 import { inRoot } from "./support/paths.mjs";
 import { SECRETS } from "./support/sign.mjs";
 import { tool } from "./support/tools.mjs";
+import { until } from "./support/wait.mjs";
 
 const BODY_BYTES_MAX = 1 << 20;
 const COMMAND_BYTES_MAX = 64 * 1024;
@@ -34,6 +35,12 @@ let worker;
 let closed; // without a token
 before(async () => {
   worker = await serveEverything({
+    // Nobody listens there.
+    propexo: {
+      dialect: "propexo",
+      secret: "PROPEXO_SECRET",
+      api: { kind: "propexo", url: "http://127.0.0.1:9", key: "API_TOKEN", hydrate: ["leases", "applicant_pets"] },
+    },
     unset: { dialect: "propexo", secret: "NOT_SET" },
     wrong: { dialect: "propify", secret: "PROPIFY_SECRET", accepted_age_s: 60 },
   });
@@ -175,6 +182,28 @@ describe("answers are as described", () => {
       await ask(400, "POST", path("int_new"), { body: wrong });
     }
     await ask(413, "POST", path("int_new"), { body: Buffer.alloc(COMMAND_BYTES_MAX + 1, " ") });
+  });
+
+  test("to what is asked of a provider", async () => {
+    const of = (source) => `/v1/integrations/${source}/int_1`;
+    const hydrate = (source) => `${of(source)}/records/leases/lease_9/hydrate`;
+    const asked = await ask(202, "POST", `${of("propexo")}/backfill`, { body: '{"models":["lease"]}' });
+    assert.deepEqual(asked.json, { models: ["leases"] });
+    assert.deepEqual((await ask(202, "POST", hydrate("propexo"))).json, { asked: true });
+    const part = `${of("propexo")}/records/applicant_pets/pet_1/hydrate`;
+    assert.deepEqual((await ask(202, "POST", part)).json, { asked: false });
+    await until("it to have failed", async () => {
+      const { json } = await ask(200, "GET", `${of("propexo")}/connector`);
+      return json.owed.records && json.walks.length && json.sources[0]?.failures && json.unreachable.length === 1;
+    });
+    const large = Buffer.alloc(COMMAND_BYTES_MAX + 1, " ");
+    for (const path of [(source) => `${of(source)}/backfill`, hydrate]) {
+      for (const body of ["[]", '{"x":1}']) await ask(400, "POST", path("propexo"), { body });
+      await ask(413, "POST", path("propexo"), { body: large });
+      // One without an API, and none.
+      for (const source of ["propify", "nobody"]) await ask(404, "POST", path(source));
+    }
+    for (const source of ["propify", "nobody"]) await ask(404, "GET", `${of(source)}/connector`);
   });
 
   test("to test events", async () => {
