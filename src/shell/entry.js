@@ -110,36 +110,32 @@ export default {
   },
 };
 
-/** A Durable Object with its half in Rust. */
-class Half extends DurableObject {
-  #state;
-  #env;
+/** The half of a Durable Object that is in Rust: `make` makes it. */
+class Half {
+  #make;
   #made;
   #instance;
 
-  constructor(state, env) {
-    super(state, env);
-    this.#state = state;
-    this.#env = env;
+  constructor(make) {
+    this.#make = make;
   }
 
-  alarm() {
-    return call((done) => done(this.current().alarm()));
-  }
-
-  /** The Rust half, made anew if its instance has ended. */
-  current() {
+  /** It, made anew if its instance has ended. */
+  get current() {
     if (this.#instance !== instance) {
-      this.#made = new this.half(this.#state, this.#env);
+      this.#made = this.#make();
       this.#instance = instance;
     }
     return this.#made;
   }
 }
 
-export class Ledger extends Half {
-  get half() {
-    return wasm.Ledger;
+export class Ledger extends DurableObject {
+  #half;
+
+  constructor(state, env) {
+    super(state, env);
+    this.#half = new Half(() => new wasm.Ledger(state, env));
   }
 
   /**
@@ -148,17 +144,28 @@ export class Ledger extends Half {
    * in front of them.
    */
   call(calls, format) {
-    return call((done, failed) => this.current().call(calls, format, done, failed));
+    return call((done, failed) => this.#half.current.call(calls, format, done, failed));
+  }
+
+  alarm() {
+    return call((done) => done(this.#half.current.alarm()));
   }
 }
 
-export class Connector extends Half {
-  get half() {
-    return wasm.Connector;
+export class Connector extends DurableObject {
+  #half;
+
+  constructor(state, env) {
+    super(state, env);
+    this.#half = new Half(() => new wasm.Connector(state, env));
   }
 
   /** Answers calls, texts each, in order, each with text or nothing if there is no such thing. */
   call(calls) {
-    return call((done, failed) => this.current().call(calls, done, failed));
+    return call((done, failed) => this.#half.current.call(calls, done, failed));
+  }
+
+  alarm() {
+    return call((done) => done(this.#half.current.alarm()));
   }
 }
