@@ -46,7 +46,6 @@ pub use schedule::{Next, Request};
 pub use walks::Class;
 use walks::Walks;
 
-use crate::ledger::Wants;
 use crate::provider::Api;
 use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
@@ -64,14 +63,6 @@ pub const IN_FLIGHT_MAX: usize = 4;
 
 /// How the sources are set up today: the API of the one of that name.
 pub type Setups<'a> = &'a dyn Fn(&str) -> Option<Rc<Api>>;
-
-/// What a ledger is to look for in the log of a source with that API.
-pub fn wants(api: &Api) -> Wants {
-    Wants {
-        hydrate: api.hydrate.clone(),
-        asks: api.kind.asks(),
-    }
-}
 
 /// The connector of one account key on the storage `S`.
 pub struct Connector<S> {

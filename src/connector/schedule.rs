@@ -113,26 +113,16 @@ impl<S: Sql> Connector<S> {
         books.store_pace(sql, is_over)
     }
 
-    /// When the alarm is to go off; `None` if nothing is to be done, ever.
-    pub fn wake_at(&mut self, setups: Setups, now: Timestamp) -> Option<Timestamp> {
+    /// When the alarm is to go off, where there is something to ask at `work_at`,
+    /// as [`Next::Wait`] says: then, or before for what is due by the clock and for
+    /// requests that are lost with the memory. `None` if nothing is to be done, ever.
+    pub fn alarm_at(&self, work_at: Option<Timestamp>) -> Option<Timestamp> {
         let known = self.books.integrations.0.values();
-        let by_clock = known
-            .flat_map(|known| [known.daily_at, known.deep_at])
-            .flatten();
-        let by_clock = by_clock.min();
-        if !self.is_made {
-            return None;
-        }
-        self.books.pace.roll_from(now, &mut self.books.is_fresh);
+        let by_clock = known.flat_map(|known| [known.daily_at, known.deep_at]);
         let flying = self.books.flights.all.values();
-        let lost_at = flying.map(|flight| flight.asked_at.plus_s(LOST_S)).min();
-        let turns = std::mem::take(&mut self.books.turns);
-        let work_at = match self.books.choose(setups, now) {
-            Ok(_) => Some(now),
-            Err(at) => at,
-        };
-        self.books.turns = turns;
-        [by_clock, lost_at, work_at].into_iter().flatten().min()
+        let lost_at = flying.map(|flight| flight.asked_at.plus_s(LOST_S));
+        let others = by_clock.flatten().chain(lost_at);
+        others.chain(work_at).min()
     }
 }
 

@@ -4,7 +4,7 @@ use super::integrations::{DAILY_S, DEEP_S, Integration};
 use super::owed::{Debt, State};
 use super::walks::Class;
 use super::{Books, Connector, Setups};
-use crate::dialect::event::{TEST_INTEGRATION, UNADDRESSED_INTEGRATION};
+use crate::dialect::event::is_aside;
 use crate::dialect::filter::lists;
 use crate::integration::IntegrationId;
 use crate::ledger::{Owed, SyncEnd};
@@ -20,7 +20,7 @@ impl<S: Sql> Connector<S> {
     /// A ledger tells what it owes. To be answered only when this has returned;
     /// it may be told more than once.
     pub fn told(&mut self, owed: &Owed, api: &Api, now: Timestamp) -> Result<(), SqlError> {
-        if is_nobody(&owed.of) {
+        if is_aside(&owed.of.integration) {
             return Ok(());
         }
         self.commit(|sql, books| books.told(sql, owed, api, now))
@@ -42,7 +42,7 @@ impl<S: Sql> Connector<S> {
             }
             None => api.wanted().collect(),
         };
-        let has_list = |model: &&str| api.kind.reach(model).has_list && !is_nobody(of);
+        let has_list = |model: &&str| api.kind.reach(model).has_list && !is_aside(&of.integration);
         let models: Vec<String> = (models.into_iter())
             .filter(has_list)
             .map(str::to_owned)
@@ -69,7 +69,7 @@ impl<S: Sql> Connector<S> {
         api: &Api,
         now: Timestamp,
     ) -> Result<bool, SqlError> {
-        if !api.kind.reach(model).has_item || is_nobody(of) {
+        if !api.kind.reach(model).has_item || is_aside(&of.integration) {
             return Ok(false);
         }
         self.commit(|sql, books| {
@@ -110,11 +110,6 @@ impl<S: Sql> Connector<S> {
             due.try_for_each(|number| books.by_clock(sql, number, setups, now))
         })
     }
-}
-
-/// Test events, and those of no integration that can be read.
-fn is_nobody(of: &IntegrationId) -> bool {
-    [TEST_INTEGRATION, UNADDRESSED_INTEGRATION].contains(&of.integration.as_str())
 }
 
 impl Books {

@@ -19,6 +19,11 @@ pub const TEST_INTEGRATION: &str = "leasewire-test";
 /// by default.
 pub const UNADDRESSED_INTEGRATION: &str = "leasewire-unaddressed";
 
+/// True for an integration that is none of the provider's, but our own.
+pub fn is_aside(integration: &str) -> bool {
+    [TEST_INTEGRATION, UNADDRESSED_INTEGRATION].contains(&integration)
+}
+
 /// What kind of news an event is. Forwarded as the CloudEvent's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -91,7 +91,7 @@ impl<S: Sql> Ledger<S> {
         }
         let source = self.name.as_ref().map(|name| name.source.as_str());
         if let Some(source) = source.or_else(|| calls.iter().find_map(Call::source)) {
-            self.told.set_wanted(setup(source).wants.is_some());
+            self.told.set_wanted(setup(source).api.is_some());
         }
         let work = Work::of(&calls);
         let (replies, failed) = self.answer_all(calls, now);
@@ -119,7 +119,7 @@ impl<S: Sql> Ledger<S> {
         random: u32,
     ) -> Effects {
         if let Some(name) = &self.name {
-            self.told.set_wanted(setup(&name.source).wants.is_some());
+            self.told.set_wanted(setup(&name.source).api.is_some());
         }
         let mut effects = match self.wake(now, random) {
             Ok(effects) => effects,

@@ -56,7 +56,7 @@ pub use outbox::redrive::Redriven;
 use outbox::state::Outbox;
 pub use owed::tell::GATHER_MS;
 use owed::tell::Told;
-pub use owed::{Asks, Owed, OwedRecord, Parent, SyncEnd, Wants};
+pub use owed::{Owed, OwedRecord, SyncEnd};
 use rebuild::Rebuilds;
 pub use rebuild::{Part, Rebuild, Rebuilt};
 use replay::Replays;

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::log::retention::Retention;
-use super::owed::Wants;
 use crate::dialect::Dialect;
 use crate::dialect::filter::Filter;
+use crate::provider::Api;
 
 /// How a source is set up today.
 #[derive(Clone)]
@@ -16,6 +16,6 @@ pub struct Setup {
     pub filter: Rc<Filter>,
     /// How long its history is kept.
     pub retention: Retention,
-    /// What is asked for at its API; `None` if it has none.
-    pub wants: Option<Rc<Wants>>,
+    /// Its API; `None` if it has none.
+    pub api: Option<Rc<Api>>,
 }

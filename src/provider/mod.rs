@@ -45,9 +45,6 @@ pub trait Kind: Sync {
     /// What can be asked for of a normalised model.
     fn reach(&self, model: &str) -> Reach;
 
-    /// The same as a ledger wants to know it.
-    fn asks(&self) -> fn(&str) -> Asks;
-
     /// Path of one record; `None` if its model has no such path.
     fn item(&self, model: &str, id: &str) -> Option<String>;
 
@@ -68,15 +65,6 @@ pub trait Kind: Sync {
 /// The kind called `name`.
 pub fn named(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| kind.name() == name)
-}
-
-/// What an API has of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asks {
-    /// One record of it can be asked for by its id.
-    pub has_item: bool,
-    /// Records that it is a part of: these are asked for in its place, or too.
-    pub parents: &'static [Parent],
 }
 
 /// Of a part of other records: where it names one.

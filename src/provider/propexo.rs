@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Asks, Kind, Order, Page, Parent, Query, Reach, Row, encoded};
+use super::{Kind, Order, Page, Parent, Query, Reach, Row, encoded};
 use crate::integration::encode_segment;
 use crate::json;
 
@@ -242,15 +242,6 @@ impl Kind for Propexo {
             is_shared: model == FEES,
             parents,
             why_not,
-        }
-    }
-
-    fn asks(&self) -> fn(&str) -> Asks {
-        |model| {
-            let Reach {
-                has_item, parents, ..
-            } = Propexo.reach(model);
-            Asks { has_item, parents }
         }
     }
 

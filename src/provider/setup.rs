@@ -1,6 +1,7 @@
 //! The API of a source as it is configured: `[vars.SOURCES.<name>.api]`.
 
 use super::{Kind, named};
+use crate::dialect::filter::lists;
 use crate::json::form::{Form, required};
 use crate::json::{self, Object, Value, is_null, texts};
 
@@ -109,7 +110,7 @@ impl Api {
 
     /// True if records of `model` are asked for after each of their events.
     pub fn hydrates(&self, model: &str) -> bool {
-        is_among(&self.hydrate, model)
+        lists(&self.hydrate, model)
     }
 
     /// True if all records of `model` are to be had.
@@ -117,7 +118,7 @@ impl Api {
         match &self.backfill {
             Backfill::Off => false,
             Backfill::Wanted => self.hydrates(model),
-            Backfill::Models(names) => is_among(names, model),
+            Backfill::Models(names) => lists(names, model),
         }
     }
 
@@ -126,13 +127,6 @@ impl Api {
         let models = self.kind.listed().into_iter();
         models.filter(|model| self.hydrates(model) || self.backfills(model))
     }
-}
-
-fn is_among(names: &[String], model: &str) -> bool {
-    names.iter().any(|name| match name.strip_suffix('*') {
-        Some(start) => model.starts_with(start),
-        None => name == model,
-    })
 }
 
 /// `backfill`: a flag or a list of models.

@@ -111,7 +111,7 @@ impl Object {
     /// Hands out all requests that may be under way, and sets the alarm for what
     /// is next.
     fn go_on(self: &Rc<Self>) {
-        let wake_at = loop {
+        let work_at = loop {
             match self.with_core(|core, setups| core.next(setups, now(), random())) {
                 Ok(Next::Fetch(request)) => {
                     let object = self.clone();
@@ -121,17 +121,15 @@ impl Object {
                     });
                 }
                 Ok(Next::Wait(at)) => break Some(at),
-                Ok(Next::Nothing) => {
-                    let at = self.with_core(|core, setups| Ok(core.wake_at(setups, now())));
-                    break at.ok().flatten();
-                }
+                Ok(Next::Nothing) => break None,
                 Err(why) => {
                     warn("the connector can't be used", why.to_string());
                     break Some(now().plus_s(UNUSABLE_S));
                 }
             }
         };
-        if let Some(at) = wake_at {
+        let wake_at = self.with_core(|core, _| Ok(core.alarm_at(work_at)));
+        if let Some(at) = wake_at.unwrap_or(work_at) {
             self.arm(at);
         }
     }

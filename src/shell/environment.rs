@@ -8,7 +8,6 @@ use worker::js_sys::JSON;
 
 use super::log::{Level, Line};
 use super::property;
-use crate::connector;
 use crate::edge::secret::{self, Binding, Listed, Noted};
 use crate::edge::source::{Source, Sources};
 use crate::ledger::{Retention, Setup};
@@ -104,16 +103,13 @@ pub fn setup(env: &JsValue, name: &str) -> Setup {
         dialect: Some(source.dialect),
         filter: source.filter.clone(),
         retention: Retention::new(source.retention_s(), source.dedupe_window_s),
-        wants: source
-            .api
-            .as_deref()
-            .map(|api| Rc::new(connector::wants(api))),
+        api: source.api.clone(),
     };
     with_source(env, name, of).unwrap_or_else(|| Setup {
         dialect: None,
         filter: Rc::default(),
         retention: Retention::new(u64::MAX, u64::MAX),
-        wants: None,
+        api: None,
     })
 }
 

@@ -91,6 +91,27 @@ fn a_record_that_fails_for_ever_is_listed_and_asked_for_daily() {
     assert!(world.state(&connector).contains(r#""failed":0"#));
 }
 
+/// What is due in a day keeps neither the clock waiting nor what is under way.
+#[test]
+fn the_alarm_is_for_whatever_comes_first() {
+    let world = with_debt();
+    let mut connector = world.open();
+    let daily_at = connector.alarm_at(None).unwrap();
+    let asked_at = world.now;
+    let Next::Fetch(request) = world.next(&mut connector) else {
+        panic!("it is due")
+    };
+    assert_eq!(world.alarm_at(&mut connector), Some(asked_at.plus_s(60)));
+    connector
+        .answered(request.ticket, status(403, ""), world.now, 7)
+        .unwrap();
+    // The model is tried again in a day, which is later than the clock.
+    let later = asked_at.plus_s(86_400);
+    assert!(daily_at < later);
+    assert_eq!(world.next(&mut connector), Next::Wait(later));
+    assert_eq!(world.alarm_at(&mut connector), Some(daily_at));
+}
+
 #[test]
 fn what_is_forbidden_stops_alone() {
     let mut world = with_debt();

@@ -1,6 +1,5 @@
 //! The table `api` of a source.
 
-use leasewire::connector::wants;
 use leasewire::edge::source::Sources;
 use leasewire::provider::Backfill;
 
@@ -16,7 +15,7 @@ fn what_is_left_out_has_defaults() {
     assert!(api.reconcile);
     assert_eq!(api.gone_after_days, 30);
     assert_eq!(api.wanted().count(), 54);
-    assert!((wants(&api).asks)("leases").has_item);
+    assert!(api.kind.reach("leases").has_item);
 }
 
 #[test]

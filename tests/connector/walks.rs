@@ -247,11 +247,11 @@ fn the_clock_brings_what_no_webhook_does() {
     let mut world = World::new(LEASES);
     world.add("l1", START_MS);
     let mut connector = world.open();
-    assert_eq!(world.wake_at(&mut connector), None);
+    assert_eq!(world.alarm_at(&mut connector), None);
     let synced = world.synced("int_1", true, &["leases"]);
     world.tell(&mut connector, &synced);
     world.run(&mut connector, 60);
-    let at = world.wake_at(&mut connector).unwrap();
+    let at = world.alarm_at(&mut connector).unwrap();
     assert_eq!(at, synced.syncs[0].at.plus_s(86_400));
     world.now = at;
     world.change("l1");

@@ -157,9 +157,13 @@ impl World {
             .unwrap();
     }
 
-    pub fn wake_at(&self, connector: &mut Connector<&Database>) -> Option<Timestamp> {
-        let api = self.api.clone();
-        connector.wake_at(&move |_: &str| Some(api.clone()), self.now)
+    /// When the alarm goes off, while there is nothing to ask.
+    pub fn alarm_at(&self, connector: &mut Connector<&Database>) -> Option<Timestamp> {
+        match self.next(connector) {
+            Next::Wait(at) => connector.alarm_at(Some(at)),
+            Next::Nothing => connector.alarm_at(None),
+            Next::Fetch(request) => panic!("there is {request:?}"),
+        }
     }
 
     /// Answers a request and has the ledger merge what comes.

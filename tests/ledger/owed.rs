@@ -4,48 +4,26 @@ use std::rc::Rc;
 
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
-use leasewire::ledger::{
-    Asks, Call, Effects, Fetched, Ledger, Owed, Parent, Retention, Setup, Snapshots, Wants,
-};
+use leasewire::json;
+use leasewire::ledger::{Call, Effects, Fetched, Ledger, Owed, Retention, Setup, Snapshots};
+use leasewire::provider::Api;
 use leasewire::time::Timestamp;
 
 use crate::common::{Database, at, delivery, diff, job};
 
 const DAY_S: u64 = 86_400;
 
-fn asks(model: &str) -> Asks {
-    const PARENTS: &[Parent] = &[
-        Parent {
-            model: "leases",
-            field: "lease_id",
-        },
-        Parent {
-            model: "residents",
-            field: "resident_id",
-        },
-    ];
-    Asks {
-        has_item: !model.contains("_to_"),
-        parents: if model == "residents_to_leases" {
-            PARENTS
-        } else {
-            &[]
-        },
-    }
-}
-
 fn setup(hydrate: Option<&[&str]>) -> Setup {
-    let wants = |names: &[&str]| {
-        Rc::new(Wants {
-            hydrate: names.iter().map(|name| (*name).to_owned()).collect(),
-            asks,
-        })
+    let api = |names: &[&str]| {
+        let names = serde_json::to_string(names).unwrap();
+        let settings = format!(r#"{{"kind":"propexo","key":"KEY","hydrate":{names}}}"#);
+        Rc::new(Api::parse(json::value(&settings).unwrap()).unwrap())
     };
     Setup {
         dialect: dialect::named("propexo"),
         filter: Rc::new(Filter::default()),
         retention: Retention::new(30 * DAY_S, 2 * DAY_S),
-        wants: hydrate.map(wants),
+        api: hydrate.map(api),
     }
 }
 

@@ -271,7 +271,7 @@ impl World {
             dialect: Some(source.dialect),
             filter,
             retention: self.retention(ledger),
-            wants: None,
+            api: None,
         }
     }
 

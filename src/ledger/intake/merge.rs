@@ -12,7 +12,7 @@ use crate::ledger::log::entry::{Entry, Facts};
 use crate::ledger::log::kept::{Back, Until, asked_for};
 use crate::ledger::setup::Setup;
 use crate::ledger::snapshot::{Fetched, Merged, Outcome, Snapshots};
-use crate::record::fold::{Incoming, fold};
+use crate::record::fold::{Folded, Incoming, Known, fold};
 use crate::record::merge::{LAG_S, agrees, is_same, is_stale, touched, updated_at};
 use crate::signature::DedupeKey;
 use crate::sql::{Sql, SqlError};
@@ -65,16 +65,16 @@ impl<S: Sql> Ledger<S> {
             return Ok(Outcome::Unclear);
         };
         let stored = self.log.stored_record(key)?;
-        let (outcome, is_written) = self.merge_event(read, key, &event, stored, item)?;
-        if is_written && outcome != Outcome::TooLarge {
+        let (outcome, is_merged) = self.merge_event(read, key, &event, stored, item)?;
+        if is_merged {
             // It is merged, whatever becomes of this.
             let _ = self.place(key, read.now);
         }
         Ok(outcome)
     }
 
-    /// What becomes of one that is understood, and whether it has become an
-    /// event.
+    /// What becomes of one that is understood, and whether it has changed its
+    /// record.
     fn merge_event(
         &mut self,
         read: &Read,
@@ -88,20 +88,18 @@ impl<S: Sql> Ledger<S> {
         };
         let known = stored.as_ref().map(|stored| &stored.known);
         let known_fields = known.and_then(|known| Object::parse(&known.fields));
-        let own_fields = known_fields.clone().unwrap_or_default();
+        let own_fields = known_fields.as_ref();
         let is_whole = known.is_some_and(|known| !known.partial && !known.drift.is_some());
-        if is_whole && is_same(&own_fields, fields) {
+        if is_whole && own_fields.is_some_and(|own| is_same(own, fields)) {
             return Ok((Outcome::Same, false));
         }
-        if (read.setup.filter)
-            .ignores(event, || known_fields)
-            .is_some()
-        {
+        let filter = &read.setup.filter;
+        if filter.ignores(event, || own_fields.cloned()).is_some() {
             return Ok((Outcome::Ignored, false));
         }
-        let newer = match &stored {
-            Some(stored) => self.newer(read, stored, &own_fields, fields)?,
-            None => Some(Vec::new()),
+        let newer = match (&stored, own_fields) {
+            (Some(stored), Some(own)) => self.newer(read, stored, own, fields)?,
+            _ => Some(Vec::new()),
         };
         let Some(newer) = newer else {
             return Ok((Outcome::Stale, false));
@@ -123,52 +121,61 @@ impl<S: Sql> Ledger<S> {
             newer: &newer,
         };
         let folded = fold(known, &incoming, Vec::new());
-        let is_news = known.is_none_or(|known| {
-            let record = &folded.record;
-            let is_better = record.partial != known.partial || record.drift != known.drift;
-            is_better || folded.changes != "{}"
-        });
-        let agrees = agrees(&own_fields, fields, &newer);
+        let is_news = known.is_none_or(|known| is_news(known, &folded));
+        let outcome = match own_fields.is_none_or(|own| agrees(own, fields, &newer)) {
+            false => Outcome::Overtaken,
+            true if is_news => Outcome::Merged,
+            true => Outcome::Same,
+        };
         if !is_news {
-            let outcome = if agrees {
-                Outcome::Same
-            } else {
-                Outcome::Overtaken
-            };
             return Ok((outcome, false));
         }
+        let is_kept = self.keep(read, arrival, key, event, stored.as_ref(), &folded)?;
+        Ok(is_kept.map_or((outcome, true), |outcome| (outcome, false)))
+    }
+
+    /// Keeps what a read has made of its record, as an event; or says what else
+    /// has become of it.
+    fn keep(
+        &mut self,
+        read: &Read,
+        arrival: Arrival,
+        key: RecordKey,
+        event: &Event,
+        stored: Option<&StoredRecord>,
+        folded: &Folded,
+    ) -> Result<Option<Outcome>, SqlError> {
         let facts = Facts {
             changes: &folded.changes,
             late: false,
             ambiguous: false,
-            generation: stored
-                .as_ref()
-                .map(|stored| stored.generation)
-                .unwrap_or_default(),
+            generation: stored.map(|stored| stored.generation).unwrap_or_default(),
             turns: &folded.turns,
             noticed: None,
         };
-        let prev_seq = stored.as_ref().map(|stored| stored.last_seq);
+        let prev_seq = stored.map(|stored| stored.last_seq);
         let entry = Entry::record(event, key, &folded.record, prev_seq, &facts);
         if entry.quarantine.is_some() {
-            return self.quarantine_read(read, arrival, key, entry);
+            self.quarantine_read(read, arrival, key, entry)?;
+            return Ok(Some(Outcome::TooLarge));
         }
-        let recent = stored.as_ref().map(|stored| stored.recent.clone());
+        let recent = stored.map(|stored| stored.recent.clone());
         let intake = Intake {
             entry,
             record: Some((&folded.record, recent.unwrap_or_default())),
             ambiguous: false,
             by_key: false,
         };
-        let taken = self.store(arrival, &intake, read.now)?;
+        self.take_in(read, arrival, &intake)?;
+        Ok(None)
+    }
+
+    /// Gives the next number to what was read.
+    fn take_in(&mut self, read: &Read, arrival: Arrival, intake: &Intake) -> Result<(), SqlError> {
+        let taken = self.store(arrival, intake, read.now)?;
         self.told.pass(self.sequence.last());
         self.remember(&read.of.of, taken, read.now);
-        let outcome = if agrees {
-            Outcome::Merged
-        } else {
-            Outcome::Overtaken
-        };
-        Ok((outcome, true))
+        Ok(())
     }
 
     /// Fields that events behind the read have touched; `None` if the read is
@@ -211,20 +218,24 @@ impl<S: Sql> Ledger<S> {
         arrival: Arrival,
         key: RecordKey,
         entry: Entry,
-    ) -> Result<(Outcome, bool), SqlError> {
+    ) -> Result<(), SqlError> {
         let arrival = Arrival {
-            key: read_key(0, std::str::from_utf8(arrival.body).unwrap_or_default()),
+            key: DedupeKey::of("read", arrival.body),
             ..arrival
         };
         let ever = Timestamp::from_us(0);
-        if self.indexed(&arrival.key.0, Some(key), ever)?.is_some() {
-            return Ok((Outcome::TooLarge, false));
+        match self.indexed(&arrival.key.0, Some(key), ever)? {
+            Some(_) => Ok(()),
+            None => self.take_in(read, arrival, &Intake::by_key(entry)),
         }
-        let taken = self.store(arrival, &Intake::by_key(entry), read.now)?;
-        self.told.pass(self.sequence.last());
-        self.remember(&read.of.of, taken, read.now);
-        Ok((Outcome::TooLarge, true))
     }
+}
+
+/// True if a read has made anything else of the record than is `known`.
+fn is_news(known: &Known, folded: &Folded) -> bool {
+    let record = &folded.record;
+    let is_better = record.partial != known.partial || record.drift != known.drift;
+    is_better || folded.changes != "{}"
 }
 
 /// The key of a record that was asked for at `asked_seq`. The same record asked

@@ -10,18 +10,7 @@ pub(super) mod tell;
 mod wire;
 
 use crate::integration::IntegrationId;
-pub use crate::provider::{Asks, Parent};
 use crate::time::Timestamp;
-
-/// What is to be asked for at the API of a source.
-#[derive(Clone)]
-pub struct Wants {
-    /// Models whose records are asked for after each event, `*` at the end for
-    /// all that begin so. Of all others only what is in drift or ambiguous.
-    pub hydrate: Vec<String>,
-    /// What the API has of a model.
-    pub asks: fn(model: &str) -> Asks,
-}
 
 /// What a ledger tells the connector of its source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

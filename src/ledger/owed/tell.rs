@@ -1,15 +1,14 @@
 //! What is owed, read off the log, and how far the connector has been told.
 
-use super::{Asks, Owed, OwedRecord, Parent, SyncEnd, Wants};
-use crate::dialect::event::{
-    Content, Kind, RecordKey, TEST_INTEGRATION, UNADDRESSED_INTEGRATION, model_name,
-};
-use crate::dialect::{Dialect, Meaning, filter};
+use super::{Owed, OwedRecord, SyncEnd};
+use crate::dialect::event::{Content, Kind, RecordKey, is_aside, model_name};
+use crate::dialect::{Dialect, Meaning};
 use crate::json::{self, Object};
 use crate::ledger::log::Log;
 use crate::ledger::log::kept::Kept;
 use crate::ledger::setup::Setup;
 use crate::ledger::{Ledger, SeqRange, record_key};
+use crate::provider::{Api, Parent};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -98,8 +97,8 @@ impl<S: Sql> Ledger<S> {
     /// A ledger of which the connector has heard nothing is told as one whose
     /// records are all to be read: of what was before, events say little.
     pub fn next_owed(&mut self, setup: &Setup) -> Result<Option<Owed>, SqlError> {
-        self.told.set_wanted(setup.wants.is_some());
-        let (Some(of), Some(wants)) = (self.name.clone(), &setup.wants) else {
+        self.told.set_wanted(setup.api.is_some());
+        let (Some(of), Some(api)) = (self.name.clone(), &setup.api) else {
             return Ok(None);
         };
         let dialect = setup.dialect;
@@ -109,7 +108,7 @@ impl<S: Sql> Ledger<S> {
         let mut after = from.unwrap_or(last_seq.saturating_sub(EVENTS_MAX));
         while self.has_owed() {
             let range = SeqRange::new(after.saturating_add(1), last_seq);
-            let (mut owed, through) = self.log.owed(wants, dialect, range)?;
+            let (mut owed, through) = self.log.owed(api, dialect, range)?;
             if from.is_none() {
                 owed.syncs.push(SyncEnd {
                     seq: through,
@@ -143,9 +142,8 @@ impl<S: Sql> Ledger<S> {
 
     /// It is about no integration of the provider's.
     fn is_aside(&self) -> bool {
-        let aside = [TEST_INTEGRATION, UNADDRESSED_INTEGRATION];
         let name = self.name.as_ref();
-        name.is_none_or(|of| aside.contains(&of.integration.as_str()))
+        name.is_none_or(|of| is_aside(&of.integration))
     }
 }
 
@@ -154,7 +152,7 @@ impl<S: Sql> Log<S> {
     /// all.
     fn owed(
         &self,
-        wants: &Wants,
+        api: &Api,
         dialect: &dyn Dialect,
         range: SeqRange,
     ) -> Result<(Owed, u64), SqlError> {
@@ -166,7 +164,7 @@ impl<S: Sql> Log<S> {
             match record_key(row, 2)? {
                 Some(key) => {
                     let is_ambiguous = row.flag(5)?;
-                    self.add_owed(&mut owed, wants, key, at, is_ambiguous)?;
+                    self.add_owed(&mut owed, api, key, at, is_ambiguous)?;
                 }
                 None => owed
                     .syncs
@@ -184,19 +182,19 @@ impl<S: Sql> Log<S> {
     fn add_owed(
         &self,
         owed: &mut Owed,
-        wants: &Wants,
+        api: &Api,
         key: RecordKey,
         since: Timestamp,
         is_ambiguous: bool,
     ) -> Result<(), SqlError> {
-        let Asks { has_item, parents } = (wants.asks)(key.model);
-        let is_wanted = |model: &str| filter::lists(&wants.hydrate, model);
-        if has_item && (is_wanted(key.model) || is_ambiguous || self.is_in_drift(key)?) {
+        let reach = api.kind.reach(key.model);
+        if reach.has_item && (api.hydrates(key.model) || is_ambiguous || self.is_in_drift(key)?) {
             owed.add(key, since);
         }
-        let mut parents = parents
+        let mut parents = reach
+            .parents
             .iter()
-            .filter(|parent| is_wanted(parent.model))
+            .filter(|parent| api.hydrates(parent.model))
             .peekable();
         if parents.peek().is_none() {
             return Ok(());

@@ -15,6 +15,7 @@ mod event;
 mod ground;
 mod job;
 mod lift;
+mod member;
 mod record;
 mod refold;
 mod request;

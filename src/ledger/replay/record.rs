@@ -7,6 +7,7 @@
 //! chain, and are reached in the end.
 
 use super::Step;
+use super::member::Member;
 use super::refold::{Folding, Refold, Version};
 use crate::dialect::Meaning;
 use crate::dialect::event::{Content, Kind, RecordKey};
@@ -17,28 +18,14 @@ use crate::ledger::intake::dedupe::Recent;
 use crate::ledger::intake::tied::Like;
 use crate::ledger::log::Log;
 use crate::ledger::log::entry::{Entry, Facts, record_data};
-use crate::ledger::log::kept::{Back, Kept, Until};
-use crate::ledger::{NOT_APPLIED, beyond_us, dedupe_key, record_key};
+use crate::ledger::log::kept::{Back, Until};
+use crate::ledger::{NOT_APPLIED, beyond_us, record_key};
 use crate::record::fold::{Incoming, Known, fold, late};
 use crate::record::generation::Generation;
 use crate::record::merge::touched;
 use crate::record::occupancy::{self, Noticed};
-use crate::signature::DedupeKey;
-use crate::sql::{Param, Row, Sql, SqlError};
+use crate::sql::{Param, Sql, SqlError};
 use crate::time::Timestamp;
-
-/// What an event says besides its record: `1 17` if it is ambiguous and of
-/// generation 17. Where its columns don't know, because 0.1.0 took it in, its
-/// data does.
-const WRITTEN: &str = "
-    CASE WHEN ambiguous IS NOT NULL THEN ambiguous || ' ' || generation
-    ELSE (SELECT coalesce(json_extract(whole, '$.ambiguous'), 0) || ' '
-                 || coalesce(json_extract(whole, '$.generation'), 0)
-          FROM (SELECT coalesce(e.data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))
-                         AS whole)) END";
-
-/// What is read of an event, between [`Kept::COLUMNS`] and [`WRITTEN`].
-const MEMBER: &str = "key, prev_seq, received_at, coalesce(octet_length(data), 0)";
 
 impl<S: Sql> Log<S> {
     /// Folds records again that `step` has to, as far as it goes.
@@ -151,10 +138,6 @@ impl<S: Sql> Log<S> {
             return Ok(false);
         };
         Ok(row.flag(0)? && record_key(&row, 1)? == Some(key))
-    }
-
-    fn member(&self, seq: u64) -> Result<Option<Row>, SqlError> {
-        self.one(&format!("{}, {MEMBER}, {WRITTEN}", Kept::COLUMNS), seq)
     }
 
     /// Folds one event of the chain, and writes it if the replay asks for it:
@@ -420,38 +403,5 @@ impl Folding {
     /// the first one.
     fn next_generation(&self, step: &Step) -> Generation {
         self.generation.next(step.job.number)
-    }
-}
-
-/// An event of a chain, as the log has it.
-struct Member<'a> {
-    kept: Kept<'a>,
-    key: DedupeKey,
-    prev_seq: Option<u64>,
-    received_at: Timestamp,
-    /// Of its body and data.
-    bytes: u64,
-    ambiguous: bool,
-    generation: Generation,
-}
-
-impl<'a> Member<'a> {
-    /// From its row: [`Kept::COLUMNS`], [`MEMBER`], [`WRITTEN`].
-    fn of(row: &'a Row) -> Result<Self, SqlError> {
-        let kept = Kept::of(row)?;
-        let parts = row.text(8)?.split_once(' ');
-        let written =
-            parts.and_then(|(flag, number)| Some((flag == "1", Generation(number.parse().ok()?))));
-        let broken = || SqlError("an event says something else of itself".to_owned());
-        let (ambiguous, generation) = written.ok_or_else(broken)?;
-        Ok(Self {
-            kept,
-            key: dedupe_key(row, 4)?,
-            prev_seq: row.maybe_number(5)?,
-            received_at: Timestamp::from_us(row.integer(6)?),
-            bytes: (kept.body.len() as u64).saturating_add(row.number(7)?),
-            ambiguous,
-            generation,
-        })
     }
 }
