@@ -3,6 +3,7 @@
 //! Whether the key, the limit or the server is at fault the status says alone,
 //! whatever the body is.
 
+use super::figures::Outcome;
 use super::flight::{Flight, Task};
 use super::{BODY_BYTES_MAX, Books, Connector};
 use crate::ledger::Snapshots;
@@ -105,6 +106,16 @@ impl Verdict {
             _ => Self::Broken(format!("status {status}")),
         }
     }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Text(_) => Outcome::Answered,
+            Self::NotFound => Outcome::NotFound,
+            Self::Forbidden | Self::NoKey(_) => Outcome::Refused,
+            Self::Limited => Outcome::Limited,
+            Self::Unknown(_) | Self::Refused(_) | Self::Broken(_) => Outcome::Failed,
+        }
+    }
 }
 
 impl<S: Sql> Connector<S> {
@@ -121,7 +132,7 @@ impl<S: Sql> Connector<S> {
         };
         if flight.merging.is_some() {
             // The ledger has it, and doesn't answer.
-            return self.commit(|sql, books| books.not_merged(sql, &flight, now));
+            return self.commit(now, |sql, books| books.not_merged(sql, &flight, now));
         }
         if let Answer::Response {
             limit: Some(limit),
@@ -131,7 +142,7 @@ impl<S: Sql> Connector<S> {
         {
             self.books.pace.note(*limit, *remaining, flight.asked_at);
         }
-        let (then, merging) = self.commit(|sql, books| {
+        let (then, merging) = self.commit(now, |sql, books| {
             let mut flight = flight;
             let then = books.answered(sql, &mut flight, answer, now, random)?;
             Ok((then, flight))
@@ -158,7 +169,9 @@ impl Books {
         };
         let model = flight.task.model().to_owned();
         let number = flight.integration;
-        match Verdict::of(answer) {
+        let verdict = Verdict::of(answer);
+        self.figures.request(&source, verdict.outcome(), now);
+        match verdict {
             Verdict::Text(text) => {
                 self.known.works(sql, &source)?;
                 self.known.found(sql, &source, &model)?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Connector, Setups};
 use crate::integration::IntegrationId;
 use crate::json::{self, Object, Writer, texts_or_null};
-use crate::ledger::Owed;
+use crate::ledger::{Owed, Reply};
 use crate::provider::Api;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -28,6 +28,8 @@ pub enum Call {
     Hydrate(IntegrationId, String, String),
     /// How are things, as far as they concern an integration?
     State(IntegrationId),
+    /// Of a source: has it lost its alarm?
+    Sweep(String),
 }
 
 impl Call {
@@ -53,6 +55,10 @@ impl Call {
                 call.text("model", model).text("id", id).end()
             }
             Self::State(of) => about("state", of).end(),
+            Self::Sweep(source) => {
+                let call = Writer::default().text("call", "sweep");
+                call.text("source", source).end()
+            }
         }
     }
 
@@ -69,6 +75,7 @@ impl Call {
             }
             "hydrate" => Self::Hydrate(of()?, text("model")?, text("id")?),
             "state" => Self::State(of()?),
+            "sweep" => Self::Sweep(text("source")?),
             _ => return None,
         })
     }
@@ -77,6 +84,7 @@ impl Call {
         match self {
             Self::Told(owed) => &owed.of.source,
             Self::Backfill(of, _) | Self::Hydrate(of, ..) | Self::State(of) => &of.source,
+            Self::Sweep(source) => source,
         }
     }
 }
@@ -109,6 +117,10 @@ impl<S: Sql> Connector<S> {
                 Writer::default().flag("asked", can_be_asked).end()
             }
             Call::State(of) => self.state(Some(&of), setups, now)?,
+            Call::Sweep(_) => {
+                let was_woken = self.sweep(setups, now)?;
+                Reply::Swept(was_woken).into_text().unwrap_or_default()
+            }
         };
         Ok(Some(answer))
     }

@@ -24,7 +24,7 @@ impl<S: Sql> Connector<S> {
         let Some(flight) = self.books.flights.all.remove(&ticket) else {
             return Ok(());
         };
-        self.commit(|sql, books| {
+        self.commit(now, |sql, books| {
             books.merged(sql, &flight, merged, now)?;
             Ok(())
         })
@@ -51,6 +51,10 @@ impl Books {
         for (id, outcome) in merging.ids.iter().zip(&merged.outcomes) {
             let is_news = self.settle(sql, flight, &key, id, *outcome, now)?;
             repaired = repaired.saturating_add(u64::from(is_news));
+        }
+        let known = self.integrations.0.get(&flight.integration);
+        if let Some(source) = known.map(|known| known.of.source.clone()) {
+            self.figures.repaired(&source, repaired);
         }
         self.integrations
             .heard(flight.integration, merged.epoch, merged.seq);

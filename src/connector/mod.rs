@@ -17,6 +17,7 @@
 mod answer;
 mod call;
 mod failing;
+mod figures;
 mod flight;
 mod hand_out;
 mod integrations;
@@ -36,6 +37,8 @@ use std::rc::Rc;
 
 pub use answer::{Answer, Failure, Then};
 pub use call::{Call, name};
+use figures::Figures;
+pub use figures::OUTCOMES;
 use flight::Flights;
 use integrations::Integrations;
 use models::Known;
@@ -83,6 +86,7 @@ struct Books {
     walks: Walks,
     flights: Flights,
     turns: Turns,
+    figures: Figures,
 }
 
 impl<S: Sql> Connector<S> {
@@ -105,6 +109,7 @@ impl<S: Sql> Connector<S> {
     /// Runs `work` in one transaction, on tables that it makes if there are none.
     fn commit<T>(
         &mut self,
+        now: Timestamp,
         work: impl FnOnce(&S, &mut Books) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
         let Self {
@@ -124,6 +129,7 @@ impl<S: Sql> Connector<S> {
             work(sql, books)
         })?;
         *is_made = true;
+        books.figures.outdate(now);
         Ok(done)
     }
 }
@@ -157,6 +163,7 @@ impl Books {
             walks: Walks::load(sql)?,
             flights: Flights::default(),
             turns: Turns::default(),
+            figures: Figures::load(sql)?,
         })
     }
 

@@ -107,6 +107,12 @@ impl Pace {
         self.asked_at = now;
     }
 
+    /// True if there was a request after `then`, or in a minute that began after
+    /// it.
+    pub(super) fn asked_since(&self, then: Timestamp) -> bool {
+        self.asked_at > then || self.window_at > then
+    }
+
     /// Takes in what an answer says of the minute, to a request of `asked_at`.
     pub(super) fn note(&mut self, limit: u32, remaining: u32, asked_at: Timestamp) {
         if asked_at < self.window_at {

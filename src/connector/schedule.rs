@@ -17,6 +17,9 @@ const PASSED_OVER_MAX: u32 = 9;
 /// An answer that has not come by then won't, in seconds. A request may take 15.
 const LOST_S: u64 = 60;
 
+/// Work that nobody has touched for so long has lost its alarm, in seconds.
+const ABANDONED_S: u64 = 600;
+
 /// What the host is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -93,8 +96,10 @@ impl<S: Sql> Connector<S> {
                 return Ok(at.map_or(Next::Nothing, Next::Wait));
             }
         };
-        self.commit(|sql, books| books.hand_out(sql, number, api, task, now))?
-            .map_or(Ok(Next::Nothing), |request| Ok(Next::Fetch(request)))
+        self.commit(now, |sql, books| {
+            books.hand_out(sql, number, api, task, now)
+        })?
+        .map_or(Ok(Next::Nothing), |request| Ok(Next::Fetch(request)))
     }
 
     fn give_up_lost(&mut self, now: Timestamp, random: u32) -> Result<(), SqlError> {
@@ -114,19 +119,47 @@ impl<S: Sql> Connector<S> {
     }
 
     /// When the alarm is to go off, where there is something to ask at `work_at`,
-    /// as [`Next::Wait`] says: then, or before for what is due by the clock and for
-    /// requests that are lost with the memory. `None` if nothing is to be done, ever.
+    /// as [`Next::Wait`] says: then, or before for what is due by the clock, for requests
+    /// that are lost with the memory and for a report. `None` if nothing is to be done, ever.
     pub fn alarm_at(&self, work_at: Option<Timestamp>) -> Option<Timestamp> {
         let known = self.books.integrations.0.values();
         let by_clock = known.flat_map(|known| [known.daily_at, known.deep_at]);
         let flying = self.books.flights.all.values();
         let lost_at = flying.map(|flight| flight.asked_at.plus_s(LOST_S));
         let others = by_clock.flatten().chain(lost_at);
+        let others = others.chain(self.books.figures.due_at());
         others.chain(work_at).min()
     }
 }
 
+impl<S: Sql> Connector<S> {
+    /// The sweep looks at it: true if there is work that should have been done
+    /// long ago. What is due by the clock is asked for then; [`next`](Self::next)
+    /// is to follow.
+    pub fn sweep(&mut self, setups: Setups, now: Timestamp) -> Result<bool, SqlError> {
+        let then = now.minus_s(ABANDONED_S);
+        let is_abandoned = self.books.is_abandoned(setups, then);
+        if is_abandoned {
+            self.wake(setups, now)?;
+        }
+        Ok(is_abandoned)
+    }
+}
+
 impl Books {
+    /// True if there was something to do `then`, as it is now, and nobody has
+    /// been at work since.
+    fn is_abandoned(&self, setups: Setups, then: Timestamp) -> bool {
+        if !self.flights.all.is_empty() || self.pace.asked_since(then) {
+            return false;
+        }
+        let known = self.integrations.0.values();
+        let mut by_clock = known.flat_map(|known| [known.daily_at, known.deep_at]);
+        let mut classes = Class::ALL.iter();
+        by_clock.any(|at| at.is_some_and(|at| at <= then))
+            || classes.any(|(class, _)| self.of_class(*class, setups, then).is_ok())
+    }
+
     pub(super) fn store_pace(&mut self, sql: &impl Sql, is_over: bool) -> Result<(), SqlError> {
         let Some(row) = self.pace.unstored(is_over) else {
             return Ok(());

@@ -92,6 +92,14 @@ CREATE TABLE walks (
   PRIMARY KEY (class, integration, model)
 ) WITHOUT ROWID;
 
+-- What was counted of each source since the beginning: stored with each report.
+CREATE TABLE counts (
+  source TEXT PRIMARY KEY,
+  requests TEXT NOT NULL,            -- by what became of them: see figures.rs
+  repaired INTEGER NOT NULL,         -- records that a read changed, and no webhook had told of
+  answered_at INTEGER NOT NULL       -- when it last answered as it should
+) WITHOUT ROWID;
+
 -- What went wrong last.
 CREATE TABLE failures (
   number INTEGER PRIMARY KEY,

@@ -23,7 +23,7 @@ impl<S: Sql> Connector<S> {
         if is_aside(&owed.of.integration) {
             return Ok(());
         }
-        self.commit(|sql, books| books.told(sql, owed, api, now))
+        self.commit(now, |sql, books| books.told(sql, owed, api, now))
     }
 
     /// Someone wants all records of an integration: of `models`, `*` at the end for
@@ -47,7 +47,7 @@ impl<S: Sql> Connector<S> {
             .filter(has_list)
             .map(str::to_owned)
             .collect();
-        self.commit(|sql, books| {
+        self.commit(now, |sql, books| {
             let number = books.know(sql, of, now)?;
             for model in &models {
                 let key = (Class::Backfill, number, model.clone());
@@ -72,7 +72,7 @@ impl<S: Sql> Connector<S> {
         if !api.kind.reach(model).has_item || is_aside(&of.integration) {
             return Ok(false);
         }
-        self.commit(|sql, books| {
+        self.commit(now, |sql, books| {
             let number = books.know(sql, of, now)?;
             let seq = books
                 .integrations
@@ -96,6 +96,10 @@ impl<S: Sql> Connector<S> {
     /// What is due by the clock: to be called when the alarm goes off, before
     /// [`next`](Self::next).
     pub fn wake(&mut self, setups: Setups, now: Timestamp) -> Result<(), SqlError> {
+        if self.is_made && self.books.is_fresh {
+            // What was new to the memory that has gone is told now.
+            self.books.figures.overdue(now);
+        }
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let known = self.books.integrations.0.iter();
         let due: Vec<u64> = known
@@ -105,7 +109,7 @@ impl<S: Sql> Connector<S> {
         if due.is_empty() {
             return Ok(());
         }
-        self.commit(|sql, books| {
+        self.commit(now, |sql, books| {
             let mut due = due.into_iter();
             due.try_for_each(|number| books.by_clock(sql, number, setups, now))
         })

@@ -12,7 +12,9 @@ use worker::js_sys::{Array, Function, Uint8Array};
 
 use super::log::{Level, Line};
 use super::storage::ObjectStorage;
-use super::{environment, error_text, give, glue, ledger_client, now, property, random, tasks};
+use super::{
+    database, environment, error_text, give, glue, ledger_client, now, property, random, tasks,
+};
 use crate::connector::{
     Answer, BODY_BYTES_MAX, Call, Connector as Core, Failure, Next, Request, Then,
 };
@@ -128,10 +130,33 @@ impl Object {
                 }
             }
         };
+        self.report();
         let wake_at = self.with_core(|core, _| Ok(core.alarm_at(work_at)));
         if let Some(at) = wake_at.unwrap_or(work_at) {
             self.arm(at);
         }
+    }
+
+    /// Tells D1 how it stands, if that is due.
+    fn report(self: &Rc<Self>) {
+        let report = match self.with_core(|core, setups| core.report(setups, now())) {
+            Ok(None) => return,
+            Ok(Some(report)) => report,
+            Err(why) => return warn("the connector can't be counted", why.to_string()),
+        };
+        let object = self.clone();
+        tasks::start(async move {
+            if let Err(why) = database::run(&object.env, &[report]).await {
+                warn("counts not written", why);
+                let noted = object.with_core(|core, _| {
+                    core.unreported(now());
+                    Ok(core.alarm_at(None))
+                });
+                if let Ok(Some(at)) = noted {
+                    object.arm(at);
+                }
+            }
+        });
     }
 
     /// Sets the alarm, unless it goes off before: then what is due is seen again.

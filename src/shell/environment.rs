@@ -8,6 +8,7 @@ use worker::js_sys::JSON;
 
 use super::log::{Level, Line};
 use super::property;
+use crate::connector;
 use crate::edge::secret::{self, Binding, Listed, Noted};
 use crate::edge::source::{Source, Sources};
 use crate::ledger::{Retention, Setup};
@@ -122,6 +123,17 @@ fn with_source<T>(env: &JsValue, name: &str, work: impl FnOnce(&Source) -> T) ->
 /// The API of the source called `name`, if it has one.
 pub fn api(env: &JsValue, name: &str) -> Option<Rc<Api>> {
     with_source(env, name, |source| source.api.clone()).flatten()
+}
+
+/// All sources with an API, each with the name of its connector.
+pub fn connected(env: &JsValue) -> Vec<(String, String)> {
+    let sources = sources(env);
+    let all = sources.iter().flat_map(Sources::iter);
+    let connected = all.filter_map(|(name, source)| {
+        let api = source.as_ref().ok()?.api.as_ref()?;
+        Some((name.to_owned(), connector::name(api)))
+    });
+    connected.collect()
 }
 
 /// Its key: the first value of its binding, if that is set.

@@ -63,6 +63,8 @@ pub async fn metrics(env: &JsValue, line: &mut Line) -> Result<String, Problem> 
             line.reason = Some(why);
             Problem::DatabaseUnavailable
         })?;
-    environment::with_names(env, |names| page(&names, &rows, now()))
+    let connected = environment::connected(env);
+    let connected: Vec<_> = connected.iter().map(|(source, _)| &**source).collect();
+    environment::with_names(env, |names| page(&names, &connected, &rows, now()))
         .ok_or(Problem::DatabaseUnavailable)
 }

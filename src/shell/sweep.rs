@@ -1,20 +1,21 @@
-//! A run of the sweep: asks a piece of D1's list of integrations whether their
-//! ledgers have lost their alarm.
+//! A run of the sweep: asks every connector, and a piece of D1's list of
+//! integrations, whether they have lost their alarm.
 //!
-//! Only what D1 lists is asked, so no ledger comes into being. One after the
+//! Of ledgers only what D1 lists is asked, so none comes into being. One after the
 //! other: nobody waits for it, and it mustn't get in a webhook's way.
 
 use wasm_bindgen::JsValue;
 
 use super::log::{Level, Line};
-use super::{database, ledger_client, now};
-use crate::integration::IntegrationId;
+use super::{connector_client, database, environment, ledger_client, now};
+use crate::connector;
 use crate::ledger::{Call, was_woken};
 use crate::ops::sweep::{Listed, Round, listed, select_round};
 
-/// Takes one run, if a round is due.
+/// Takes one run: of the ledgers, if a round is due.
 pub async fn run(env: &JsValue) {
     let started = now();
+    connectors(env).await;
     let mut line = Line::new(Level::Info, "sweep");
     match piece(env).await {
         Ok(None) => return,
@@ -50,17 +51,21 @@ async fn look(env: &JsValue, piece: &[Listed], line: &mut Line) {
             listed_seq: one.last_seq,
             listed_epoch: Some(one.epoch),
         };
-        match ledger_client::ask(env, &one.of, &call).await {
+        let told = match ledger_client::ask(env, &one.of, &call).await {
             Ok(Some(answer)) if was_woken(&answer) => {
                 woken = woken.saturating_add(1);
-                tell(&one.of, "ledger had lost its alarm", None);
+                ("ledger had lost its alarm", None)
             }
-            Ok(_) => {}
+            Ok(_) => continue,
             Err(why) => {
                 failed = failed.saturating_add(1);
-                tell(&one.of, "ledger can't be swept", Some(why));
+                ("ledger can't be swept", Some(why))
             }
-        }
+        };
+        let mut line = Line::new(Level::Warn, told.0);
+        line.of(&one.of);
+        line.reason = told.1;
+        line.write();
     }
     if woken > 0 || failed > 0 {
         line.level = Level::Warn;
@@ -70,9 +75,24 @@ async fn look(env: &JsValue, piece: &[Listed], line: &mut Line) {
     line.failed = Some(failed);
 }
 
-fn tell(of: &IntegrationId, message: &str, reason: Option<String>) {
-    let mut line = Line::new(Level::Warn, message);
-    line.of(of);
-    line.reason = reason;
-    line.write();
+/// Asks every connector. They are few.
+async fn connectors(env: &JsValue) {
+    let mut asked = Vec::new();
+    for (source, name) in environment::connected(env) {
+        // One for each key, whatever sources it has.
+        if asked.contains(&name) {
+            continue;
+        }
+        asked.push(name);
+        let call = connector::Call::Sweep(source.clone());
+        let told = match connector_client::ask(env, &source, &call).await {
+            Ok(Some(answer)) if was_woken(&answer) => ("connector had lost its alarm", None),
+            Ok(_) => continue,
+            Err(why) => ("connector can't be swept", Some(why)),
+        };
+        let mut line = Line::new(Level::Warn, told.0);
+        line.source = Some(source);
+        line.reason = told.1;
+        line.write();
+    }
 }

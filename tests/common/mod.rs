@@ -58,6 +58,12 @@ impl Default for Database {
     }
 }
 
+/// What makes D1's tables, in order.
+pub const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_leasewire.sql"),
+    include_str!("../../migrations/0002_asking.sql"),
+];
+
 impl Database {
     fn fail_if_due(&self) -> Result<(), SqlError> {
         self.count.set(self.count.get() + 1);
@@ -104,8 +110,9 @@ impl Database {
 
     /// Makes D1's tables.
     pub fn migrate(&self) {
-        let tables = include_str!("../../migrations/0001_leasewire.sql");
-        self.connection.execute_batch(tables).unwrap();
+        for tables in MIGRATIONS {
+            self.connection.execute_batch(tables).unwrap();
+        }
     }
 
     /// Runs a statement that is meant for D1.

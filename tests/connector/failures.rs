@@ -96,6 +96,7 @@ fn a_record_that_fails_for_ever_is_listed_and_asked_for_daily() {
 fn the_alarm_is_for_whatever_comes_first() {
     let world = with_debt();
     let mut connector = world.open();
+    world.report(&mut connector);
     let daily_at = connector.alarm_at(None).unwrap();
     let asked_at = world.now;
     let Next::Fetch(request) = world.next(&mut connector) else {

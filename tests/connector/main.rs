@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod failures;
+mod figures;
 mod hydration;
 mod kinds;
 mod pace;

@@ -9,6 +9,7 @@ use leasewire::integration::IntegrationId;
 use leasewire::json;
 use leasewire::ledger::{MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd};
 use leasewire::provider::Api;
+use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
 
 use crate::common::{Database, at};
@@ -157,8 +158,18 @@ impl World {
             .unwrap();
     }
 
-    /// When the alarm goes off, while there is nothing to ask.
+    /// Has it report what is new, whether that is due or not.
+    pub fn report(&self, connector: &mut Connector<&Database>) -> Option<Statement> {
+        let api = self.api.clone();
+        let at = self.now.plus_s(60);
+        connector
+            .report(&move |_: &str| Some(api.clone()), at)
+            .unwrap()
+    }
+
+    /// When the alarm goes off, while there is nothing to ask and to report.
     pub fn alarm_at(&self, connector: &mut Connector<&Database>) -> Option<Timestamp> {
+        self.report(connector);
         match self.next(connector) {
             Next::Wait(at) => connector.alarm_at(Some(at)),
             Next::Nothing => connector.alarm_at(None),

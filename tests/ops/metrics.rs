@@ -21,7 +21,7 @@ fn flush(meter: &mut Meter, d1: &Database) -> u64 {
 }
 
 fn page_of(configured: &[&str], d1: &Database, now: Timestamp) -> String {
-    page(configured, &d1.select(&select()), now).unwrap()
+    page(configured, &[], &d1.select(&select()), now).unwrap()
 }
 
 /// The samples of a page whose name begins so.
@@ -425,12 +425,18 @@ fn the_largest_ledger_is_told_and_each_that_is_half_full() {
 #[test]
 fn the_bytes_of_the_database_are_told_if_they_are_known() {
     let samples_of = |bytes: &str| {
-        let page = page(&[], &format!(r#"[["database","","","{bytes}"]]"#), at(NOW)).unwrap();
+        let page = page(
+            &[],
+            &[],
+            &format!(r#"[["database","","","{bytes}"]]"#),
+            at(NOW),
+        )
+        .unwrap();
         samples(&page, "leasewire_database_bytes").join("\n")
     };
     assert_eq!(samples_of("4096"), "leasewire_database_bytes 4096");
     assert_eq!(samples_of("undefined"), "");
-    let untold = page(&[], "[]", at(NOW)).unwrap();
+    let untold = page(&[], &[], "[]", at(NOW)).unwrap();
     assert_eq!(samples(&untold, "leasewire_database_bytes").len(), 0);
 }
 
@@ -517,7 +523,7 @@ fn the_page_is_in_the_text_format() {
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }
     }
-    assert_eq!(metrics.len(), 15);
+    assert_eq!(metrics.len(), 23);
 }
 
 #[test]
@@ -530,9 +536,69 @@ fn what_is_no_answer_of_the_database_makes_no_page() {
         r#"[["counted","a","","1 2 3"]]"#,
         r#"[["source","a","","1 2 3 4 5 6 x"]]"#,
         r#"[["integration","a","b","1 2 3 4 5 6"]]"#,
+        r#"[["connector","a","","1 2 3 4 5 6 7 8 9 1"]]"#,
+        r#"[["connector","a","","1 2 3 4 x 6 7 8 9 1  "]]"#,
     ];
     for rows in broken {
-        assert_eq!(page(&[], rows, at(NOW)), None, "{rows}");
+        assert_eq!(page(&[], &[], rows, at(NOW)), None, "{rows}");
     }
-    assert!(page(&[], "[]", at(NOW)).is_some());
+    assert!(page(&[], &[], "[]", at(NOW)).is_some());
+}
+
+/// What a connector reports, with a request for each count.
+fn connected(d1: &Database) {
+    let numbers = "('propexo', '2026-02-01T00:00:00Z', 1, 2, 3, 4, 5, 6, 7, 8, 9, 1,
+                    '2026-01-31T23:59:00Z', NULL)";
+    let insert = ["INSERT INTO connectors VALUES ", numbers].concat();
+    d1.connection.execute(&insert, []).unwrap();
+}
+
+#[test]
+fn what_a_connector_has_reported_is_shown_of_sources_with_an_api() {
+    let d1 = d1();
+    connected(&d1);
+    let rows = d1.select(&select());
+    let page = |connected: &[&str]| page(&["propexo", "other"], connected, &rows, at(NOW)).unwrap();
+    let text = page(&["propexo", "other"]);
+    let names = [
+        (
+            "leasewire_provider_requests_total",
+            "outcome=\"answered\"",
+            1,
+        ),
+        (
+            "leasewire_provider_requests_total",
+            "outcome=\"not_found\"",
+            2,
+        ),
+        (
+            "leasewire_provider_requests_total",
+            "outcome=\"refused\"",
+            3,
+        ),
+        (
+            "leasewire_provider_requests_total",
+            "outcome=\"limited\"",
+            4,
+        ),
+        ("leasewire_provider_requests_total", "outcome=\"failed\"", 5),
+        ("leasewire_records_repaired_total", "", 6),
+        ("leasewire_records_owed", "", 7),
+        ("leasewire_records_given_up", "", 8),
+        ("leasewire_walks", "", 9),
+        ("leasewire_provider_key_refused", "", 1),
+        ("leasewire_oldest_owed_seconds", "", 60),
+        ("leasewire_provider_standing_seconds", "", 0),
+    ];
+    for (name, label, value) in names {
+        let comma = if label.is_empty() { "" } else { "," };
+        let start = format!("{name}{{source=\"propexo\"{comma}{label}}} ");
+        assert_eq!(samples(&text, &start), [format!("{start}{value}")]);
+        // One that has reported nothing has its series, too.
+        let start = format!("{name}{{source=\"other\"{comma}{label}}} ");
+        assert_eq!(samples(&text, &start), [format!("{start}0")]);
+    }
+    let without = page(&[]);
+    assert_eq!(samples(&without, "leasewire_provider"), [""; 0]);
+    assert_eq!(samples(&without, "leasewire_records"), [""; 0]);
 }

@@ -6,6 +6,7 @@
 //! once a minute; what an isolate has counted in its last seconds may be lost
 //! with it. So they are for graphs and alerts, and not for accounts.
 
+mod connectors;
 mod page;
 
 use crate::json;

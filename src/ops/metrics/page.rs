@@ -1,5 +1,6 @@
 //! `GET /metrics`: the numbers in the text format of Prometheus, 0.0.4.
 
+use super::connectors::Asked;
 use super::{BOUNDS_S, COLUMNS, OUTCOMES};
 use crate::json;
 use crate::sql::Statement;
@@ -14,7 +15,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const LARGE_BYTES: u64 = 5_000_000_000;
 
 /// What D1 has, each row as a kind, a source, an integration and numbers:
-/// what was counted, what a source's integrations have reported together, and
+/// what was counted, what a source's connector and its integrations have reported, and
 /// those of them that have reported trouble, or that they are large. Of these at
 /// most 500, those first where something waits or is dead, or that are large.
 /// The last of the numbers is a time, and times compare as texts.
@@ -31,6 +32,12 @@ const SELECT: &str = "
            || sum(unconfirmed) || ' ' || sum(dead) || ' ' || sum(quarantined) || ' '
            || max(bytes) || ' ' || coalesce(min(oldest_unconfirmed_at), '')
     FROM integrations GROUP BY source
+    UNION ALL
+    SELECT 'connector', source, '', answered || ' ' || not_found || ' ' || refused || ' '
+           || limited || ' ' || failed || ' ' || repaired || ' ' || owed || ' ' || given_up || ' '
+           || walks || ' ' || is_refused || ' ' || coalesce(owed_since, '') || ' '
+           || coalesce(standing_since, '')
+    FROM connectors
     UNION ALL
     SELECT * FROM (
       SELECT 'integration', source, integration, '1 ' || last_seq || ' ' || pending || ' '
@@ -71,9 +78,12 @@ struct Source<'a> {
 
 /// The page: every source that is configured or has numbers, from D1's rows of
 /// [`select`] as JSON, and one of the kind `database` whose numbers are D1's
-/// bytes, if these are known. `None` if they are not that.
-pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
+/// bytes, if these are known. What connectors have reported is shown of those
+/// that are `connected`: configured with an API. `None` if the rows are not that.
+pub fn page(configured: &[&str], connected: &[&str], rows: &str, now: Timestamp) -> Option<String> {
     let rows = json::rows(rows)?;
+    let none_asked = connected.iter().map(|name| (*name, Asked::default()));
+    let mut asked: Vec<_> = none_asked.collect();
     let mut sources = Vec::new();
     for name in configured {
         source(&mut sources, name)?;
@@ -87,6 +97,12 @@ pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
         match kind.as_str() {
             "counted" => source(&mut sources, name)?.counts = counts(numbers)?,
             "database" => database_bytes = numbers.parse().ok(),
+            "connector" => {
+                let reported = Asked::parse(numbers, now)?;
+                if let Some((_, asked)) = asked.iter_mut().find(|(known, _)| known == name) {
+                    *asked = reported;
+                }
+            }
             "source" => source(&mut sources, name)?.reported = reported(numbers, now)?,
             _ => integrations.push((name.as_str(), integration.as_str(), reported(numbers, now)?)),
         }
@@ -98,6 +114,7 @@ pub fn page(configured: &[&str], rows: &str, now: Timestamp) -> Option<String> {
     page.database(database_bytes);
     page.confirmations(&sources);
     page.integrations(&integrations);
+    page.asked(&asked);
     Some(page.0)
 }
 
@@ -132,16 +149,19 @@ fn reported(numbers: &str, now: Timestamp) -> Option<Reported> {
         dead: next()?,
         quarantined: next()?,
         bytes: next()?,
-        oldest_s: parts.next().and_then(Timestamp::parse).map(|oldest| {
-            let ms = now.ms().saturating_sub(oldest.ms());
-            u64::try_from(ms / 1_000).unwrap_or(0)
-        }),
+        oldest_s: parts.next().and_then(|oldest| age_s(oldest, now)),
     })
+}
+
+/// Seconds since a time; `None` if there is none.
+pub(super) fn age_s(time: &str, now: Timestamp) -> Option<u64> {
+    let ms = now.ms().saturating_sub(Timestamp::parse(time)?.ms());
+    Some(u64::try_from(ms / 1_000).unwrap_or(0))
 }
 
 /// The page as far as it is written.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
     fn write(&mut self, parts: &[&str]) {
@@ -149,7 +169,7 @@ impl Page {
     }
 
     /// The lines before a metric's samples.
-    fn metric(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn metric(&mut self, name: &str, kind: &str, help: &str) {
         self.write(&[
             "# HELP ",
             name,
@@ -163,7 +183,7 @@ impl Page {
         ]);
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
         self.sample_of(name, labels, &value.to_string());
     }
 

@@ -1,0 +1,22 @@
+-- Asking the provider's API: what connectors tell of it.
+
+-- A source that has an API, as its connector has told last; about once a minute while it works.
+CREATE TABLE connectors (
+  source TEXT PRIMARY KEY,
+  reported_at TEXT NOT NULL,
+  -- Requests since the beginning, by what became of them.
+  answered INTEGER NOT NULL,
+  not_found INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  limited INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  -- Records that a read has changed, of which no webhook had told.
+  repaired INTEGER NOT NULL,
+  -- Records to be read, those that are given up, and lists being read.
+  owed INTEGER NOT NULL,
+  given_up INTEGER NOT NULL,
+  walks INTEGER NOT NULL,
+  is_refused INTEGER NOT NULL, -- 1 while the key is refused, or missing
+  owed_since TEXT,             -- since when the oldest record is to be read
+  standing_since TEXT          -- since when there is something to ask, and no answer
+) WITHOUT ROWID;
