@@ -101,6 +101,9 @@ impl<S: Sql> Connector<S> {
         let Some(api) = setups(call.source()) else {
             return Ok(None);
         };
+        if self.books.name.is_empty() {
+            self.books.name = name(&api);
+        }
         let answer = match call {
             Call::Told(owed) => {
                 self.told(&owed, &api, now)?;

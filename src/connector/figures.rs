@@ -177,7 +177,7 @@ impl<S: Sql> Connector<S> {
         let mut sources: Vec<&str> = Vec::new();
         for known in self.books.integrations.0.values() {
             let source = known.of.source.as_str();
-            if !sources.contains(&source) && setups(source).is_some() {
+            if !sources.contains(&source) && self.books.api(setups, source).is_some() {
                 sources.push(source);
             }
         }

@@ -77,6 +77,8 @@ pub struct Connector<S> {
 /// All that it knows, as the tables have it.
 #[derive(Default)]
 struct Books {
+    /// Its own; empty until it is called for the first time.
+    name: String,
     /// It was opened, and has asked for nothing since.
     is_fresh: bool,
     pace: Pace,
@@ -122,8 +124,13 @@ impl<S: Sql> Connector<S> {
             if is_new {
                 sql.execute(include_str!("schema.sql"), &[])?;
                 sql.execute(
-                    "INSERT INTO connector (id, schema_version, min_version) VALUES (1, ?1, ?2)",
-                    &[SCHEMA_VERSION.into(), MIN_VERSION.into()],
+                    "INSERT INTO connector (id, schema_version, min_version, name)
+                     VALUES (1, ?1, ?2, ?3)",
+                    &[
+                        SCHEMA_VERSION.into(),
+                        MIN_VERSION.into(),
+                        books.name.as_str().into(),
+                    ],
                 )?;
             }
             work(sql, books)
@@ -136,8 +143,8 @@ impl<S: Sql> Connector<S> {
 
 impl Books {
     fn load(sql: &impl Sql) -> Result<Self, SqlError> {
-        let one =
-            "SELECT schema_version, min_version, window_at, used, paused_until FROM connector";
+        let one = "SELECT schema_version, min_version, window_at, used, paused_until, name
+                   FROM connector";
         let rows = sql.query(one, &[])?;
         let Some(row) = rows.first() else {
             return Ok(Self::default());
@@ -155,6 +162,7 @@ impl Books {
             known.seq = known.seq.max(debts.told_seq(*number));
         }
         Ok(Self {
+            name: row.text(5)?.to_owned(),
             is_fresh: true,
             pace: Pace::load(time(2)?, models::small(row, 3)?, time(4)?),
             integrations,
@@ -165,6 +173,12 @@ impl Books {
             turns: Turns::default(),
             figures: Figures::load(sql)?,
         })
+    }
+
+    /// The API of a source. One that has got another key is another connector's.
+    fn api(&self, setups: Setups, source: &str) -> Option<Rc<Api>> {
+        let is_own = |api: &Rc<Api>| self.name.is_empty() || self.name == name(api);
+        setups(source).filter(is_own)
     }
 
     /// Notes what went wrong, for whoever looks.

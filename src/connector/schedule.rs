@@ -204,7 +204,7 @@ impl Books {
         let all = self.integrations.0.around(&last.saturating_add(1));
         let mut at = None;
         for (number, known) in all {
-            let Some(api) = setups(&known.of.source) else {
+            let Some(api) = self.api(setups, &known.of.source) else {
                 continue;
             };
             let task = match class {

@@ -8,6 +8,7 @@ CREATE TABLE connector (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   schema_version INTEGER NOT NULL,
   min_version INTEGER NOT NULL,      -- the oldest version whose code may go on with them
+  name TEXT NOT NULL,                -- its own
   window_at INTEGER NOT NULL DEFAULT 0, -- times are microseconds since 1970
   used INTEGER NOT NULL DEFAULT 0,
   paused_until INTEGER NOT NULL DEFAULT 0

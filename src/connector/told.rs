@@ -273,7 +273,8 @@ impl Books {
         let Some(mut known) = self.integrations.0.get(&number).cloned() else {
             return Ok(());
         };
-        let api = setups(&known.of.source).filter(|api| api.reconcile);
+        let api = self.api(setups, &known.of.source);
+        let api = api.filter(|api| api.reconcile);
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let (is_daily, is_deep) = (is_due(known.daily_at), is_due(known.deep_at));
         if is_daily {

@@ -1,10 +1,12 @@
 //! What a connector tells D1, and what the sweep finds.
 
-use leasewire::connector::{Answer, Connector, Failure, Next};
+use std::rc::Rc;
+
+use leasewire::connector::{Answer, Call, Connector, Failure, Next};
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
 
-use super::world::{World, found, status};
+use super::world::{World, api, found, status};
 use crate::common::Database;
 
 const API: &str = r#"{"kind":"propexo","key":"KEY","backfill":false}"#;
@@ -249,4 +251,29 @@ fn the_sweep_leaves_alone_what_waits_or_works() {
             .dump("SELECT name FROM sqlite_master")
             .is_empty()
     );
+}
+
+/// A source whose key has another name is another connector's: this one neither
+/// asks nor tells anything of it any more.
+#[test]
+fn a_source_with_another_key_is_left_alone() {
+    let mut world = World::new(API);
+    let mut connector = world.open();
+    let setups = |world: &World| {
+        let api = world.api.clone();
+        move |_: &str| Some(api.clone())
+    };
+    let owed = world.owed("int_1", &[("leases", "a")]);
+    let told = connector.answer(Call::Told(owed), &setups(&world), world.now);
+    assert_eq!(told, Ok(Some("{}".to_owned())));
+    world.now = world.now.plus_s(100_000);
+    let mut connector = world.open();
+    world.api = Rc::new(api(&API.replace("KEY", "OTHER")).unwrap());
+    world.wake(&mut connector);
+    assert_eq!(world.next(&mut connector), Next::Nothing);
+    assert_eq!(world.report(&mut connector), None);
+    assert!(!sweep(&world, &mut connector));
+    // By its own it is asked for.
+    world.api = Rc::new(api(API).unwrap());
+    assert!(matches!(world.next(&mut connector), Next::Fetch(_)));
 }

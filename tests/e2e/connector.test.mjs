@@ -67,6 +67,9 @@ describe("the connector", { concurrency: true }, () => {
       await until("the key to be refused", refused, { ms: MS_MAX });
       const { last_seq } = await pair.worker.state("propexo", integration);
       await pair.heard(last_seq + 1);
+      const told = async () =>
+        (await pair.worker.metrics()).get('leasewire_provider_key_refused{source="propexo"}') === 1;
+      await until("it to be told in the metrics", told, { ms: MS_MAX });
       const asked = () => Object.values(control.state().requests).reduce((sum, count) => sum + count, 0);
       const before = asked();
       control.key(KEY);

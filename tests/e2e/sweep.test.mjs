@@ -2,6 +2,8 @@
 // costs nothing.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -75,6 +77,43 @@ test("a silent ledger isn't written to; on the same day nobody is asked again", 
   assert.deepEqual([sweeps(worker)[0].ledgers, sweeps(worker)[0].woken], [1, 0]);
   await putForward(worker.url, DAY_MS);
   assert.deepEqual(await swept(), once);
+});
+
+test("a connector that has lost its alarm asks again", async () => {
+  let asked = 0;
+  const api = createServer((_, response) => {
+    asked += 1;
+    response.writeHead(500).end();
+  });
+  api.listen(0, "127.0.0.1");
+  await once(api, "listening");
+  after(() => api.close());
+
+  const folder = newFolder();
+  after(() => removeFolder(folder));
+  const propexo = {
+    ...{ dialect: "propexo", secret: "PROPEXO_SECRET" },
+    api: { kind: "propexo", key: "PROPEXO_API_KEY", url: `http://127.0.0.1:${api.address().port}`, backfill: false },
+  };
+  const options = { folder, bindings: { SOURCES: { propexo }, PROPEXO_API_KEY: "a key" }, adjust: count };
+  let worker = await serve(options);
+  await worker.post("propexo", lease(1));
+  await until("the API to be asked", () => asked > 0);
+  await worker.stop();
+  assert.ok(loseAlarms(folder) > 0);
+  const before = asked;
+
+  worker = await serving(options);
+  await putForward(worker.url, 700_000);
+  // The test is worth nothing if the connector wakes by itself.
+  await sleep(3_000);
+  assert.equal(asked, before);
+  assert.equal(await worker.sweep(), "ok");
+  await until("the API to be asked again", () => asked > before);
+  const about = worker.log
+    .map((line) => JSON.parse(line))
+    .find((line) => line.message.startsWith("connector had lost"));
+  assert.deepEqual([about?.level, about?.source], ["warn", "propexo"]);
 });
 
 const BROKEN = `
