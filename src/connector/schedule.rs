@@ -280,7 +280,8 @@ impl Books {
         Err(at)
     }
 
-    /// A page of a walk of that class.
+    /// A page of a walk of that class, of the model that comes first of those that
+    /// have one.
     fn walk(
         &self,
         class: Class,
@@ -291,11 +292,12 @@ impl Books {
         let from = (class, number, String::new());
         let active = self.walks.active.from(&from).map(|(key, ())| key);
         let mut at = None;
+        let mut ready = Vec::new();
         for key in active.take_while(|key| key.0 == class && key.1 == number) {
             let Some(walk) = self.walks.all.get(key) else {
                 continue;
             };
-            if self.flights.has_walk(key) || !api.kind.reach(&key.2).has_list {
+            if self.flights.has_walk(key) {
                 continue;
             }
             let later = walk.due_at.max(self.stopped_until(number, &key.2));
@@ -303,14 +305,19 @@ impl Books {
                 at = sooner(at, Some(later));
                 continue;
             }
-            let key = key.clone();
-            if self.asks_for_probe(&key) {
-                return Ok(Task::Probe { key });
-            }
-            let query = walk.cursor.query(walk.order(), walk.limit);
-            return Ok(Task::Page { key, query });
+            ready.push((key, walk));
         }
-        Err(at)
+        let mut listed = api.kind.listed().into_iter();
+        let first = listed.find_map(|model| ready.iter().find(|(key, _)| key.2 == model));
+        let Some((key, walk)) = first else {
+            return Err(at);
+        };
+        let key = (*key).clone();
+        if self.asks_for_probe(&key) {
+            return Ok(Task::Probe { key });
+        }
+        let query = walk.cursor.query(walk.order(), walk.limit);
+        Ok(Task::Page { key, query })
     }
 
     fn stopped_until(&self, number: u64, model: &str) -> Timestamp {

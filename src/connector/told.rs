@@ -4,7 +4,6 @@ use super::integrations::{DAILY_S, DEEP_S, Integration};
 use super::owed::{Debt, State};
 use super::walks::Class;
 use super::{Books, Connector, Setups};
-use crate::dialect::event::is_aside;
 use crate::dialect::filter::lists;
 use crate::integration::IntegrationId;
 use crate::ledger::{Owed, SyncEnd};
@@ -20,7 +19,7 @@ impl<S: Sql> Connector<S> {
     /// A ledger tells what it owes. To be answered only when this has returned;
     /// it may be told more than once.
     pub fn told(&mut self, owed: &Owed, api: &Api, now: Timestamp) -> Result<(), SqlError> {
-        if is_aside(&owed.of.integration) {
+        if !api.knows(&owed.of.integration) {
             return Ok(());
         }
         self.commit(now, |sql, books| books.told(sql, owed, api, now))
@@ -42,9 +41,9 @@ impl<S: Sql> Connector<S> {
             }
             None => api.wanted().collect(),
         };
-        let has_list = |model: &&str| api.kind.reach(model).has_list && !is_aside(&of.integration);
+        let is_there = |model: &&str| api.kind.reach(model).has_list && can_ask(api, of, model);
         let models: Vec<String> = (models.into_iter())
-            .filter(has_list)
+            .filter(is_there)
             .map(str::to_owned)
             .collect();
         self.commit(now, |sql, books| {
@@ -69,7 +68,7 @@ impl<S: Sql> Connector<S> {
         api: &Api,
         now: Timestamp,
     ) -> Result<bool, SqlError> {
-        if !api.kind.reach(model).has_item || is_aside(&of.integration) {
+        if !api.kind.reach(model).has_item || !can_ask(api, of, model) {
             return Ok(false);
         }
         self.commit(now, |sql, books| {
@@ -155,7 +154,7 @@ impl Books {
         self.integrations.put(sql, number, known)?;
         for record in &owed.records {
             let key = (number, record.model.clone());
-            if !api.kind.reach(&record.model).has_item {
+            if !api.kind.reach(&record.model).has_item || !api.takes(&record.model) {
                 continue;
             }
             let times = [record.since, now];
@@ -299,6 +298,11 @@ impl Books {
         }
         Ok(())
     }
+}
+
+/// True if the provider knows the integration, and the source takes the model.
+fn can_ask(api: &Api, of: &IntegrationId, model: &str) -> bool {
+    api.knows(&of.integration) && api.takes(model)
 }
 
 impl Integration {

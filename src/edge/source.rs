@@ -206,7 +206,12 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         )));
     }
     let spans = spans(&settings, dialect).map_err(refuse)?;
-    let api = settings.api.take().map(Rc::new);
+    // Of an integration that its owner has not named the provider knows nothing.
+    let is_named = settings.default_integration.is_some();
+    let unnamed = (!is_named).then_some(default_integration.as_str());
+    let api = settings.api.take();
+    let filter = filter(settings).map_err(refuse)?;
+    let api = api.map(|api| Rc::new(api.within(filter.models.clone(), unnamed)));
     Ok(Source {
         name: name.to_owned(),
         dialect,
@@ -215,7 +220,7 @@ fn source(name: &str, value: &json::Value) -> Result<Source, Misconfigured> {
         accepted_age_s: spans.accepted_age_s,
         dedupe_window_s: spans.dedupe_window_s,
         retention_days: spans.retention_days,
-        filter: Rc::new(filter(settings).map_err(refuse)?),
+        filter: Rc::new(filter),
         api,
     })
 }

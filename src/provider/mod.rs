@@ -36,7 +36,7 @@ pub trait Kind: Sync {
     /// The header that carries the key, and its value.
     fn authorization(&self, key: &str) -> (&'static str, String);
 
-    /// All models that have a list.
+    /// All models that have a list, in the order in which they are read.
     fn listed(&self) -> Vec<&'static str>;
 
     /// Models that are known to send events and have neither list nor items.

@@ -61,6 +61,9 @@ const REGULAR: &[&str] = &[
     "units",
 ];
 
+/// Models that are read before all others: what most programs are about.
+const FIRST: &[&str] = &["properties", "units", "leases", "residents"];
+
 /// Its list takes no `integration_id`, and gives those of all integrations.
 const FEES: &str = "fees";
 
@@ -217,7 +220,9 @@ impl Kind for Propexo {
 
     fn listed(&self) -> Vec<&'static str> {
         let others = RENAMED.iter().chain(LIST_ONLY).map(|(model, _)| *model);
-        REGULAR.iter().copied().chain(others).collect()
+        let others = REGULAR.iter().copied().chain(others);
+        let others = others.filter(|model| !FIRST.contains(model));
+        FIRST.iter().copied().chain(others).collect()
     }
 
     fn unreachable(&self) -> Vec<&'static str> {

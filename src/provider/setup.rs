@@ -1,6 +1,7 @@
 //! The API of a source as it is configured: `[vars.SOURCES.<name>.api]`.
 
 use super::{Kind, named};
+use crate::dialect::event::is_aside;
 use crate::dialect::filter::lists;
 use crate::json::form::{Form, required};
 use crate::json::{self, Object, Value, is_null, texts};
@@ -39,6 +40,12 @@ pub struct Api {
     /// After how many days in which no synchronisation saw it a record counts as
     /// gone.
     pub gone_after_days: u64,
+    /// Models that the source takes, `*` at the end for all that begin so; `None`
+    /// for all.
+    models: Option<Vec<String>>,
+    /// The name for deliveries that name no integration, where it is none of the
+    /// provider's.
+    unnamed: Option<String>,
 }
 
 /// Which models are backfilled.
@@ -105,12 +112,34 @@ impl Api {
             backfill,
             reconcile: form.flag("reconcile").map_err(inside)?.unwrap_or(true),
             gone_after_days: number("gone_after_days", GONE_AFTER_DAYS, GONE_AFTER_DAYS_MAX)?,
+            models: None,
+            unnamed: None,
         })
+    }
+
+    /// As it is for a source that takes only those `models`, and calls an
+    /// integration that isn't named `unnamed`; `None` if that is one of the
+    /// provider's.
+    pub fn within(mut self, models: Option<Vec<String>>, unnamed: Option<&str>) -> Self {
+        self.models = models;
+        self.unnamed = unnamed.map(str::to_owned);
+        self
+    }
+
+    /// True if the provider can be asked about `integration`.
+    pub fn knows(&self, integration: &str) -> bool {
+        !is_aside(integration) && self.unnamed.as_deref() != Some(integration)
+    }
+
+    /// True if the source takes records of `model`.
+    pub fn takes(&self, model: &str) -> bool {
+        let models = self.models.as_ref();
+        models.is_none_or(|models| lists(models, model))
     }
 
     /// True if records of `model` are asked for after each of their events.
     pub fn hydrates(&self, model: &str) -> bool {
-        lists(&self.hydrate, model)
+        lists(&self.hydrate, model) && self.takes(model)
     }
 
     /// True if all records of `model` are to be had.
@@ -118,7 +147,7 @@ impl Api {
         match &self.backfill {
             Backfill::Off => false,
             Backfill::Wanted => self.hydrates(model),
-            Backfill::Models(names) => lists(names, model),
+            Backfill::Models(names) => lists(names, model) && self.takes(model),
         }
     }
 

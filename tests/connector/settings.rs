@@ -3,7 +3,7 @@
 use leasewire::edge::source::Sources;
 use leasewire::provider::Backfill;
 
-use crate::world::api;
+use crate::world::{World, api, of};
 
 #[test]
 fn what_is_left_out_has_defaults() {
@@ -28,7 +28,7 @@ fn each_setting_is_taken() {
     .unwrap();
     assert_eq!(api.url, "http://localhost:9100");
     let wanted: Vec<_> = api.wanted().collect();
-    assert_eq!(wanted, ["lease_transfers", "leases", "properties", "units"]);
+    assert_eq!(wanted, ["properties", "units", "leases", "lease_transfers"]);
     assert!(api.hydrates("leases") && !api.hydrates("properties"));
     assert!(api.backfills("properties") && !api.backfills("units"));
     assert!(!api.reconcile);
@@ -114,5 +114,88 @@ fn a_source_has_it() {
     assert_eq!(
         why,
         "source `q`: unknown `api.kind`; expected one of propexo"
+    );
+}
+
+/// What a filter would leave out is not asked for, nor is an integration that only
+/// stands for none.
+#[test]
+fn a_source_asks_for_what_it_takes() {
+    let source = |more: &str| {
+        let json = format!(
+            r#"{{"p":{{"dialect":"propexo","secret":"S","api":{{"kind":"propexo","key":"K",
+                "backfill":["units","fees"]}}{more}}}}}"#
+        );
+        let sources = Sources::parse(&json).unwrap();
+        let source = sources.named("p").unwrap().clone().unwrap();
+        source.api.unwrap()
+    };
+    let all = source("");
+    assert!(all.hydrates("fees") && all.takes("fees") && all.backfills("fees"));
+    assert!(all.knows("int_1") && !all.knows("default") && !all.knows("leasewire-test"));
+    let some = source(r#","models":["lease*","units"],"default_integration":"int_1""#);
+    assert!(some.knows("int_1") && some.knows("default") && !some.knows("leasewire-unaddressed"));
+    assert!(!some.hydrates("fees") && !some.backfills("fees") && some.backfills("units"));
+    assert_eq!(
+        some.wanted().collect::<Vec<_>>(),
+        ["units", "leases", "lease_transfers"]
+    );
+    let mut world = World::new("{\"kind\":\"propexo\",\"key\":\"K\"}");
+    world.api = some;
+    let mut connector = world.open();
+    let owed = world.owed("int_1", &[("fees", "f1"), ("leases", "l1")]);
+    world.tell(&mut connector, &owed);
+    let api = world.api.clone();
+    let of = of("int_1");
+    let fees = vec!["fees".to_owned()];
+    assert_eq!(
+        connector.backfill(&of, Some(&fees), &api, world.now),
+        Ok(vec![])
+    );
+    assert_eq!(
+        connector.hydrate(&of, "fees", "f1", &api, world.now),
+        Ok(false)
+    );
+    world.run(&mut connector, 60);
+    let asked: Vec<_> = world
+        .requests
+        .iter()
+        .map(|it| it.path_and_query.as_str())
+        .collect();
+    assert!(!asked.is_empty());
+    assert!(
+        asked.iter().all(|path| path.starts_with("/v1/leases/l1")),
+        "{asked:?}"
+    );
+    let owed = world.owed("default", &[("leases", "l1")]);
+    let (mut world, mut connector) = (World::new(r#"{"kind":"propexo","key":"K"}"#), connector);
+    world.api = source("");
+    connector.told(&owed, &world.api, world.now).unwrap();
+    assert!(!world.state(&connector).contains("default"));
+}
+
+#[test]
+fn the_main_models_are_read_first() {
+    let mut world = World::new(r#"{"kind":"propexo","key":"K"}"#);
+    let mut connector = world.open();
+    let api = world.api.clone();
+    connector
+        .backfill(&of("int_1"), None, &api, world.now)
+        .unwrap();
+    world.run(&mut connector, 60);
+    let asked = world.requests.iter();
+    let mut models: Vec<_> = asked
+        .map(|request| request.path_and_query.split(['/', '?']).nth(2).unwrap())
+        .collect();
+    models.dedup();
+    assert_eq!(
+        models[..5],
+        [
+            "properties",
+            "units",
+            "leases",
+            "residents",
+            "accounting-entities"
+        ]
     );
 }
