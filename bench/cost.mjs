@@ -1,5 +1,5 @@
 // What a million webhooks cost; run.mjs starts it under the right Node.js. `npm run cost`:
-//   --only busy,usual   some parts: see PARTS
+//   --only busy,usual   some parts: see PARTS; all but `history` by default
 //   --seconds n         how long each kind of busy event is sent
 //   --days n            how far the clock goes on after each round of the part `history`
 //   --no-build          counts build/ as it is
@@ -15,6 +15,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 
+import { asking, serveApi } from "./lib/api.mjs";
 import { markdown, table } from "./lib/bill.mjs";
 import { count } from "./lib/count.mjs";
 import { inRoot } from "./lib/paths.mjs";
@@ -26,7 +27,7 @@ const NAMES = ["ours", "twin"];
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: "string", default: "busy,usual" },
+    only: { type: "string", default: "busy,usual,hydrated" },
     seconds: { type: "string", default: "75" },
     days: { type: "string", default: "31" },
     bindings: { type: "string", default: "{}" },
@@ -48,7 +49,7 @@ const adjust = (worker) => {
   count(worker);
 };
 
-/** Each part: on a subject of its own, it gives costs by the name of their case. */
+/** Each part: on a subject of its own, it gives costs by the name of their case. One that asks has no twin. */
 const PARTS = {
   busy: [
     async (subject, tell) => {
@@ -80,7 +81,24 @@ const PARTS = {
       return { "usual at random, updated": result };
     },
   ],
+  hydrated: [
+    Object.assign(
+      async (subject, tell) => {
+        const { result } = await usual(subject, { kind: "updated" }, tell);
+        return { "usual, hydrated": { ...result, asked: subject.api.requests } };
+      },
+      { asks: true },
+    ),
+  ],
 };
+
+/** The subject called `name`, for a part that `asks` with an API of its own. */
+async function subjectOf(name, { asks }) {
+  if (!asks) return start(name, { adjust });
+  const api = await serveApi();
+  const subject = await start(name, { adjust, bindings: asking(api.url) });
+  return { ...subject, api, stop: () => Promise.all([subject.stop(), api.stop()]) };
+}
 
 async function measure() {
   const since = Date.now();
@@ -88,7 +106,8 @@ async function measure() {
   const jobs = [];
   // One after the other, because a start looks for the process that is its own.
   for (const part of parts) {
-    for (const name of NAMES) jobs.push({ name, part, subject: await start(name, { adjust }) });
+    const names = part.asks ? ["ours"] : NAMES;
+    for (const name of names) jobs.push({ name, part, subject: await subjectOf(name, part) });
   }
   const cases = {};
   await Promise.all(

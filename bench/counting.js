@@ -10,10 +10,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import * as its from "./counted.js";
 
-const { default: worker, Ledger: Real, wake_sooner } = its;
-
-/** It asks nobody where costs are counted; not every Worker that is counted has one. */
-export const Connector = its.Connector ?? class {};
+const { default: worker, wake_sooner } = its;
 
 const sums = {
   requests: 0, // to the Worker from outside
@@ -122,6 +119,15 @@ globalThis.setTimeout = (work, ms, ...args) => {
 globalThis.clearTimeout = (id) => {
   timerIsOver(id);
   clear(id);
+};
+
+// ---- What an object asks others for
+
+const ask = globalThis.fetch;
+
+globalThis.fetch = (...args) => {
+  const awake = running.getStore();
+  return awake ? awake.during(() => ask(...args)) : ask(...args);
 };
 
 // ---- Log lines
@@ -279,40 +285,46 @@ function countedBindings(env, awake) {
   const counted = { ...env };
   if (env.DB) counted.DB = countedDatabase(env.DB, during);
   if (env.RECORDS) counted.RECORDS = countedQueue(env.RECORDS, during);
-  if (env.LEDGER) counted.LEDGER = countedNamespace(env.LEDGER);
+  for (const name of ["LEDGER", "CONNECTOR"]) if (env[name]) counted[name] = countedNamespace(env[name]);
   if (!awake) known.set(env, counted);
   return counted;
 }
 
-// ---- The object
+// ---- The objects
 
 /** Of each object how it is awake, and its id. */
 const partsOf = new WeakMap();
 
-export class Ledger extends Real {
-  constructor(ctx, env) {
-    const awake = new Awake();
-    const { storage } = ctx;
-    const id = ctx.id.toString();
-    Object.defineProperty(ctx, "storage", { value: countedStorage(storage, id) });
-    super(ctx, countedBindings(env, awake));
-    sums.objects_opened += 1;
-    partsOf.set(this, { awake, id });
+function countedObject(Real) {
+  class Counted extends Real {
+    constructor(ctx, env) {
+      const awake = new Awake();
+      const { storage } = ctx;
+      const id = ctx.id.toString();
+      Object.defineProperty(ctx, "storage", { value: countedStorage(storage, id) });
+      super(ctx, countedBindings(env, awake));
+      sums.objects_opened += 1;
+      partsOf.set(this, { awake, id });
+    }
   }
+  for (const name of Object.getOwnPropertyNames(Real.prototype)) {
+    if (name === "constructor") continue;
+    const method = Real.prototype[name];
+    Counted.prototype[name] = function counted(...args) {
+      const { awake, id } = partsOf.get(this);
+      if (name === "alarm") {
+        sums.alarms += 1;
+        alarmOf.delete(id);
+      }
+      return running.run(awake, () => awake.during(() => method.apply(this, args)));
+    };
+  }
+  return Counted;
 }
 
-for (const name of Object.getOwnPropertyNames(Real.prototype)) {
-  if (name === "constructor") continue;
-  const method = Real.prototype[name];
-  Ledger.prototype[name] = function counted(...args) {
-    const { awake, id } = partsOf.get(this);
-    if (name === "alarm") {
-      sums.alarms += 1;
-      alarmOf.delete(id);
-    }
-    return running.run(awake, () => awake.during(() => method.apply(this, args)));
-  };
-}
+export const Ledger = countedObject(its.Ledger);
+/** Not every Worker that is counted has one. */
+export const Connector = its.Connector ? countedObject(its.Connector) : class {};
 
 // ---- The Worker
 

@@ -7,7 +7,7 @@ import { main, run, Stop, seconds } from "./lib/command.mjs";
 import { endToEnd } from "./lib/end-to-end.mjs";
 import { javascript } from "./lib/javascript.mjs";
 import { advisories, licences } from "./lib/licences.mjs";
-import { quickTests } from "./lib/native.mjs";
+import { computingTests, otherTests, quickTests } from "./lib/native.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { maySkip, typos } from "./lib/tools.mjs";
 import { buildWorker } from "./lib/worker.mjs";
@@ -30,6 +30,24 @@ const checks = {
   build: buildWorker,
   e2e: endToEnd,
 };
+
+/** Where both are asked for, what only computes runs beside the tests of the built Worker, which go first. */
+const both = {
+  ...checks,
+  async native() {
+    await cargo("test", "--quiet", "--locked", ...otherTests());
+    await cargo("test", "--quiet", "--locked", "--doc");
+    await cargo("test", "--quiet", "--locked", "--no-run", ...computingTests());
+  },
+  e2e: () => endToEnd(compute),
+};
+
+async function compute() {
+  const since = Date.now();
+  const args = ["-n", "19", "cargo", "test", "--quiet", "--locked", ...computingTests()];
+  const said = await run("nice", args, { quiet: true });
+  console.log(`${said}\n== what computes, beside it: passed in ${seconds(since)}`);
+}
 
 /** With `--quick`: what an edit breaks most often, in a minute. */
 const QUICK = ["fmt", "js", "spelling", "clippy", "clippy-wasm", "doc", "native"];
@@ -58,13 +76,15 @@ function chosen({ only, quick }) {
 main(async () => {
   const { values } = parseArgs({ options: { only: { type: "string" }, quick: { type: "boolean" } } });
   const names = chosen(values);
+  const isBoth = names.includes("native") && names.includes("e2e");
+  const kind = values.quick ? quick : isBoth ? both : checks;
   const skipped = [];
   await prepare();
   for (const name of names) {
     console.log(`\n== ${name}`);
     const since = Date.now();
     try {
-      await (values.quick ? quick : checks)[name]();
+      await kind[name]();
       console.log(`== ${name}: passed in ${seconds(since)}`);
     } catch (error) {
       if (!maySkip(error)) throw error;

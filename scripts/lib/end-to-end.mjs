@@ -23,8 +23,10 @@ const FIRST = ["kill", "bisect", "openapi", "outage", "monitoring", "sweep", "ch
 
 const END = ".test.mjs";
 
-/** The check `e2e`. */
-export async function endToEnd() {
+/**
+ * The check `e2e`. `beside` is run beside the tests that measure nothing: they mostly wait.
+ */
+export async function endToEnd(beside = async () => {}) {
   const names = ["tests/e2e", "bench"].flatMap((folder) =>
     readdirSync(inRoot(folder))
       .sort()
@@ -35,7 +37,11 @@ export async function endToEnd() {
   if (gone.length) throw new Stop(`scripts/lib/end-to-end.mjs has a test that is gone: ${gone.join(", ")}`);
   const last = [WAITING, ...MEASURING];
   const others = names.filter((name) => !last.includes(name) && !FIRST.includes(name));
-  await tests([...FIRST, ...others], 4);
+  // Both to their end, so that neither goes on behind the other's failure.
+  const ended = await Promise.allSettled([tests([...FIRST, ...others], 4), beside()]);
+  const [reason, ...more] = ended.filter(({ status }) => status === "rejected").map(({ reason }) => reason);
+  for (const { message } of more) console.error(message);
+  if (reason) throw reason;
   await tests(last, 2);
 }
 

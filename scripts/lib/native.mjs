@@ -18,11 +18,31 @@ const LONG_TOPICS = [
   "record/ties",
 ];
 
-/** Arguments of `cargo test` for all but the long ones. */
-export function quickTests() {
-  const rooms = readdirSync(inRoot("tests"))
+/**
+ * Rooms that only compute, for minutes: how much they test doesn't depend on how fast the machine is.
+ */
+const COMPUTING = ["ledger", "simulation"];
+
+/** Arguments of `cargo test` for those. */
+export const computingTests = () => COMPUTING.flatMap((room) => ["--test", room]);
+
+/** Names of what `cargo test --test` can be asked for. */
+const allRooms = () =>
+  readdirSync(inRoot("tests"))
     .filter((name) => name.endsWith(".rs") || exists(name, "main.rs"))
     .map((name) => name.replace(/\.rs$/, ""));
+
+/** Arguments of `cargo test` for all others, but for the examples in the documentation. */
+export const otherTests = () => [
+  "--lib",
+  ...allRooms()
+    .filter((room) => !COMPUTING.includes(room))
+    .flatMap((room) => ["--test", room]),
+];
+
+/** Arguments of `cargo test` for all but the long ones. */
+export function quickTests() {
+  const rooms = allRooms();
   const gone = [
     ...LONG_ROOMS.filter((room) => !rooms.includes(room)),
     ...LONG_TOPICS.filter((topic) => !exists(`${topic}.rs`) && !exists(topic, "mod.rs")),

@@ -10,9 +10,8 @@ use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
 /// For how long it must have been quiet about a record, in seconds: what is new
-/// at the provider is told in several events. One second has gone by before the
-/// ledger tells of an event: see [`GATHER_MS`](crate::ledger::GATHER_MS).
-const QUIET_S: u64 = 4;
+/// at the provider is told in several events.
+const QUIET_S: u64 = 5;
 /// At the latest so long after the first event it is asked for.
 const LATEST_S: u64 = 60;
 /// When a read that was older than what is known is made again.

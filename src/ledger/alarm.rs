@@ -33,8 +33,7 @@ pub struct Effects {
     pub announce: Option<Announcement>,
     /// Send what [`Ledger::next_send`] returns, unless that is going on already.
     pub forward: bool,
-    /// Tell the connector what [`Ledger::next_owed`] returns, [`GATHER_MS`](super::GATHER_MS)
-    /// from now, unless that is going on already.
+    /// Tell the connector what is owed, when [`Ledger::tells_in_ms`] says.
     pub tell: bool,
     /// Write the next step of the rebuild into D1, unless one is on its way.
     pub rebuild: bool,

@@ -54,7 +54,6 @@ pub use outbox::quarantine::NOT_APPLIED;
 pub use outbox::ranges::Ranges;
 pub use outbox::redrive::Redriven;
 use outbox::state::Outbox;
-pub use owed::tell::GATHER_MS;
 use owed::tell::Told;
 pub use owed::{Owed, OwedRecord, SyncEnd};
 use rebuild::Rebuilds;

@@ -117,20 +117,24 @@ const PROVIDER_MS = 15_000;
  * and the body; or one word for why there is none. No redirect is followed: it would take the key along.
  */
 export async function askProvider(url, name, value, max) {
-  const signal = AbortSignal.timeout(PROVIDER_MS);
+  // Not `AbortSignal.timeout`, which can't be taken back: an object with a timer is awake, and paid for.
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), PROVIDER_MS);
   try {
     const headers = { [name]: value, accept: "application/json" };
-    const response = await fetch(url, { headers, redirect: "manual", signal });
+    const response = await fetch(url, { headers, redirect: "manual", signal: limit.signal });
     if (response.status >= 300 && response.status < 400) {
       await response.body?.cancel();
       return "redirected";
     }
     const body = await readCounted(response, max);
     if (body === null) return "too_large";
-    const limit = (name) => response.headers.get(`x-ratelimit-${name}`);
-    return [response.status, limit("limit"), limit("remaining"), new Uint8Array(body)];
+    const figure = (name) => response.headers.get(`x-ratelimit-${name}`);
+    return [response.status, figure("limit"), figure("remaining"), new Uint8Array(body)];
   } catch {
-    return signal.aborted ? "timeout" : "network";
+    return limit.signal.aborted ? "timeout" : "network";
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -17,8 +17,8 @@ use super::{
     connector_client, database, environment, error_text, give, glue, now, property, random, tasks,
 };
 use crate::ledger::{
-    Announcement, CALL_FORMAT, Call, Effects, GATHER_MS, Ledger as Core, Next, Outcome, Pack,
-    Reply, check_format,
+    Announcement, CALL_FORMAT, Call, Effects, Ledger as Core, Next, Outcome, Pack, Reply,
+    check_format,
 };
 use crate::projection::{RebuildStep, announcement};
 use crate::sql::SqlError;
@@ -181,7 +181,6 @@ impl Object {
         if effects.tell && !self.telling.replace(true) {
             let object = self.clone();
             tasks::start(async move {
-                glue::sleep(GATHER_MS).await;
                 if let Err(why) = object.tell().await {
                     // The alarm tells it again: it is set while something is owed.
                     warn("the connector can't be told", why);
@@ -256,18 +255,27 @@ impl Object {
 
     /// Tells the connector of the source what is owed.
     async fn tell(&self) -> Result<(), String> {
-        loop {
+        let why = |error: SqlError| error.to_string();
+        while let Some(ms) = self
+            .with_core(|core| Ok(core.tells_in_ms(now())))
+            .map_err(why)?
+        {
+            if ms > 0 {
+                glue::sleep(ms).await;
+                continue;
+            }
             let owed = self.with_core(|core| {
                 let source = core.name().map(|name| name.source.clone());
                 let setup = environment::setup(&self.env, &source.unwrap_or_default());
                 core.next_owed(&setup)
             });
-            let Some(owed) = owed.map_err(|error| error.to_string())? else {
-                return Ok(());
+            let Some(owed) = owed.map_err(why)? else {
+                break;
             };
             connector_client::tell(&self.env, &owed).await?;
             self.note(|core| core.told(owed.seq, owed.epoch));
         }
+        Ok(())
     }
 
     /// Takes a step of the rebuild that was asked for, if one was.

@@ -18,7 +18,7 @@ fn owing(ids: &[&str]) -> (World, Connector<&'static Database>) {
     let records: Vec<_> = ids.iter().map(|id| ("leases", *id)).collect();
     let owed = world.owed("int_1", &records);
     world.tell(&mut connector, &owed);
-    world.now = world.now.plus_s(5);
+    world.now = world.now.plus_s(6);
     (world, connector)
 }
 
@@ -62,7 +62,7 @@ fn row(d1: &Database, report: Option<Statement>) -> String {
 fn what_became_of_requests_is_told_once_a_minute() {
     let (mut world, mut connector) = owing(&["a", "b", "c", "d", "e"]);
     let began = world.now;
-    assert_eq!(connector.alarm_at(None), Some(began.plus_s(55)));
+    assert_eq!(connector.alarm_at(None), Some(began.plus_s(54)));
     let wrong = r#"{"results":{"id":"other"}}"#;
     for answer in [
         status(404, ""),
@@ -78,9 +78,9 @@ fn what_became_of_requests_is_told_once_a_minute() {
     }
     ask(&mut world, &mut connector, status(429, ""));
     assert_eq!(due(&world, &mut connector), None);
-    world.now = began.plus_s(54);
+    world.now = began.plus_s(53);
     assert_eq!(due(&world, &mut connector), None);
-    world.now = began.plus_s(55);
+    world.now = began.plus_s(54);
     let d1 = d1();
     let told = row(&d1, due(&world, &mut connector));
     assert_eq!(
@@ -89,7 +89,7 @@ fn what_became_of_requests_is_told_once_a_minute() {
     );
     // Nothing is new since.
     assert_eq!(due(&world, &mut connector), None);
-    assert_eq!(connector.alarm_at(None).unwrap(), began.plus_s(86_395));
+    assert_eq!(connector.alarm_at(None).unwrap(), began.plus_s(86_394));
     // What was counted is there after the memory has gone, too.
     let mut connector = world.open();
     world.wake(&mut connector);
@@ -144,7 +144,7 @@ fn work_that_stands_is_told_with_the_time_since_when() {
     let due_at = world.now.minus_s(1);
     // Nothing was ever answered: since it is due.
     let told = row(&d1, world.report(&mut connector));
-    let since = text(world.now.minus_s(5));
+    let since = text(world.now.minus_s(6));
     assert!(
         told.ends_with(&format!("|2|0|0|0|{since}|{}", text(due_at))),
         "{told}"

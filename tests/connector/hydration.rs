@@ -157,7 +157,7 @@ fn what_is_not_found_is_asked_for_later_and_given_up_at_last() {
             Next::Nothing => break,
         }
     }
-    assert_eq!(asked, [4, 14, 74, 674]);
+    assert_eq!(asked, [5, 15, 75, 675]);
     owed_state(&world, r#""after_sync":1"#);
     let synced = world.synced("int_1", false, &[]);
     world.tell(&mut connector, &synced);

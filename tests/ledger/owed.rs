@@ -123,6 +123,31 @@ fn a_ledger_that_nobody_has_heard_of_is_to_be_read_whole() {
     assert_eq!(world.tell().unwrap(), "5: leases/b leases/a leases/c; ");
 }
 
+/// What comes alone is told at once, and of what follows one message a second.
+#[test]
+fn a_second_lies_between_two_messages() {
+    let database = Database::default();
+    let mut world = World::new(&database, &["leases"]);
+    let began = at("2026-03-01T00:00:10Z");
+    let ms = |world: &mut World, ms: u32| world.ledger.tells_in_ms(began.plus_ms(ms));
+    assert_eq!(ms(&mut world, 0), None);
+    world.take(&lease("a", "0", "1"));
+    assert_eq!(ms(&mut world, 0), Some(0));
+    assert!(world.tell().is_some());
+    assert_eq!(ms(&mut world, 10), None);
+    world.take(&lease("b", "0", "1"));
+    assert_eq!(ms(&mut world, 10), Some(990));
+    assert_eq!(ms(&mut world, 999), Some(1));
+    assert_eq!(ms(&mut world, 1_000), Some(0));
+    // It may not have been heard: then a second later.
+    assert_eq!(ms(&mut world, 1_001), Some(999));
+    // A clock that was set back stops nothing.
+    assert_eq!(world.ledger.tells_in_ms(began.minus_s(3_600)), Some(1_000));
+    assert!(world.tell().is_some());
+    world.take(&lease("a", "1", "2"));
+    assert_eq!(ms(&mut world, 5_000), Some(0));
+}
+
 #[test]
 fn what_is_wanted_is_told() {
     let database = Database::default();

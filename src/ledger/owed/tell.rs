@@ -12,9 +12,10 @@ use crate::provider::{Api, Parent};
 use crate::sql::{Param, Row, Sql, SqlError};
 use crate::time::Timestamp;
 
-/// How long to wait behind an event before the connector is told, in
-/// milliseconds: a record seldom changes once.
-pub const GATHER_MS: u32 = 1_000;
+/// How long to wait from one message to the next, in milliseconds: of what comes
+/// meanwhile one message tells. What comes alone is told at once, since a ledger
+/// that waits is one that is paid for.
+const GATHER_MS: u32 = 1_000;
 
 /// Events that one message is about, at most.
 const EVENTS_MAX: u64 = 500;
@@ -35,6 +36,8 @@ pub(in crate::ledger) struct Told {
     stored: Option<u64>,
     /// The source has an API.
     is_wanted: bool,
+    /// When it was told last.
+    at: Option<Timestamp>,
 }
 
 impl Told {
@@ -44,6 +47,7 @@ impl Told {
             seq,
             stored: seq,
             is_wanted: false,
+            at: None,
         }
     }
 
@@ -89,6 +93,22 @@ impl<S: Sql> Ledger<S> {
     /// True if the connector may have to be told something.
     pub fn has_owed(&self) -> bool {
         self.told.waits(self.sequence.last()) && !self.is_aside()
+    }
+
+    /// In how many milliseconds the connector is to be told what
+    /// [`Ledger::next_owed`] returns; `None` if there is nothing to tell. After a
+    /// pause, and after each message, it is to be asked again.
+    pub fn tells_in_ms(&mut self, now: Timestamp) -> Option<u32> {
+        if !self.has_owed() {
+            return None;
+        }
+        let due_at = self.told.at.map(|at| at.plus_ms(GATHER_MS));
+        let ms = due_at.map_or(0, |at| at.ms().saturating_sub(now.ms()));
+        let ms = u32::try_from(ms).unwrap_or(0).min(GATHER_MS);
+        if ms == 0 {
+            self.told.at = Some(now);
+        }
+        Some(ms)
     }
 
     /// What is told to the connector next; `None` if there is nothing. Then
