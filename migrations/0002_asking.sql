@@ -20,3 +20,8 @@ CREATE TABLE connectors (
   owed_since TEXT,             -- since when the oldest record is to be read
   standing_since TEXT          -- since when there is something to ask, and no answer
 ) WITHOUT ROWID;
+
+-- When the provider last saw a record that counts as gone; NULL for any other.
+ALTER TABLE records ADD COLUMN gone_since TEXT;
+
+UPDATE schema_version SET version = 3;

@@ -21,8 +21,8 @@ macro_rules! record {
            'record_id', record_id, 'version', version, 'generation', generation, 'epoch', epoch,
            'fields', json(fields),
            'partial', json(iif(partial, 'true', 'false')),
-           'drift', json(iif(drift, 'true', 'false')), 'occurred_at', occurred_at,
-           'updated_at', updated_at)"
+           'drift', json(iif(drift, 'true', 'false')), 'gone_since', gone_since,
+           'occurred_at', occurred_at, 'updated_at', updated_at)"
     };
 }
 
@@ -56,11 +56,11 @@ pub fn select_integration(of: &IntegrationId) -> Statement {
 /// column tells whether there are more. Sizes are looked at first: the items
 /// are made of those alone that are given.
 pub fn select_records(of: &IntegrationId, model: &str, page: &Page<String>) -> Statement {
-    // Flags, times and the names of the fields have about 300 bytes; an escape
+    // Flags, times and the names of the fields have about 350 bytes; an escape
     // makes two bytes of one.
     let names = [&of.source, &of.integration, model].map(str::len);
     let names = names.into_iter().fold(0, usize::saturating_add);
-    let around = names.saturating_mul(2).saturating_add(300);
+    let around = names.saturating_mul(2).saturating_add(350);
     Statement {
         sql: concat!(
             "WITH some AS (

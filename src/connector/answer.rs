@@ -6,7 +6,7 @@
 use super::figures::Outcome;
 use super::flight::{Flight, Task};
 use super::{BODY_BYTES_MAX, Books, Connector};
-use crate::ledger::Snapshots;
+use crate::ledger::{Snapshots, Unseen};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -61,6 +61,8 @@ impl Failure {
 pub enum Then {
     /// Give this to the ledger, and tell [`Connector::merged`] what it says.
     Merge(Snapshots),
+    /// Give this to the ledger, and tell [`Connector::marked`] what it says.
+    Mark(Unseen),
     /// Nothing.
     Done,
 }
@@ -147,7 +149,7 @@ impl<S: Sql> Connector<S> {
             let then = books.answered(sql, &mut flight, answer, now, random)?;
             Ok((then, flight))
         })?;
-        if matches!(then, Then::Merge(_)) {
+        if !matches!(then, Then::Done) {
             self.books.flights.all.insert(ticket, merging);
         }
         Ok(then)

@@ -4,6 +4,7 @@
 use super::Books;
 use super::flight::{Flight, Task};
 use super::models::Lists;
+use super::unseen::UNLIMITED;
 use super::walks::{Class, Walk, WalkKey};
 use crate::provider::Order;
 use crate::sql::{Sql, SqlError};
@@ -30,6 +31,9 @@ impl Books {
         text: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
+        if let Some(key) = flight.task.walk().filter(|key| key.0 == Class::Gone) {
+            return self.break_off(sql, key, UNLIMITED, now);
+        }
         let lists = self.known.model(source, flight.task.model()).lists;
         let is_new = flight.api.kind.is_unknown_parameter(text) || lists != Lists::Since;
         match &flight.task {
@@ -119,6 +123,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<(), SqlError> {
         self.note(sql, key.1, &key.2, "", why, now)?;
+        self.sightings.remove(key);
         if key.0 == Class::Hydrate {
             self.debts.passed_over(&(key.1, key.2.clone()), u64::MAX);
             return self.walks.forget(sql, key);
@@ -149,6 +154,7 @@ impl Books {
                 }
                 self.debts.put(sql, &key, id, Some(debt))
             }
+            Task::Page { key, .. } if key.0 == Class::Gone => self.begins_anew(sql, key, why, now),
             Task::Page { key, .. } => {
                 let Some(walk) = self.walks.all.get(key).cloned() else {
                     return Ok(());

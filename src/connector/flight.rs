@@ -26,6 +26,14 @@ impl Task {
             Self::Page { key, .. } | Self::Probe { key } => &key.2,
         }
     }
+
+    /// The walk of which it is a page.
+    pub(super) fn walk(&self) -> Option<&WalkKey> {
+        match self {
+            Self::Page { key, .. } => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// One that is under way.

@@ -27,7 +27,12 @@ impl Books {
         };
         let task = match task {
             Task::Page { key, .. } => {
-                let query = self.set_out(sql, &key, &known.of.source, now)?;
+                let query = match key.0 {
+                    Class::Gone => self
+                        .set_out_for_gone(&key, now)
+                        .unwrap_or_else(first_of_all),
+                    _ => self.set_out(sql, &key, &known.of.source, now)?,
+                };
                 Task::Page { key, query }
             }
             task => task,
@@ -96,6 +101,7 @@ pub(super) fn first_of_all() -> Query {
     Query {
         order: Order::Created,
         changed_from: None,
+        seen: None,
         offset: 0,
         limit: 1,
     }

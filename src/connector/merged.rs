@@ -82,6 +82,9 @@ impl Books {
                     self.debts.put(sql, &key, id, Some(debt))?;
                 }
             }
+            Task::Page { key, .. } if key.0 == Class::Gone => {
+                self.break_off(sql, key, "the ledger doesn't answer", now)?;
+            }
             Task::Page { key, .. } => {
                 if let Some(mut walk) = self.walks.all.get(key).cloned() {
                     walk.due_at = due_at;

@@ -30,6 +30,7 @@ mod report;
 mod schedule;
 mod sorted;
 mod told;
+mod unseen;
 mod walk;
 mod walks;
 
@@ -46,6 +47,7 @@ use owed::Debts;
 use pace::Pace;
 use schedule::Turns;
 pub use schedule::{Next, Request};
+use unseen::Sightings;
 pub use walks::Class;
 use walks::Walks;
 
@@ -86,6 +88,7 @@ struct Books {
     known: Known,
     debts: Debts,
     walks: Walks,
+    sightings: Sightings,
     flights: Flights,
     turns: Turns,
     figures: Figures,
@@ -169,6 +172,7 @@ impl Books {
             known: Known::load(sql)?,
             debts,
             walks: Walks::load(sql)?,
+            sightings: Sightings::default(),
             flights: Flights::default(),
             turns: Turns::default(),
             figures: Figures::load(sql)?,

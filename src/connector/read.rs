@@ -89,6 +89,14 @@ impl Books {
         if !kind.reach(&key.2).is_shared && page.rows.iter().any(foreign) {
             return Ok(Err(FOREIGN));
         }
+        if key.0 == Class::Gone {
+            let own = page.rows.iter().filter(|row| !self.is_foreign(flight, row));
+            let own: Vec<&Row> = own.collect();
+            let asked = (key, query);
+            return self
+                .read_unseen(sql, flight, asked, &page, &own, now)
+                .map(Ok);
+        }
         let step = walk.cursor.step(query, &page, walk.since);
         let (next, is_through) = match step {
             Step::Stuck => return Ok(Err("the list doesn't come forward")),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::flight::Task;
 use super::hand_out::first_of_all;
-use super::walks::Class;
+use super::walks::{CLASSES, Class};
 use super::{Books, Connector, IN_FLIGHT_MAX, Setups};
 use crate::provider::Api;
 use crate::sql::{Sql, SqlError};
@@ -47,14 +47,14 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     /// How often each class was passed over that had something to do.
-    passed_over: [u32; 4],
+    passed_over: [u32; CLASSES],
     /// The integration that each class had last.
-    last: [u64; 4],
+    last: [u64; CLASSES],
 }
 
 impl Turns {
     /// The class to choose of those that have something to do.
-    fn choose(&mut self, has_work: [bool; 4]) -> Option<usize> {
+    fn choose(&mut self, has_work: [bool; CLASSES]) -> Option<usize> {
         let all = || has_work.iter().zip(&self.passed_over).enumerate();
         let working = || all().filter(|(_, (has_work, _))| **has_work);
         let starved = working().filter(|(_, (_, passed))| **passed >= PASSED_OVER_MAX);
@@ -169,21 +169,15 @@ impl Books {
     }
 
     fn choose(&mut self, setups: Setups, now: Timestamp) -> Found {
-        let classes = [
-            Class::Hydrate,
-            Class::Reconcile,
-            Class::Backfill,
-            Class::Deep,
-        ];
         let mut at: Option<Timestamp> = None;
-        let mut found = classes.map(|class| match self.of_class(class, setups, now) {
+        let mut found = Class::ALL.map(|(class, _)| match self.of_class(class, setups, now) {
             Ok(found) => Some(found),
             Err(later) => {
                 at = sooner(at, later);
                 None
             }
         });
-        let has_work = [0, 1, 2, 3].map(|class: usize| matches!(found.get(class), Some(Some(_))));
+        let has_work = found.each_ref().map(Option::is_some);
         let chosen = self.turns.choose(has_work).and_then(|class| {
             let found = found.get_mut(class)?.take()?;
             Some((class, found))

@@ -66,7 +66,7 @@ CREATE TABLE owed (
 
 -- Walks through lists: those under way, and of those that ended the last one.
 CREATE TABLE walks (
-  class INTEGER NOT NULL,            -- see schedule.rs
+  class INTEGER NOT NULL,            -- see walks.rs
   integration INTEGER NOT NULL,
   model TEXT NOT NULL,
   since INTEGER,                     -- only what has changed since; NULL for all

@@ -213,6 +213,11 @@ impl Books {
             if sync.models.is_some() && !synced.any(|name| name == model) {
                 continue;
             }
+            // What reads everything anew has not seen all of it before.
+            if sync.is_finished && !sync.is_whole && api.reconcile {
+                let key = (Class::Gone, number, model.to_owned());
+                self.look_for_gone(sql, key, sync, now)?;
+            }
             if sync.is_whole && api.backfills(model) {
                 let key = (Class::Backfill, number, model.to_owned());
                 self.walks.want(sql, key, None, now)?;

@@ -59,12 +59,18 @@ pub(super) fn beginning(order: Order, since: Option<Timestamp>) -> Cursor {
 }
 
 impl Cursor {
+    /// True if this was one of the last rows.
+    pub(super) fn has_met(&self, id: &str) -> bool {
+        self.anchors.iter().any(|anchor| anchor == id)
+    }
+
     /// The page to ask for.
     pub(super) fn query(&self, order: Order, limit: u32) -> Query {
         let overlap = u64::from(limit >= LIMIT_OVERLAPPING && !self.anchors.is_empty());
         Query {
             order,
             changed_from: self.from.clone(),
+            seen: None,
             offset: self.offset.saturating_sub(overlap),
             limit,
         }
@@ -125,7 +131,7 @@ impl Cursor {
         let mut both = rows.iter().zip(times);
         both.any(|(row, time)| {
             let is_unmoved = from.is_none() || *time == from;
-            is_unmoved && self.anchors.iter().any(|anchor| *anchor == row.id)
+            is_unmoved && self.has_met(&row.id)
         })
     }
 

@@ -8,6 +8,9 @@ use crate::provider::Order;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
+/// How many classes there are.
+pub(super) const CLASSES: usize = 5;
+
 /// What a request is for, the most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -17,16 +20,19 @@ pub enum Class {
     Reconcile,
     /// All records, for the first time.
     Backfill,
+    /// What no synchronisation has seen for long.
+    Gone,
     /// All records, to be sure.
     Deep,
 }
 
 impl Class {
     /// All, in their order, with the words for them.
-    pub(super) const ALL: [(Self, &'static str); 4] = [
+    pub(super) const ALL: [(Self, &'static str); CLASSES] = [
         (Self::Hydrate, "hydrate"),
         (Self::Reconcile, "reconcile"),
         (Self::Backfill, "backfill"),
+        (Self::Gone, "gone"),
         (Self::Deep, "deep"),
     ];
 
@@ -213,8 +219,9 @@ impl Walks {
 
     /// Since when changes are not known yet, by the walks that have ended.
     pub(super) fn covered_at(&self, integration: u64, model: &str) -> Option<Timestamp> {
-        // What is owed covers nothing else.
-        let classes = Class::ALL.iter().skip(1);
+        // What is owed covers nothing else, nor does what is gone.
+        let is_of_all = |class: Class| !matches!(class, Class::Hydrate | Class::Gone);
+        let classes = Class::ALL.iter().filter(|(class, _)| is_of_all(*class));
         let covered = classes.filter_map(|(class, _)| {
             let walk = self.all.get(&(*class, integration, model.to_owned()))?;
             walk.covered_at

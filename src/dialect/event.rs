@@ -33,6 +33,8 @@ pub enum Kind {
     RecordUpdated,
     /// A whole record, without a word on whether it is new or changed.
     RecordSnapshot,
+    /// A record that no synchronisation has seen for long: see [`Change::Gone`].
+    RecordGone,
     /// The first full synchronisation of an integration ended.
     FirstSyncCompleted,
     /// A synchronisation ended.
@@ -48,10 +50,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::RecordCreated, "record.created"),
         (Self::RecordUpdated, "record.updated"),
         (Self::RecordSnapshot, "record.snapshot"),
+        (Self::RecordGone, "record.gone"),
         (Self::FirstSyncCompleted, "sync.first_completed"),
         (Self::SyncCompleted, "sync.completed"),
         (Self::JobFailed, "job.failed"),
@@ -183,6 +186,9 @@ pub enum Change<'a> {
     Sparse(Object<'a>),
     /// The record as the provider's API returned it, which we have asked for.
     Read(Object<'a>),
+    /// Lists of the provider's API say that no synchronisation has seen the record
+    /// since then, and others of its kind have been seen.
+    Gone(Timestamp),
     /// The record as a whole.
     Whole {
         /// Its fields.
@@ -199,6 +205,11 @@ impl<'a> Change<'a> {
             Self::Whole { changes, .. } => *changes,
             _ => None,
         }
+    }
+
+    /// True if it came from the provider's API, and is no event of its own.
+    pub fn is_asked_for(&self) -> bool {
+        matches!(self, Self::Read(_) | Self::Gone(_))
     }
 }
 

@@ -99,7 +99,8 @@ impl Filter {
         known: impl FnOnce() -> Option<Object<'a>>,
     ) -> Option<Ignored> {
         // What was asked for is no event of the provider's.
-        let is_asked_for = matches!(event.content, Content::Record(_, Change::Read(_)));
+        let is_asked_for =
+            matches!(&event.content, Content::Record(_, change) if change.is_asked_for());
         if !is_asked_for && !self.has_event(event) {
             return Some(Ignored::Event);
         }
@@ -198,6 +199,7 @@ fn properties<'a>(
             [fields.id(PROPERTY_ID), left]
         }
         Change::Sparse(fields) | Change::Read(fields) => [fields.id(PROPERTY_ID), None],
+        Change::Gone(_) => [None, None],
         Change::Diff {
             previous,
             new,

@@ -25,6 +25,7 @@ mod report;
 mod sequence;
 mod setup;
 mod snapshot;
+mod unseen;
 
 use alarm::Alarm;
 pub use alarm::Effects;
@@ -63,6 +64,7 @@ pub use report::{Announcement, Numbers, Report};
 use sequence::Sequence;
 pub use setup::Setup;
 pub use snapshot::{Fetched, Merged, Outcome as MergeOutcome, Snapshots};
+pub use unseen::{LastSeen, Marked, Unseen, UnseenGroup};
 
 use crate::dialect::event::RecordKey;
 use crate::integration::IntegrationId;

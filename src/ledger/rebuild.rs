@@ -112,6 +112,8 @@ pub struct Rebuilt {
     pub partial: bool,
     /// The provider contradicted what is known.
     pub drift: bool,
+    /// When the provider last saw it, if it counts as gone.
+    pub gone_since: Option<Timestamp>,
     /// When the event `version` happened or was received.
     pub occurred_at: Timestamp,
     /// That is only known to have been before, its event being gone.
@@ -145,7 +147,7 @@ impl Rebuild {
 
 const PROGRESS: &str = "number, count, done, refused, asked_at, ended_at";
 const RECORD: &str = "model, record_id, version, generation, fields, partial, drift, occurred_at,
-                      occurred_ns, recent";
+                      occurred_ns, recent, gone_since";
 
 impl<S: Sql> Ledger<S> {
     /// Takes in the request for a rebuild. The same one while it goes on.
@@ -326,6 +328,7 @@ impl<S: Sql> Ledger<S> {
             fields: row.text(4)?.to_owned(),
             partial: row.flag(5)?,
             drift: row.flag(6)?,
+            gone_since: row.maybe_integer(10)?.map(Timestamp::from_us),
             occurred_at: known.unwrap_or(self.history_began_at()),
             is_undated: known.is_none(),
         })

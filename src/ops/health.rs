@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::sql::Statement;
 
 /// Version of D1's tables that this code needs.
-pub const D1_VERSION: u64 = 2;
+pub const D1_VERSION: u64 = 3;
 
 /// How long an isolate believes what it found, in seconds: anybody may ask.
 pub const BELIEVED_S: u64 = 60;
@@ -23,6 +23,8 @@ pub enum Database {
     Empty,
     /// It has those of 0.1.0.
     Old,
+    /// A migration wasn't applied.
+    Behind,
     /// It has those of a later version.
     Newer,
 }
@@ -64,6 +66,7 @@ impl Database {
         match version.and_then(|version| version.parse::<u64>().ok()) {
             Some(D1_VERSION) => Self::Ready,
             Some(version) if version > D1_VERSION => Self::Newer,
+            Some(2..) => Self::Behind,
             _ => Self::Old,
         }
     }
@@ -73,7 +76,7 @@ impl Database {
         let word = match self {
             Self::Ready => "ready",
             Self::Away => "away",
-            Self::Empty | Self::Old | Self::Newer => {
+            Self::Empty | Self::Old | Self::Behind | Self::Newer => {
                 return Err(Problem::DatabaseNotReady(self.what_to_do()));
             }
         };
@@ -92,7 +95,13 @@ impl Database {
             }
             Self::Old => {
                 "The database has the tables of 0.1.0: `wrangler d1 execute leasewire --remote \
-                 --file upgrade/0.1.0.sql` brings them up."
+                 --file upgrade/0.1.0.sql`, then `wrangler d1 migrations apply leasewire --remote` \
+                 bring them up."
+            }
+            Self::Behind => {
+                "The database has the tables of an earlier version: `wrangler d1 migrations apply \
+                 leasewire --remote` brings them up. Nothing is lost meanwhile: records wait in \
+                 their ledgers, and arrive by themselves."
             }
             Self::Newer => {
                 "The database has the tables of a later version: deploy the Worker that goes with \

@@ -56,7 +56,7 @@ macro_rules! if_newer {
         concat!(
             " ON CONFLICT (source, integration, model, record_id) DO UPDATE SET
                 version = excluded.version, fields = excluded.fields, partial = excluded.partial,
-                drift = excluded.drift, occurred_at = ",
+                drift = excluded.drift, gone_since = excluded.gone_since, occurred_at = ",
             $occurred_at,
             ", generation = excluded.generation, epoch = excluded.epoch,
                 updated_at = excluded.updated_at
@@ -74,11 +74,12 @@ macro_rules! upsert_records {
     ($occurred_at:literal) => {
         concat!(
     "INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
-                          occurred_at, generation, updated_at, epoch)
-     SELECT ?1, ?2, substr(key, 77, substr(key, 73, 4) + 0), substr(key, 77 + substr(key, 73, 4)),
+                          occurred_at, generation, updated_at, gone_since, epoch)
+     SELECT ?1, ?2, substr(key, 107, substr(key, 103, 4) + 0),
+            substr(key, 107 + substr(key, 103, 4)),
             CAST(substr(key, 1, 20) AS INTEGER), value, substr(key, 41, 1) + 0,
             substr(key, 42, 1) + 0, substr(key, 43, 30),
-            CAST(substr(key, 21, 20) AS INTEGER), ?4, ",
+            CAST(substr(key, 21, 20) AS INTEGER), ?4, nullif(trim(substr(key, 73, 30)), ''), ",
     epoch!("?5"),
     " FROM json_each(?3) WHERE true",
     if_newer!($occurred_at)
@@ -92,9 +93,9 @@ const UPSERT_RECORDS: &str = upsert_records!("excluded.occurred_at");
 /// One record too large to travel within a JSON parameter.
 const UPSERT_RECORD: &str = concat!(
     "INSERT INTO records (source, integration, model, record_id, version, fields, partial, drift,
-                          occurred_at, generation, updated_at, epoch)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ",
-    epoch!("?12"),
+                          occurred_at, generation, updated_at, gone_since, epoch)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ",
+    epoch!("?13"),
     ")",
     if_newer!("excluded.occurred_at")
 );
@@ -178,21 +179,23 @@ struct Row<'a> {
     partial: bool,
     drift: bool,
     occurred_at: Timestamp,
+    gone_since: Option<Timestamp>,
     large: bool,
 }
 
 impl Row<'_> {
     /// All but its fields, each column as wide as it may get: version,
-    /// generation, partial, drift, time, letters of the model; then model and
-    /// id.
+    /// generation, partial, drift, time, since when it is gone, letters of the
+    /// model; then model and id.
     fn name(&self, model: &str, id: &str) -> String {
         format!(
-            "{:020}{:020}{}{}{:30}{:04}{model}{id}",
+            "{:020}{:020}{}{}{:30}{:30}{:04}{model}{id}",
             self.version,
             self.generation,
             u8::from(self.partial),
             u8::from(self.drift),
             self.occurred_at.to_string(),
+            self.gone_since.map(|at| at.to_string()).unwrap_or_default(),
             model.chars().count(),
         )
     }
@@ -208,6 +211,7 @@ struct Data<'a> {
     drift: bool,
     late: bool,
     generation: u64,
+    gone_since: Option<Timestamp>,
     /// Kinds of the notices that it gives.
     notices: Option<&'a json::Value>,
     /// Their times.
@@ -217,7 +221,7 @@ struct Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    const FIELDS: [&'static str; 11] = [
+    const FIELDS: [&'static str; 12] = [
         "model",
         "record_id",
         "record",
@@ -226,6 +230,7 @@ impl<'a> Data<'a> {
         "drift",
         "late",
         "generation",
+        "gone_since",
         "notices",
         "notices_at",
         "noticed",
@@ -241,6 +246,7 @@ impl<'a> Data<'a> {
             drift,
             late,
             replay,
+            gone_since,
             notices,
             notices_at,
             noticed,
@@ -254,6 +260,10 @@ impl<'a> Data<'a> {
             drift: json::flag(drift?)?,
             late: json::flag(late?)?,
             generation: generation(replay)?,
+            gone_since: match gone_since {
+                Some(since) => Some(Timestamp::parse(&json::text(since)?)?),
+                None => None,
+            },
             notices,
             notices_at,
             noticed,
@@ -304,6 +314,7 @@ impl<'a> Projection<'a> {
                 partial: data.partial,
                 drift: data.drift,
                 occurred_at: time,
+                gone_since: data.gone_since,
                 large,
             },
         );
@@ -354,6 +365,7 @@ impl<'a> Projection<'a> {
             partial: true,
             drift: false,
             occurred_at: now,
+            gone_since: None,
             large: false,
         };
         let mut statements = vec![
@@ -400,6 +412,7 @@ impl<'a> Projection<'a> {
                 text(row.occurred_at),
                 integer(row.generation),
                 text(now),
+                maybe_text(row.gone_since),
                 maybe_integer(self.epoch),
             ],
         }

@@ -133,6 +133,7 @@ fn row(record: &Rebuilt) -> (Key<'_>, Row<'_>) {
         partial: record.partial,
         drift: record.drift,
         occurred_at: record.occurred_at,
+        gone_since: record.gone_since,
         large: false,
     };
     (key, row)

@@ -99,10 +99,21 @@ pub struct Query {
     pub order: Order,
     /// Only what has changed at this time or later, as the provider writes times.
     pub changed_from: Option<String>,
+    /// Only what was last seen so.
+    pub seen: Option<Seen>,
     /// Records to pass over.
     pub offset: u64,
     /// Records to give, at the most.
     pub limit: u32,
+}
+
+/// When the provider last saw a record in the system behind it, as it writes times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Not after this.
+    Until(String),
+    /// Not before this: of a property, if one is named.
+    From(String, Option<String>),
 }
 
 /// The order of a list. Records of the same time are ordered by their ids.
@@ -139,6 +150,10 @@ pub struct Row<'a> {
     pub changed_at: Option<Cow<'a, str>>,
     /// Its integration; `None` if it doesn't say.
     pub integration: Option<Cow<'a, str>>,
+    /// Its property; `None` if it doesn't say.
+    pub property: Option<Cow<'a, str>>,
+    /// When the provider last saw it, as it was sent; `None` if it doesn't say.
+    pub last_seen: Option<Cow<'a, str>>,
 }
 
 impl Row<'_> {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Order, Page, Parent, Query, Reach, Row, encoded};
+use super::{Kind, Order, Page, Parent, Query, Reach, Row, Seen, encoded};
 use crate::integration::encode_segment;
 use crate::json;
 
@@ -272,6 +272,18 @@ impl Kind for Propexo {
         if let Some(from) = &query.changed_from {
             json::push_all(&mut path, &["&updated_at_gte=", &encoded(from)]);
         }
+        match &query.seen {
+            Some(Seen::Until(until)) => {
+                json::push_all(&mut path, &["&last_seen_lte=", &encoded(until)]);
+            }
+            Some(Seen::From(from, property)) => {
+                json::push_all(&mut path, &["&last_seen_gte=", &encoded(from)]);
+                if let Some(property) = property {
+                    json::push_all(&mut path, &["&property_id=", &encoded(property)]);
+                }
+            }
+            None => {}
+        }
         let (offset, limit) = (query.offset.to_string(), query.limit.to_string());
         json::push_all(&mut path, &["&offset=", &offset, "&limit=", &limit]);
         Some(path)
@@ -305,13 +317,15 @@ impl Kind for Propexo {
 
 /// A record; `None` if it is no object, or has no id.
 fn row(json: &str) -> Option<Row<'_>> {
-    let [id, changed_at, integration] =
-        json::pick(json, &["id", "updated_at", "integration_id"])?;
+    let fields = ["id", "updated_at", "integration_id", "property_id", "last_seen"];
+    let [id, changed_at, integration, property, last_seen] = json::pick(json, &fields)?;
     Some(Row {
         json,
         id: json::id(id?)?,
         changed_at: changed_at.and_then(json::text),
         integration: integration.and_then(json::id),
+        property: property.and_then(json::id),
+        last_seen: last_seen.and_then(json::text),
     })
 }
 

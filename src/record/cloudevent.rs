@@ -36,6 +36,8 @@ pub struct RecordData<'a> {
     pub ambiguous: bool,
     /// How often the record was made anew.
     pub generation: Generation,
+    /// When the provider last saw the record, if it counts as gone.
+    pub gone_since: Option<Timestamp>,
     /// Turns of a unit between vacant and occupied that this event reveals.
     pub turns: &'a [Turn],
     /// All of a unit's notices that still hold, where a replay made it anew.
@@ -83,6 +85,10 @@ impl RecordData<'_> {
             &match self.generation.0 {
                 0 => String::new(),
                 generation => format!(r#","generation":{generation}"#),
+            },
+            &match self.gone_since {
+                None => String::new(),
+                Some(since) => format!(r#","gone_since":"{since}""#),
             },
             "}",
         ]

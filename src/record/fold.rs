@@ -8,7 +8,7 @@
 //! marked as `drift` (decision 8).
 
 use super::drift::Drift;
-use super::merge::{LAST_SEEN, agrees};
+use super::merge::{LAST_SEEN, agrees, is_back};
 use super::occupancy::{self, Occupancy, Sight, Timeline, Turn};
 use super::ties::{self, Tied};
 use crate::dialect::event::Change;
@@ -34,6 +34,8 @@ pub struct Known {
     pub key: DedupeKey,
     /// When it was vacant and occupied, if it is a unit.
     pub timeline: Timeline,
+    /// When the provider last saw it, if it counts as gone.
+    pub gone_since: Option<Timestamp>,
 }
 
 /// What became of a record.
@@ -107,6 +109,7 @@ pub fn fold(known: Option<&Known>, event: &Incoming, tied: Vec<Tied>) -> Folded 
         } => diff(known, event, previous, (new, rest)),
         Change::Sparse(fields) => sparse(known, event, fields),
         Change::Read(fields) => read(known, event, fields),
+        Change::Gone(since) => gone(known, event, *since),
     };
     if event.model == occupancy::MODEL {
         let (before, now) = occupancies(known, event, &folded.record.fields);
@@ -174,6 +177,7 @@ fn occupancies(
             rest,
         } if !Occupancy::concerns(&[previous, new, rest]) => (None, None),
         Change::Sparse(new) | Change::Read(new) if !Occupancy::concerns(&[new]) => (None, None),
+        Change::Gone(_) => (None, None),
         // So does a creation, where any of what came after it is known.
         Change::Sparse(_) if known.is_some_and(|known| !known.timeline.is_empty()) => (None, None),
         Change::Whole { fields, changes } => {
@@ -257,6 +261,7 @@ fn whole(
             occurred_at: event.occurred_at,
             key: other.map_or(event.key, |other| other.key),
             timeline: timeline(known),
+            gone_since: None,
         },
         changes,
         late: false,
@@ -336,8 +341,7 @@ fn sparse(known: Option<&Known>, event: &Incoming, new: &Object) -> Folded {
 }
 
 /// Takes over what the provider's API returned, but for fields that events have
-/// touched since. What it doesn't have, only events tell of, and it stays. The
-/// time that the fields are of is told by events alone, too.
+/// touched since. What it doesn't have, only events tell of, and it stays.
 fn read(known: Option<&Known>, event: &Incoming, read: &Object) -> Folded {
     let mut fields = known_fields(known);
     let mut drift = drift(known);
@@ -362,8 +366,30 @@ fn read(known: Option<&Known>, event: &Incoming, read: &Object) -> Folded {
     if newer.is_empty() {
         drift = Drift::default();
     }
-    let mut folded = partly(known, event, &fields, drift, changes_json(&changes));
+    let mut folded = asked(known, event, &fields, drift, changes_json(&changes));
     folded.record.partial = false;
+    let gone_since = known.and_then(|known| known.gone_since);
+    folded.record.gone_since = gone_since.filter(|_| !is_back(gone_since, read));
+    folded
+}
+
+/// Marks the record as gone, and leaves it as it is.
+fn gone(known: Option<&Known>, event: &Incoming, since: Timestamp) -> Folded {
+    let (fields, changes) = (known_fields(known), "{}".to_owned());
+    let mut folded = asked(known, event, &fields, drift(known), changes);
+    folded.record.gone_since = Some(since);
+    folded
+}
+
+/// As [`partly`], but the time that the fields are of stays: events alone tell it.
+fn asked(
+    known: Option<&Known>,
+    event: &Incoming,
+    fields: &Object,
+    drift: Drift,
+    changes: String,
+) -> Folded {
+    let mut folded = partly(known, event, fields, drift, changes);
     if let Some(known) = known
         && known.occurred_at.is_some()
     {
@@ -408,6 +434,8 @@ fn partly(
             occurred_at: event.occurred_at,
             key: event.key,
             timeline: timeline(known),
+            // It was heard of.
+            gone_since: None,
         },
         changes,
         late: false,

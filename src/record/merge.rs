@@ -57,6 +57,7 @@ impl Touch {
             }
             Change::Sparse(fields) | Change::Read(fields) => add(fields, &nothing),
             Change::Whole { fields, .. } => add(fields, &nothing),
+            Change::Gone(_) => {}
         }
         Self {
             seq,
@@ -75,6 +76,18 @@ impl Touch {
 /// When `fields` say that the provider last changed their record.
 pub fn updated_at(fields: &Object) -> Option<Timestamp> {
     Timestamp::parse(&fields.text(UPDATED_AT)?)
+}
+
+/// When `fields` say that the provider last saw their record, to the microsecond.
+pub fn seen_at(fields: &Object) -> Option<Timestamp> {
+    let stated = Timestamp::parse(&fields.text(LAST_SEEN)?)?;
+    Some(Timestamp::from_us(stated.us()))
+}
+
+/// True if `read` shows that a record was seen again that was marked as gone,
+/// and last seen then.
+pub fn is_back(gone_since: Option<Timestamp>, read: &Object) -> bool {
+    gone_since.is_some_and(|since| seen_at(read).is_some_and(|at| at > since))
 }
 
 /// True if `read` says nothing but what is known, `fields`.

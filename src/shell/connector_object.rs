@@ -18,7 +18,8 @@ use super::{
 use crate::connector::{
     Answer, BODY_BYTES_MAX, Call, Connector as Core, Failure, Next, Request, Then,
 };
-use crate::ledger::{self, Merged, Snapshots};
+use crate::integration::IntegrationId;
+use crate::ledger::{self, Marked, Merged, Snapshots, Unseen};
 use crate::provider::Api;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -185,6 +186,7 @@ impl Object {
                     warn("what was merged can't be noted", why.to_string());
                 }
             }
+            Ok(Then::Mark(unseen)) => self.mark(ticket, unseen).await,
             Ok(Then::Done) => {}
             Err(why) => warn("an answer can't be taken in", why.to_string()),
         }
@@ -207,11 +209,33 @@ impl Object {
     async fn merge(&self, read: Snapshots) -> Option<Merged> {
         let of = read.of.clone();
         let call = ledger::Call::Merge { read, setup: None };
-        match ledger_client::ask(&self.env, &of, &call).await {
-            Ok(answer) => Merged::parse(&answer?),
+        Merged::parse(&self.ask_ledger(&of, &call).await?)
+    }
+
+    /// Has a ledger mark what is gone, a part at a time.
+    async fn mark(&self, ticket: u64, unseen: Unseen) {
+        let mut then = Ok(Then::Mark(unseen));
+        while let Ok(Then::Mark(unseen)) = then {
+            let of = unseen.of.clone();
+            let call = ledger::Call::Gone {
+                unseen,
+                setup: None,
+            };
+            let answer = self.ask_ledger(&of, &call).await;
+            let marked = answer.and_then(|answer| Marked::parse(&answer));
+            then = self.with_core(|core, _| core.marked(ticket, marked.as_ref(), now()));
+        }
+        if let Err(why) = then {
+            warn("what was marked can't be noted", why.to_string());
+        }
+    }
+
+    async fn ask_ledger(&self, of: &IntegrationId, call: &ledger::Call) -> Option<String> {
+        match ledger_client::ask(&self.env, of, call).await {
+            Ok(answer) => answer,
             Err(why) => {
-                let mut line = Line::new(Level::Warn, "the ledger doesn't merge");
-                line.of(&of);
+                let mut line = Line::new(Level::Warn, "the ledger doesn't take what was read");
+                line.of(of);
                 line.reason = Some(why);
                 line.write();
                 None

@@ -97,11 +97,12 @@ fn record(
     let [partial, drift] = flags;
     d1.run(&Statement {
         sql: "INSERT INTO records (source, integration, model, record_id, version, fields, partial,
-                                   drift, occurred_at, updated_at)
+                                   drift, occurred_at, updated_at, gone_since)
               VALUES ('propexo', 'int_1', 'leases', ?1, ?2, ?3, ?4, ?5,
-                      '2026-03-25T15:00:00Z', '2026-03-25T15:00:05.123Z')
+                      '2026-03-25T15:00:00Z', '2026-03-25T15:00:05.123Z',
+                      iif(?5, '2026-02-01T00:00:00Z', NULL))
               ON CONFLICT DO UPDATE SET fields = excluded.fields, partial = excluded.partial,
-                                        drift = excluded.drift",
+                                        drift = excluded.drift, gone_since = excluded.gone_since",
         params: vec![
             text(id),
             Value::Integer(version),
@@ -110,8 +111,12 @@ fn record(
             Value::Integer(drift.into()),
         ],
     });
+    let gone = match drift {
+        true => "\"2026-02-01T00:00:00Z\"",
+        false => "null",
+    };
     format!(
-        r#"{{"source":"propexo","integration":"int_1","model":"leases","record_id":{},"version":{version},"generation":0,"epoch":0,"fields":{shown},"partial":{partial},"drift":{drift},"occurred_at":"2026-03-25T15:00:00Z","updated_at":"2026-03-25T15:00:05.123Z"}}"#,
+        r#"{{"source":"propexo","integration":"int_1","model":"leases","record_id":{},"version":{version},"generation":0,"epoch":0,"fields":{shown},"partial":{partial},"drift":{drift},"gone_since":{gone},"occurred_at":"2026-03-25T15:00:00Z","updated_at":"2026-03-25T15:00:05.123Z"}}"#,
         serde_json::to_string(id).unwrap(),
     )
 }

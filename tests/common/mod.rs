@@ -18,6 +18,12 @@ use leasewire::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
+/// What makes D1's tables, in order.
+pub const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_leasewire.sql"),
+    include_str!("../../migrations/0002_asking.sql"),
+];
+
 /// A pack's name: its events, and the oldest rewrite among them.
 pub fn named(first: u64, last: u64, rewrite: u64) -> PackRef {
     PackRef {
@@ -110,8 +116,8 @@ impl Database {
 
     /// Makes D1's tables.
     pub fn migrate(&self) {
-        for tables in MIGRATIONS {
-            self.connection.execute_batch(tables).unwrap();
+        for step in MIGRATIONS {
+            self.connection.execute_batch(step).unwrap();
         }
     }
 
@@ -162,7 +168,7 @@ impl Database {
     }
 }
 
-fn params(statement: &Statement) -> Vec<Param<'_>> {
+pub fn params(statement: &Statement) -> Vec<Param<'_>> {
     let params = statement.params.iter().map(|value| match value {
         Value::Null => Param::Null,
         Value::Integer(number) => Param::Integer(*number),

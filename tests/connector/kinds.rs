@@ -6,6 +6,7 @@ use leasewire::time::Timestamp;
 
 fn query(order: Order) -> Query {
     Query {
+        seen: None,
         order,
         changed_from: Some("2026-03-02T08:00:00+00:00".to_owned()),
         offset: 3,

@@ -5,6 +5,7 @@
 mod common;
 mod failures;
 mod figures;
+mod gone;
 mod hydration;
 mod kinds;
 mod pace;

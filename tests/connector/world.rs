@@ -7,7 +7,9 @@ use std::rc::Rc;
 use leasewire::connector::{Answer, Connector, Next, Request, Then};
 use leasewire::integration::IntegrationId;
 use leasewire::json;
-use leasewire::ledger::{MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd};
+use leasewire::ledger::{
+    Marked, MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd, Unseen,
+};
 use leasewire::provider::Api;
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
@@ -30,6 +32,8 @@ pub struct Record {
     pub id: String,
     pub created_ms: i64,
     pub changed_ms: i64,
+    pub seen_ms: i64,
+    pub property: Option<String>,
     pub version: u64,
 }
 
@@ -52,6 +56,9 @@ pub struct World {
     /// What the ledger says, in place of `merged`.
     pub outcomes: Vec<MergeOutcome>,
     pub snapshots: Vec<Snapshots>,
+    /// What the ledger is to judge, and what it says of it.
+    pub unseen: Vec<Unseen>,
+    pub marks: Vec<Option<Marked>>,
 }
 
 pub fn api(settings: &str) -> Result<Api, String> {
@@ -78,6 +85,8 @@ impl World {
             answers: Vec::new(),
             outcomes: Vec::new(),
             snapshots: Vec::new(),
+            unseen: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -91,6 +100,8 @@ impl World {
             id: id.to_owned(),
             created_ms: ms,
             changed_ms: ms,
+            seen_ms: ms,
+            property: None,
             version: 1,
         };
         self.records.insert(id.to_owned(), record);
@@ -126,7 +137,7 @@ impl World {
             seq: self.seq,
             at: self.now,
             is_whole,
-            is_finished: true,
+            is_finished: false,
             models: Some(models.iter().map(|model| (*model).to_owned()).collect()),
         };
         Owed {
@@ -185,7 +196,15 @@ impl World {
         };
         let ticket = request.ticket;
         self.requests.push(request);
-        let then = connector.answered(ticket, answer, self.now, 7).unwrap();
+        let mut then = connector.answered(ticket, answer, self.now, 7).unwrap();
+        while let Then::Mark(unseen) = then {
+            self.unseen.push(unseen);
+            let marked = match self.marks.is_empty() {
+                true => Some(Marked::default()),
+                false => self.marks.remove(0),
+            };
+            then = connector.marked(ticket, marked.as_ref(), self.now).unwrap();
+        }
         if let Then::Merge(snapshots) = then {
             let merged = self.merge(snapshots);
             connector.merged(ticket, Some(&merged), self.now).unwrap();
@@ -242,7 +261,8 @@ impl World {
             .into_owned()
             .collect();
         let from = query.get("updated_at_gte").map(|text| at(text).ms());
-        if from.is_some() && self.generation != Generation::New {
+        let is_by_seen = query.keys().any(|name| name.starts_with("last_seen"));
+        if (from.is_some() || is_by_seen) && self.generation != Generation::New {
             let why = r#"{"error":{"details":{"issues":[{"code":"unrecognized_keys"}]}}}"#;
             return status(400, why);
         }
@@ -259,6 +279,13 @@ impl World {
             }
         }
         records.retain(|record| from.is_none_or(|from| record.changed_ms >= from));
+        let seen = |name: &str| query.get(name).map(|text| at(text).ms());
+        let (seen_from, seen_until) = (seen("last_seen_gte"), seen("last_seen_lte"));
+        records.retain(|record| seen_from.is_none_or(|from| record.seen_ms >= from));
+        records.retain(|record| seen_until.is_none_or(|until| record.seen_ms <= until));
+        if let Some(property) = query.get("property_id") {
+            records.retain(|record| record.property.as_ref() == Some(property));
+        }
         let number = |name: &str| query[name].parse::<usize>().unwrap();
         let (offset, limit) = (number("offset"), number("limit"));
         let page = records.iter().skip(offset).take(limit.min(self.cap));
@@ -275,11 +302,16 @@ impl World {
 }
 
 fn shown(record: &Record) -> String {
-    let time = Timestamp::from_ms(record.changed_ms).to_string();
+    let time = |ms: i64| format!("{}Z", &Timestamp::from_ms(ms).to_string()[..23]);
+    let property = match &record.property {
+        Some(property) => format!(r#","property_id":"{property}""#),
+        None => String::new(),
+    };
     format!(
-        r#"{{"id":"{}","updated_at":"{}Z","integration_id":"int_1","rent":750000.0,"version":{}}}"#,
+        r#"{{"id":"{}","updated_at":"{}","last_seen":"{}","integration_id":"int_1","rent":750000.0,"version":{}{property}}}"#,
         record.id,
-        &time[..23],
+        time(record.changed_ms),
+        time(record.seen_ms),
         record.version
     )
 }

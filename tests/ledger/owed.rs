@@ -225,7 +225,10 @@ fn ends_of_synchronisations_are_told_whatever_the_filter() {
         r#","is_backsync":true,"is_sync_finished":false"#,
     ));
     world.take(&sync("JOB_FAILURE", ""));
-    let told = "5: ; 2 true true all, 3 false true leases+residents_to_leases, 4 true false all";
+    world.take(&sync("SYNC_COMPLETE", r#","is_sync_finished":true"#));
+    // Only who says so has come to its end.
+    let told = "6: ; 2 true false all, 3 false false leases+residents_to_leases, 4 true false all, \
+                6 false true all";
     assert_eq!(world.tell().unwrap(), told);
 }
 

@@ -3,7 +3,7 @@
 use leasewire::ops::health::{D1_VERSION, Database as Found, select_tables, select_version};
 use leasewire::problem::Problem;
 
-use crate::common::Database;
+use crate::common::{Database, MIGRATIONS};
 
 fn found(d1: &Database) -> Found {
     let tables = d1.select(&select_tables());
@@ -45,6 +45,10 @@ fn older_and_newer_tables_are_told_apart() {
     assert!(says(Found::Old).contains("--file upgrade/0.1.0.sql"));
     let upgrade = include_str!("../../upgrade/0.1.0.sql");
     d1.connection.execute_batch(upgrade).unwrap();
+    assert_eq!(found(&d1), Found::Behind);
+    assert!(says(Found::Behind).contains("wrangler d1 migrations apply leasewire --remote"));
+    assert!(says(Found::Behind).contains("Nothing is lost"));
+    d1.connection.execute_batch(MIGRATIONS[1]).unwrap();
     assert_eq!(found(&d1), Found::Ready);
     let newer = format!("UPDATE schema_version SET version = {}", D1_VERSION + 1);
     d1.connection.execute_batch(&newer).unwrap();

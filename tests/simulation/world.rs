@@ -200,6 +200,9 @@ impl World {
         world
             .d1
             .run(include_str!("../../migrations/0001_leasewire.sql"));
+        world
+            .d1
+            .run(include_str!("../../migrations/0002_asking.sql"));
         world.d1.run(POISON);
         world
     }

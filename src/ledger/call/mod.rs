@@ -14,7 +14,7 @@ pub use reply::{Reply, is_nobodys, received_at, was_woken};
 
 use super::log::discard;
 use super::replay::Request;
-use super::{Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots};
+use super::{Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots, Unseen};
 use crate::dialect::filter::Filter;
 use crate::edge::delivery::Delivery;
 use crate::sql::{Sql, SqlError};
@@ -29,6 +29,14 @@ pub enum Call {
     Merge {
         /// The records.
         read: Snapshots,
+        /// How their source is set up.
+        setup: Option<Box<Setup>>,
+    },
+    /// A provider's API says that no synchronisation has seen these records for
+    /// long.
+    Gone {
+        /// The records.
+        unseen: Unseen,
         /// How their source is set up.
         setup: Option<Box<Setup>>,
     },
@@ -140,6 +148,7 @@ impl Call {
             | Self::Discard(_) => true,
             Self::Intake(_)
             | Self::Merge { .. }
+            | Self::Gone { .. }
             | Self::Confirm { .. }
             | Self::DeadLetter { .. }
             | Self::Quarantine { .. }
@@ -153,6 +162,7 @@ impl Call {
         match self {
             Self::Intake(delivery) => Some(&delivery.of.source),
             Self::Merge { read, .. } => Some(&read.of.source),
+            Self::Gone { unseen, .. } => Some(&unseen.of.source),
             _ => None,
         }
     }
@@ -175,6 +185,9 @@ impl Call {
             Self::Intake(Delivery { of, filter, .. }) => *filter = of_source(&of.source).filter,
             Self::Merge { read, setup } => {
                 *setup = Some(Box::new(of_source(&read.of.source)));
+            }
+            Self::Gone { unseen, setup } => {
+                *setup = Some(Box::new(of_source(&unseen.of.source)));
             }
             Self::Unlinked { source, filter, .. } => *filter = of_source(source).filter,
             _ => {}
@@ -214,6 +227,10 @@ impl<S: Sql> Ledger<S> {
             Call::Merge { read, setup } => {
                 let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
                 Reply::Json(self.merge(&read, &setup, now)?.to_json())
+            }
+            Call::Gone { unseen, setup } => {
+                let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
+                Reply::Json(self.mark_gone(&unseen, &setup, now)?.to_json())
             }
             Call::Confirm { pack, .. } => Reply::Confirmed(self.confirm(pack, now)?),
             Call::DeadLetter { pack, reason, .. } => {

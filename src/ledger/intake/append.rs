@@ -154,9 +154,9 @@ impl<S: Sql> Ledger<S> {
                                  record_id, name, kind, occurred_at, quarantine, ignored, data,
                                  body, version, fields, partial, drift, version_at, version_key,
                                  generation, recent, occupancy, unlinked, occurred_ns,
-                                 ambiguous, version_ns, drifted, asked_seq)
+                                 ambiguous, version_ns, drifted, asked_seq, gone_since)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
             &[
                 self.sequence.next().into(),
                 Param::Blob(&arrival.key.0),
@@ -191,6 +191,10 @@ impl<S: Sql> Ledger<S> {
                 beyond_us(record.and_then(|record| record.occurred_at)).into(),
                 drifted.as_deref().into(),
                 arrival.asked_seq.into(),
+                record
+                    .and_then(|record| record.gone_since)
+                    .map(Timestamp::us)
+                    .into(),
             ],
         )
     }

@@ -94,7 +94,7 @@ impl<S: Sql> Log<S> {
         }
         let rows = self.sql.query(
             "SELECT version, fields, partial, drift, occurred_at, version_key, last_seq, recent,
-                    generation, occupancy, occurred_ns, drifted
+                    generation, occupancy, occurred_ns, drifted, gone_since
              FROM records WHERE model = ?1 AND record_id = ?2",
             &[Param::Text(record.model), Param::Text(record.id)],
         )?;
@@ -112,6 +112,7 @@ fn stored_row(row: &Row) -> Result<StoredRecord, SqlError> {
             occurred_at: maybe_time(row, 4, 10)?,
             key: dedupe_key(row, 5)?,
             timeline: Timeline::parse(row.maybe_blob(9)?.unwrap_or_default())?,
+            gone_since: row.maybe_integer(12)?.map(Timestamp::from_us),
         },
         last_seq: row.number(6)?,
         recent: Recent::parse(row.blob(7)?)?,

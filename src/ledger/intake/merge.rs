@@ -13,7 +13,7 @@ use crate::ledger::log::kept::{Back, Until, asked_for};
 use crate::ledger::setup::Setup;
 use crate::ledger::snapshot::{Fetched, Merged, Outcome, Snapshots};
 use crate::record::fold::{Folded, Incoming, Known, fold};
-use crate::record::merge::{LAG_S, agrees, is_same, is_stale, touched, updated_at};
+use crate::record::merge::{LAG_S, agrees, is_back, is_same, is_stale, touched, updated_at};
 use crate::signature::DedupeKey;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
@@ -89,8 +89,9 @@ impl<S: Sql> Ledger<S> {
         let known = stored.as_ref().map(|stored| &stored.known);
         let known_fields = known.and_then(|known| Object::parse(&known.fields));
         let own_fields = known_fields.as_ref();
+        let is_back = is_back(known.and_then(|known| known.gone_since), fields);
         let is_whole = known.is_some_and(|known| !known.partial && !known.drift.is_some());
-        if is_whole && own_fields.is_some_and(|own| is_same(own, fields)) {
+        if is_whole && !is_back && own_fields.is_some_and(|own| is_same(own, fields)) {
             return Ok((Outcome::Same, false));
         }
         let filter = &read.setup.filter;
@@ -166,15 +167,20 @@ impl<S: Sql> Ledger<S> {
             ambiguous: false,
             by_key: false,
         };
-        self.take_in(read, arrival, &intake)?;
+        self.take_in(arrival, &intake, read.now)?;
         Ok(None)
     }
 
-    /// Gives the next number to what was read.
-    fn take_in(&mut self, read: &Read, arrival: Arrival, intake: &Intake) -> Result<(), SqlError> {
-        let taken = self.store(arrival, intake, read.now)?;
+    /// Gives the next number to what came from the provider's API.
+    pub(super) fn take_in(
+        &mut self,
+        arrival: Arrival,
+        intake: &Intake,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        let taken = self.store(arrival, intake, now)?;
         self.told.pass(self.sequence.last());
-        self.remember(&read.of.of, taken, read.now);
+        self.remember(arrival.of, taken, now);
         Ok(())
     }
 
@@ -226,7 +232,7 @@ impl<S: Sql> Ledger<S> {
         let ever = Timestamp::from_us(0);
         match self.indexed(&arrival.key.0, Some(key), ever)? {
             Some(_) => Ok(()),
-            None => self.take_in(read, arrival, &Intake::by_key(entry)),
+            None => self.take_in(arrival, &Intake::by_key(entry), read.now),
         }
     }
 }
@@ -235,7 +241,7 @@ impl<S: Sql> Ledger<S> {
 fn is_news(known: &Known, folded: &Folded) -> bool {
     let record = &folded.record;
     let is_better = record.partial != known.partial || record.drift != known.drift;
-    is_better || folded.changes != "{}"
+    is_better || record.gone_since != known.gone_since || folded.changes != "{}"
 }
 
 /// The key of a record that was asked for at `asked_seq`. The same record asked

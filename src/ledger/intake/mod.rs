@@ -5,6 +5,7 @@
 
 mod append;
 pub(super) mod dedupe;
+mod gone;
 mod lookup;
 mod merge;
 pub(super) mod tied;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::ROW_BYTES_MAX;
-use crate::dialect::event::{Change, Content, Event, Kind, RecordKey, Subject, Unclear};
+use crate::dialect::event::{Content, Event, Kind, RecordKey, Subject, Unclear};
 use crate::dialect::filter::{self, Filter, Ignored};
 use crate::json::Object;
 use crate::ledger::Outcome;
@@ -147,7 +147,7 @@ impl<'a> Entry<'a> {
 /// The record that was asked for, if the event is that it was.
 fn asked_about<'a>(event: &'a Event) -> Option<&'a Subject<'a>> {
     match &event.content {
-        Content::Record(subject, Change::Read(_)) => Some(subject),
+        Content::Record(subject, change) if change.is_asked_for() => Some(subject),
         _ => None,
     }
 }
@@ -172,6 +172,7 @@ pub(in crate::ledger) fn record_data(
         late: facts.late,
         ambiguous: facts.ambiguous,
         generation: facts.generation,
+        gone_since: known.gone_since,
         turns: facts.turns,
         noticed: facts.noticed,
     }

@@ -4,9 +4,9 @@
 use super::Log;
 use crate::dialect::event::{Change, Content, Event, Kind, RecordKey, Subject, Unclear};
 use crate::dialect::{self, Dialect, Meaning, Reading};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Writer};
 use crate::ledger::record_key;
-use crate::record::merge::Touch;
+use crate::record::merge::{LAST_SEEN, Touch, seen_at};
 use crate::sql::{Row, Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -53,7 +53,19 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// The event that the record `key` was asked for, and returned as `body`.
+/// The member of a gone record's body that has its id. Whatever the API returned
+/// has an `id`.
+const GONE: &str = "gone";
+
+/// The body that is kept of a record which the provider last saw at `last_seen`,
+/// as it says it, and which counts as gone.
+pub(in crate::ledger) fn gone_body(id: &str, last_seen: &str) -> String {
+    let body = Writer::default().text(GONE, id);
+    body.text(LAST_SEEN, last_seen).end()
+}
+
+/// The event that the record `key` was asked for, and returned as `body`; or that
+/// it is gone.
 pub(in crate::ledger) fn asked_for<'a>(
     key: RecordKey<'a>,
     body: &'a [u8],
@@ -67,12 +79,16 @@ pub(in crate::ledger) fn asked_for<'a>(
         model: key.model.to_owned(),
         record_id: key.id.into(),
     };
+    let (kind, change) = match seen_at(&fields) {
+        Some(at) if fields.has(GONE) && !fields.has("id") => (Kind::RecordGone, Change::Gone(at)),
+        _ => (Kind::RecordSnapshot, Change::Read(fields)),
+    };
     Ok(Event {
-        kind: Kind::RecordSnapshot,
+        kind,
         name: None,
         occurred_at: None,
         property: None,
-        content: Content::Record(subject, Change::Read(fields)),
+        content: Content::Record(subject, change),
     })
 }
 

@@ -157,7 +157,7 @@ impl<S: Sql> Ledger<S> {
         steps.try_for_each(|step| self.log.sql.execute(&segment.named(step), &[]))
     }
 
-    /// After a segment of an older `format`: what the code of version 1 wrote of
+    /// After a segment of an older `format`: what the code of an older version wrote of
     /// a record has left the columns that it doesn't know as they were. To be
     /// called in a transaction.
     pub(in crate::ledger) fn clear_unknown(
@@ -165,6 +165,14 @@ impl<S: Sql> Ledger<S> {
         first_seq: u64,
         format: u64,
     ) -> Result<(), SqlError> {
+        if format > 2 {
+            return Ok(());
+        }
+        self.log.sql.execute(
+            "UPDATE records SET gone_since = NULL
+             WHERE last_seq >= ?1 AND gone_since IS NOT NULL",
+            &[first_seq.into()],
+        )?;
         if format > 1 {
             return Ok(());
         }

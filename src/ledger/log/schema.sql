@@ -62,6 +62,7 @@ CREATE TABLE records (
   occupancy BLOB,                 -- of a unit: when it was vacant and occupied
   occurred_ns INTEGER,            -- nanoseconds beyond `occurred_at`; NULL for 0
   drifted TEXT,                   -- JSON: the fields that `drift` is about, if they are known
+  gone_since INTEGER,             -- when the provider last saw it; NULL if it isn't gone
   PRIMARY KEY (model, record_id)
 ) WITHOUT ROWID;
 
@@ -131,7 +132,8 @@ CREATE TABLE refolds (
   occurred_ns INTEGER,
   version_key BLOB,
   occupancy BLOB,
-  drifted TEXT
+  drifted TEXT,
+  gone_since INTEGER
 );
 
 -- Discards of bodies, as they were asked for.

@@ -263,7 +263,7 @@ impl<S: Sql> Log<S> {
             at,
             is_whole: event.kind == Kind::FirstSyncCompleted
                 || fields.flag("is_backsync") == Some(true),
-            is_finished: fields.flag("is_sync_finished") != Some(false),
+            is_finished: fields.flag("is_sync_finished") == Some(true),
             models: models.map(|names| names.iter().map(|name| model_name(name)).collect()),
         }))
     }

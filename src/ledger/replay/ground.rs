@@ -30,6 +30,7 @@ pub(super) struct Written {
     partial: bool,
     drift: bool,
     late: bool,
+    gone_since: Option<Timestamp>,
     /// What it revealed.
     pub turns: Vec<Turn>,
 }
@@ -45,6 +46,9 @@ impl Written {
             partial: is("partial"),
             drift: is("drift"),
             late: is("late"),
+            gone_since: data
+                .text("gone_since")
+                .and_then(|since| Timestamp::parse(&since)),
             turns: turns_of(&data),
         })
     }
@@ -85,6 +89,7 @@ impl<S: Sql> Log<S> {
         if let Some(was) = was.flatten() {
             ground.fields = was.fields;
             ground.partial = was.partial;
+            ground.gone_since = was.gone_since;
             if !was.drift {
                 ground.drift = Drift::default();
             }
@@ -116,6 +121,9 @@ impl<S: Sql> Log<S> {
         if let Meaning::Event(event) = &reading.meaning
             && let Content::Record(_, change) = &event.content
         {
+            if let Change::Gone(_) = change {
+                ground.gone_since = None;
+            }
             let mut fields = Object::parse(&ground.fields).unwrap_or_default();
             mentioned(change)
                 .iter()
@@ -180,6 +188,6 @@ fn mentioned(change: &Change) -> Vec<String> {
             rest,
         } => [names(previous), names(new), names(rest)].concat(),
         Change::Whole { fields, .. } | Change::Read(fields) => names(fields),
-        Change::Sparse(_) => Vec::new(),
+        Change::Sparse(_) | Change::Gone(_) => Vec::new(),
     }
 }

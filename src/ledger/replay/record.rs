@@ -318,8 +318,8 @@ impl<S: Sql> Log<S> {
         self.sql.execute(
             "INSERT OR REPLACE INTO records (model, record_id, last_seq, version, fields, partial,
                                              drift, occurred_at, version_key, generation, recent,
-                                             occupancy, occurred_ns, drifted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                                             occupancy, occurred_ns, drifted, gone_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             &[
                 Param::Text(key.model),
                 Param::Text(key.id),
@@ -335,6 +335,7 @@ impl<S: Sql> Log<S> {
                 timeline.as_deref().into(),
                 beyond_us(known.occurred_at).into(),
                 known.drift.to_json().as_deref().into(),
+                known.gone_since.map(Timestamp::us).into(),
             ],
         )
     }

@@ -58,7 +58,7 @@ pub(super) struct Version {
 
 const COLUMNS: &str = "model, record_id, added, through, last_seq, generation,
     last_generation, version, changes, version_generation, noticed, known_version, fields, partial, drift,
-    occurred_at, occurred_ns, version_key, occupancy, drifted";
+    occurred_at, occurred_ns, version_key, occupancy, drifted, gone_since";
 
 impl Refold {
     /// One that wasn't begun.
@@ -113,6 +113,7 @@ impl Folding {
                 occurred_at: maybe_time(row, 15, 16)?,
                 key: DedupeKey(row.blob(17)?.try_into().map_err(|_| broken())?),
                 timeline: Timeline::parse(row.maybe_blob(18)?.unwrap_or_default())?,
+                gone_since: row.maybe_integer(20)?.map(Timestamp::from_us),
             }),
         };
         Ok(Self {
@@ -169,7 +170,7 @@ impl<S: Sql> Log<S> {
         let statement = format!(
             "INSERT INTO refolds (number, replay, {COLUMNS})
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22)"
+                     ?18, ?19, ?20, ?21, ?22, ?23)"
         );
         self.sql.execute(
             &statement,
@@ -196,6 +197,10 @@ impl<S: Sql> Log<S> {
                 known.map(|known| known.key.0.as_slice()).into(),
                 timeline.as_deref().into(),
                 drifted.as_deref().into(),
+                known
+                    .and_then(|known| known.gone_since)
+                    .map(Timestamp::us)
+                    .into(),
             ],
         )
     }

@@ -4,14 +4,22 @@ use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::ledger::Ledger;
 use leasewire::ledger::replay::Reader;
-use leasewire::projection::{Projection, announcement};
+use leasewire::projection::{Fault, Projection, announcement};
 
 use super::ledgers::forward;
 use super::stores::{DIALECTS, opened, stored};
-use crate::common::{Database, MIGRATIONS, at};
+use crate::common::{Database, MIGRATIONS, at, params};
+use leasewire::sql::Sql;
 
 const UPGRADE: &str = include_str!("../../../upgrade/0.1.0.sql");
 const TIMES: &str = include_str!("../../../upgrade/0.1.0-times.sql");
+
+/// Brings up a database of 0.1.0, as operating.md says.
+fn bring_up(d1: &Database) {
+    for step in [UPGRADE, MIGRATIONS[1]] {
+        d1.connection.execute_batch(step).unwrap();
+    }
+}
 
 fn columns(d1: &Database) -> Vec<String> {
     d1.dump(
@@ -28,11 +36,7 @@ fn an_older_database_becomes_like_a_new_one() {
     new.migrate();
     let rows = "SELECT source, integration, model, record_id, version, fields FROM records";
     let before = old.dump(rows);
-    old.connection.execute_batch(UPGRADE).unwrap();
-    // What an upgrade brings to the first migration, the later ones take on.
-    for later in MIGRATIONS.iter().skip(1) {
-        old.connection.execute_batch(later).unwrap();
-    }
+    bring_up(&old);
     assert_eq!(columns(&old), columns(&new));
     assert_eq!(old.dump(rows), before);
     assert_eq!(
@@ -47,10 +51,52 @@ fn an_older_database_becomes_like_a_new_one() {
     );
 }
 
+/// A record's row of 0.2.0 is as it was, and of one that isn't gone.
+#[test]
+fn a_database_of_0_2_0_is_migrated() {
+    let (old, new) = (opened("0.2.0", "d1.sql"), Database::default());
+    new.migrate();
+    let rows = "SELECT source, integration, model, record_id, version, fields FROM records";
+    let before = old.dump(rows);
+    assert!(!before.is_empty());
+    old.connection.execute_batch(MIGRATIONS[1]).unwrap();
+    assert_eq!(columns(&old), columns(&new));
+    assert_eq!(old.dump(rows), before);
+    assert_eq!(
+        old.dump("SELECT DISTINCT gone_since FROM records"),
+        ["NULL"]
+    );
+    let version = "SELECT * FROM schema_version";
+    assert_eq!(old.dump(version), new.dump(version));
+}
+
+/// Before its migration a pack is refused as a whole, and goes in behind it.
+#[test]
+fn a_pack_waits_for_the_migration() {
+    let d1 = opened("0.2.0", "d1.sql");
+    let now = at("2026-04-22T12:00:00Z");
+    let packs = stored("0.2.0", "packs.jsonl");
+    let read = Projection::read(packs.lines().next().unwrap()).unwrap();
+    let refused = read
+        .statements(now, now)
+        .iter()
+        .find_map(|statement| (&d1).execute(statement.sql, &params(statement)).err());
+    let why = refused.unwrap().0;
+    assert!(why.contains("gone_since"), "{why}");
+    assert_eq!(
+        Fault::of(&format!("D1_ERROR: {why}: SQLITE_ERROR")),
+        Fault::Nobodys
+    );
+    d1.connection.execute_batch(MIGRATIONS[1]).unwrap();
+    for statement in read.statements(now, now) {
+        d1.run(&statement);
+    }
+}
+
 #[test]
 fn times_get_nine_digits_once() {
     let d1 = opened("0.1.0", "d1.sql");
-    d1.connection.execute_batch(UPGRADE).unwrap();
+    bring_up(&d1);
     let odd = "UPDATE records SET occurred_at = '2026-03-25T15:00:02.25Z' WHERE record_id = 'r1'";
     d1.connection.execute_batch(odd).unwrap();
     d1.connection.execute_batch(TIMES).unwrap();
@@ -76,7 +122,7 @@ fn times_get_nine_digits_once() {
 #[test]
 fn both_versions_packs_go_into_one_database() {
     let d1 = opened("0.1.0", "d1.sql");
-    d1.connection.execute_batch(UPGRADE).unwrap();
+    bring_up(&d1);
     let now = at("2026-04-22T12:00:00Z");
     for pack in stored("0.1.0", "packs.jsonl").lines() {
         let read = Projection::read(pack).unwrap();

@@ -61,7 +61,7 @@ fn check_reading(reading: &Reading, body: &[u8], now: Timestamp) {
                     check_values(new, body);
                 }
                 Change::Sparse(fields) | Change::Whole { fields, .. } => check_values(fields, body),
-                Change::Read(_) => panic!("no webhook was asked for"),
+                Change::Read(_) | Change::Gone(_) => panic!("no webhook was asked for"),
             }
         }
     }
