@@ -13,7 +13,18 @@ const CHANGED = {
   fees: (_, n) => ({ amount_in_cents: 1_000 + n }),
 };
 
-const SETTABLE = ["lose", "repeat", "reorder", "limit", "others", "fail-jobs", "fail-answers", "read-lag", "new-lag"];
+const SETTABLE = [
+  "lose",
+  "repeat",
+  "reorder",
+  "limit",
+  "others",
+  "fail-jobs",
+  "fail-property",
+  "fail-answers",
+  "read-lag",
+  "new-lag",
+];
 
 export class Control {
   #changes = 0;
@@ -93,6 +104,26 @@ export class Control {
     return done;
   }
 
+  /**
+   * Lets up to `count` records of a model leave each integration, or those of one property there: no sync sees
+   * them any more. Gives their ids.
+   */
+  leave({ model, count = 1, property }) {
+    const ids = [];
+    for (const { system } of this.integrations) {
+      const there = system.all(model).filter(({ id }) => !system.left.has(id));
+      const leaving = there.filter(({ property_id }) => !property || property_id === property).slice(0, count);
+      for (const { id } of leaving) system.left.add(id);
+      ids.push(...leaving.map(({ id }) => id));
+    }
+    return ids;
+  }
+
+  /** Lets records come back that have left. */
+  return({ ids }) {
+    for (const { system } of this.integrations) for (const id of ids) system.left.delete(id);
+  }
+
   /** Answers a request below /_provider/: `{status, body}`. */
   answer({ method, path, body }) {
     const { pathname, searchParams } = new URL(path, "http://provider");
@@ -122,5 +153,7 @@ const POSTS = {
   switch: (control, flags) => control.switch(flags),
   set: (control, options) => control.set(options),
   change: (control, asked) => control.change(asked),
+  leave: (control, asked) => control.leave(asked),
+  return: (control, asked) => control.return(asked),
   skip: (control, { seconds }) => control.skip(seconds * 1_000),
 };

@@ -21,6 +21,8 @@ const OPTIONS = {
   repeat: { value: 0, min: 0, max: 1, help: "the share that is sent twice" },
   reorder: { value: 0, min: 0, max: 1, help: "the share that is up to a minute of its time late" },
   "fail-jobs": { value: 0, min: 0, max: 1, help: "the share of a sync's jobs that fails" },
+  "fail-property": { value: "", help: "the property of which all jobs fail, by its id" },
+  ago: { value: 0, min: 0, help: "so many days before now its time begins" },
   limit: { value: 150, min: 1, help: "requests a minute on your clock" },
   envelope: { value: "full", among: ["full", "flat", "short"], help: "how webhooks of records are shaped" },
   names: { value: "kebab", among: ["kebab", "snake"], help: "how webhooks write models" },

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 
 import { DEFAULTS } from "./options.mjs";
 import { provide } from "./provider.mjs";
-import { drive, Timeline } from "./timeline.mjs";
+import { DAY_MS, drive, Timeline } from "./timeline.mjs";
 
 /** A gateway that is silent for so long has not answered. */
 const ANSWER_MS_MAX = 15_000;
@@ -22,7 +22,7 @@ async function post(url, { headers, body }) {
  */
 export async function startProvider({ say = () => {}, ...given } = {}) {
   const options = { ...DEFAULTS, ...given };
-  const timeline = new Timeline(Date.now());
+  const timeline = new Timeline(Date.now() - options.ago * DAY_MS);
   let time;
   const skip = (ms) => time.skip(ms);
   const tell = (line) => say(line, timeline.now);

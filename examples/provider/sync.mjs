@@ -75,7 +75,8 @@ export class Syncs {
     const job = this.#jobs.shift();
     if (!job) return this.#complete();
     job.id = this.random.id("job");
-    if (this.random.chance(this.options["fail-jobs"])) this.#fail(job);
+    const fails = this.random.chance(this.options["fail-jobs"]) || job.property === this.options["fail-property"];
+    if (fails) this.#fail(job);
     else this.#read(job);
     return this.timeline.after(this.job_ms, () => this.#next());
   }
@@ -100,7 +101,8 @@ export class Syncs {
     const { model, property, late } = job;
     const { system, cache } = this;
     this.#sync.succeeded += 1;
-    const records = late ?? system.all(model).filter((record) => record.property_id === property);
+    const here = system.all(model).filter((record) => record.property_id === property && !system.left.has(record.id));
+    const records = late ?? here;
     const early = [];
     for (const record of records) {
       if (cache.has(model, record.id)) this.#look(job, record);

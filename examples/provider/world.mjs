@@ -25,6 +25,9 @@ export const raw = (cents) => (cents / 100).toFixed(2);
 export class System {
   #numbers = 10_000;
 
+  /** Ids of records that are there no more: no sync sees them. */
+  left = new Set();
+
   /** By lease, what joins its residents to it. */
   #joins = new Map();
 

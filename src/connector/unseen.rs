@@ -29,6 +29,8 @@ const SYNC_S: u64 = DAY_S;
 const PAUSE_S: u64 = 20 * 3_600;
 /// So long a walk may take, in seconds: what it has read first is old by then.
 const LONGEST_S: u64 = 6 * 3_600;
+/// When it begins anew, in seconds; then after twice as long.
+const AGAIN_S: u64 = 10;
 /// So often a walk begins before it breaks off.
 const TRIES: u32 = 3;
 /// More records that weren't seen don't fit into the memory beside all else.
@@ -73,13 +75,7 @@ impl Gathered {
     }
 
     /// Takes a page of the list, up to those rows that were met before.
-    fn take(
-        &mut self,
-        rows: &[&Row],
-        walk: &Walk,
-        gone_s: u64,
-        is_shared: bool,
-    ) -> Result<(), Failed> {
+    fn take(&mut self, rows: &[&Row], walk: &Walk, gone_s: u64) -> Result<(), Failed> {
         let since = walk.since.unwrap_or_default();
         for row in rows.iter().filter(|row| !walk.cursor.has_met(&row.id)) {
             let seen = row.last_seen.as_deref().unwrap_or_default();
@@ -89,7 +85,7 @@ impl Gathered {
                 id: row.id.to_string(),
                 last_seen: seen.to_owned(),
             };
-            let property = row.property.as_deref().filter(|_| !is_shared);
+            let property = row.property.as_deref();
             self.add(property, item, at <= since.minus_s(gone_s));
         }
         match self.rows > UNSEEN_MAX {
@@ -104,23 +100,26 @@ impl Gathered {
         self.at = Some(0);
     }
 
-    /// The group of which it is asked what was seen.
-    fn group(&mut self) -> Option<&mut UnseenGroup> {
-        self.groups.get_mut(self.at?)
+    /// Notes how many records of the next group `rows` show as seen, or of all
+    /// that are left where a list can't be limited to one.
+    fn count(&mut self, rows: &[&Row], since: Option<Timestamp>, is_of_all: bool) {
+        let at = self.at.unwrap_or(0);
+        let many = if is_of_all { usize::MAX } else { 1 };
+        let mut counted = 0_usize;
+        for group in self.groups.iter_mut().skip(at).take(many) {
+            let is_seen = |row: &&&Row| {
+                let at = row.last_seen.as_deref().and_then(Timestamp::parse);
+                row.property.as_deref() == group.property.as_deref() && at.is_some() && at >= since
+            };
+            group.seen = rows.iter().filter(is_seen).count() as u64;
+            counted = counted.saturating_add(1);
+        }
+        self.at = Some(at.saturating_add(counted));
     }
-}
 
-impl UnseenGroup {
-    /// Notes how many of its records `rows` show as seen; of a list that isn't
-    /// about properties, all are.
-    fn count(&mut self, rows: &[&Row], since: Option<Timestamp>, is_shared: bool) {
-        let own = self.property.as_deref();
-        let is_own = |row: &&&Row| is_shared || row.property.as_deref() == own;
-        let is_seen = |row: &&&Row| {
-            let at = row.last_seen.as_deref().and_then(Timestamp::parse);
-            at.is_some() && at >= since
-        };
-        self.seen = rows.iter().filter(is_own).filter(is_seen).count() as u64;
+    /// The group of which it is asked what was seen.
+    fn group(&self) -> Option<&UnseenGroup> {
+        self.groups.get(self.at?)
     }
 }
 
@@ -194,7 +193,7 @@ impl Books {
             walk.failures = failures;
             self.sightings.insert(key.clone(), Gathered::default());
         }
-        let gathered = self.sightings.get_mut(key)?;
+        let gathered = self.sightings.get(key)?;
         Some(match gathered.group() {
             None => Query {
                 seen: Some(Seen::Until(since)),
@@ -227,19 +226,18 @@ impl Books {
         };
         walk.requests = walk.requests.saturating_add(1);
         let api = &flight.api;
-        let is_shared = api.kind.reach(&key.2).is_shared;
+        let is_of_all = !api.kind.reach(&key.2).is_by_property;
         let gone_s = api.gone_after_days.saturating_mul(DAY_S);
         let read = match gathered.group() {
             _ if walk.began_at.is_none_or(|at| at.plus_s(LONGEST_S) < now) => {
                 Err(Failed::Anew("it took too long"))
             }
-            Some(group) => {
-                group.count(rows, walk.since, is_shared);
-                gathered.at = gathered.at.map(|at| at.saturating_add(1));
+            Some(_) => {
+                gathered.count(rows, walk.since, is_of_all);
                 Ok(())
             }
             None => gathered
-                .take(rows, &walk, gone_s, is_shared)
+                .take(rows, &walk, gone_s)
                 .and_then(|()| go_on(&mut walk, &mut gathered, query, page)),
         };
         match read {
@@ -331,7 +329,7 @@ impl Books {
         };
         walk.failures = walk.failures.saturating_add(1);
         let failures = walk.failures;
-        walk.due_at = now.plus_s(u64::from(failures).saturating_mul(60));
+        walk.due_at = now.plus_s(u64::from(failures).saturating_mul(AGAIN_S));
         self.walks.put(sql, key.clone(), walk)?;
         if failures < TRIES {
             return Ok(());

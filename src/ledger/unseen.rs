@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::integration::IntegrationId;
-use crate::json::{self, Object, Value, Writer};
+use crate::json::{self, Object, Writer};
 
 /// Records of one model that a whole list has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct UnseenGroup {
 }
 
 /// A record, and when the provider last saw it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSeen {
     /// Its id.
     pub id: String,
@@ -46,30 +46,26 @@ pub struct LastSeen {
 }
 
 impl Unseen {
-    /// As it crosses to the ledger.
+    /// As it crosses to the ledger: of each record its id and its time in one list.
     pub fn to_json(&self) -> String {
-        let item = |item: &LastSeen| {
-            json::list(
-                [&item.id, &item.last_seen]
-                    .map(|it| json::quoted(it))
-                    .into_iter(),
-            )
-        };
-        let group = |group: &UnseenGroup| {
-            Writer::default()
+        let mut groups = Vec::new();
+        for group in &self.groups {
+            let items = group.items.iter();
+            let items = items.flat_map(|item| [item.id.clone(), item.last_seen.clone()]);
+            let of_group = Writer::default()
                 .text_or_null("property", group.property.as_deref())
                 .number("seen", group.seen)
                 .number("missed", group.missed)
-                .raw("items", &json::list(group.items.iter().map(item)))
-                .end()
-        };
+                .raw("items", &json::texts_or_null(&Some(items.collect())));
+            groups.push(of_group.end());
+        }
         Writer::default()
             .text("source", &self.of.source)
             .text("integration", &self.of.integration)
             .text("model", &self.model)
             .number("asked_seq", self.asked_seq)
             .number_or_null("epoch", self.epoch)
-            .raw("groups", &json::list(self.groups.iter().map(group)))
+            .list("groups", &groups)
             .end()
     }
 
@@ -77,27 +73,28 @@ impl Unseen {
     pub fn parse(text: &str) -> Option<Self> {
         let fields = Object::parse(text)?;
         let text = |name| fields.text(name).map(Cow::into_owned);
-        let item = |item: &Value| {
-            let [id, last_seen] = json::texts(item)?.try_into().ok()?;
-            Some(LastSeen { id, last_seen })
-        };
-        let group = |group: &Value| {
+        let mut groups = Vec::new();
+        for group in json::items(fields.value("groups")?.get())? {
             let fields = Object::parse(group.get())?;
-            let items = json::items(fields.value("items")?.get())?;
-            Some(UnseenGroup {
+            let mut group = UnseenGroup {
                 property: fields.text("property").map(Cow::into_owned),
                 seen: fields.number("seen")?,
                 missed: fields.number("missed")?,
-                items: items.into_iter().map(item).collect::<Option<_>>()?,
-            })
-        };
-        let groups = json::items(fields.value("groups")?.get())?;
+                items: Vec::new(),
+            };
+            let mut texts = json::texts(fields.value("items")?)?.into_iter();
+            while let Some(id) = texts.next() {
+                let last_seen = texts.next()?;
+                group.items.push(LastSeen { id, last_seen });
+            }
+            groups.push(group);
+        }
         Some(Self {
             of: IntegrationId::new(text("source")?, text("integration")?),
             model: text("model")?,
             asked_seq: fields.number("asked_seq")?,
             epoch: fields.number("epoch"),
-            groups: groups.into_iter().map(group).collect::<Option<_>>()?,
+            groups,
         })
     }
 }

@@ -86,6 +86,8 @@ pub struct Reach {
     /// The list can't be limited to one integration: it gives all records that
     /// the key may see, and each says whose it is.
     pub is_shared: bool,
+    /// The list can be limited to a property.
+    pub is_by_property: bool,
     /// Records that they are parts of.
     pub parents: &'static [Parent],
     /// Why they can't be asked for by themselves; `None` if they can.
@@ -112,7 +114,8 @@ pub struct Query {
 pub enum Seen {
     /// Not after this.
     Until(String),
-    /// Not before this: of a property, if one is named.
+    /// Not before this: of a property, if one is named and the list can be limited
+    /// to it.
     From(String, Option<String>),
 }
 

@@ -67,6 +67,9 @@ const FIRST: &[&str] = &["properties", "units", "leases", "residents"];
 /// Its list takes no `integration_id`, and gives those of all integrations.
 const FEES: &str = "fees";
 
+/// Their lists take no `property_id`.
+const WHOLE: &[&str] = &[FEES, "properties", "property_lists", "timezones"];
+
 /// Models with a list of another name, and items below it.
 const RENAMED: &[(&str, &str)] = &[
     ("entrata_unit_types", "/v1/unit-types/"),
@@ -245,6 +248,7 @@ impl Kind for Propexo {
             has_list,
             has_item,
             is_shared: model == FEES,
+            is_by_property: has_list && !WHOLE.contains(&model),
             parents,
             why_not,
         }
@@ -278,7 +282,7 @@ impl Kind for Propexo {
             }
             Some(Seen::From(from, property)) => {
                 json::push_all(&mut path, &["&last_seen_gte=", &encoded(from)]);
-                if let Some(property) = property {
+                if let Some(property) = property.as_ref().filter(|_| !WHOLE.contains(&model)) {
                     json::push_all(&mut path, &["&property_id=", &encoded(property)]);
                 }
             }

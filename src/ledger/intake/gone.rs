@@ -182,7 +182,8 @@ impl<S: Sql> Log<S> {
     /// Which of `items` are known and were not heard of since: where each is, and
     /// whether it is gone already.
     fn look_up(&self, unseen: &Unseen, items: &[LastSeen]) -> Result<Vec<(usize, bool)>, SqlError> {
-        let ids = json::list(items.iter().map(|item| json::quoted(&item.id)));
+        let ids = items.iter().map(|item| item.id.clone()).collect();
+        let ids = json::texts_or_null(&Some(ids));
         let rows = self.sql.query(
             "SELECT id.key, record.gone_since IS NOT NULL
              FROM json_each(?2) AS id CROSS JOIN records AS record

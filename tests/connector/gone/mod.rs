@@ -157,6 +157,29 @@ fn records_of_no_property_are_judged_together() {
 }
 
 #[test]
+fn a_list_of_all_properties_is_asked_once() {
+    for model in ["properties", "fees"] {
+        let settings = SETTINGS.replace("leases", model);
+        let mut world = World {
+            api: std::rc::Rc::new(crate::world::api(&settings).unwrap()),
+            ..world(&[("p8", 40), ("q9", 40), ("r9", 40)])
+        };
+        let mut connector = world.open();
+        let mut owed = finished(&mut world);
+        owed.syncs[0].models = None;
+        world.tell(&mut connector, &owed);
+        world.run(&mut connector, 60);
+        let paths = world.requests.iter().map(|it| it.path_and_query.as_str());
+        let asked: Vec<_> = paths
+            .filter(|path| path.contains("last_seen_gte"))
+            .collect();
+        assert_eq!(asked.len(), 1);
+        assert!(!asked[0].contains("property_id"));
+        assert_eq!(said(&world.unseen[0]), ["p 3 0 p8", "q 3 0 q9", "r 0 0 r9"]);
+    }
+}
+
+#[test]
 fn only_a_synchronisation_that_has_come_to_its_end_is_asked_about() {
     for (is_finished, is_whole, models) in [
         (false, false, Some(vec!["leases".to_owned()])),
