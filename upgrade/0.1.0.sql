@@ -3,6 +3,8 @@
 --
 --   npx wrangler d1 execute leasewire --remote --file upgrade/0.1.0.sql
 --
+-- The migrations that came since are applied then.
+--
 -- It only adds, so it takes no time and writes hardly a row. A second run changes nothing and says
 -- `duplicate column name: epoch`.
 ALTER TABLE records ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;

@@ -179,6 +179,7 @@ fn words_are_ours() {
         Kind::RecordCreated,
         Kind::RecordUpdated,
         Kind::RecordSnapshot,
+        Kind::RecordGone,
         Kind::FirstSyncCompleted,
         Kind::SyncCompleted,
         Kind::JobFailed,

@@ -38,6 +38,7 @@ async function turn(adjust) {
 
 const run = (sql) => worker.db.batch(statements(sql).map((statement) => worker.db.prepare(statement)));
 const script = (name) => run(readFileSync(inRoot("upgrade", name), "utf8"));
+const migrate = (name) => run(readFileSync(inRoot("migrations", name), "utf8"));
 
 /** D1 as the migrations of 0.1.0 leave it, empty. */
 async function makeOlderTables() {
@@ -81,24 +82,37 @@ test("0.1.0 and this version take turns", async () => {
   await assert.rejects(script("0.1.0.sql"), /duplicate column name: epoch/);
   await take(3);
 
+  // Deployed before a migration, as 0.2.0 left it: what is taken in waits, and arrives by itself.
+  await turn();
+  const behind = await health();
+  assert.deepEqual([behind.status, /migrations apply/.test(behind.detail)], [503, true], behind.detail);
+  assert.deepEqual((await worker.post("propexo", step(4))).json, { status: "accepted", seq: 4 });
+  assert.equal((await worker.get("propexo", "int_1", "records", "leases", "lease_1")).status, 503);
+  assert.equal((await worker.records("propexo", "int_1"))[0].version, 3);
+  await migrate("0002_asking.sql");
+  await worker.confirmed("propexo", "int_1", 4, { ms: 240_000 });
+  const { dead, quarantined } = await worker.state("propexo", "int_1");
+  assert.deepEqual([dead, quarantined], [0, 0]);
+  assert.equal((await worker.records("propexo", "int_1"))[0].version, 4);
+
   await turn();
   assert.equal((await health()).database, "ready");
   // What 0.1.0 took in is known.
   assert.deepEqual((await worker.post("propexo", step(3))).json, { status: "duplicate", seq: 3 });
-  await take(4);
+  await take(5);
   assert.equal((await worker.state("propexo", "int_1")).epoch, 0);
 
   // Taken back, and deployed again.
   await turn(older);
-  await take(5);
-  await turn();
   await take(6);
+  await turn();
+  await take(7);
 
-  const state = await worker.replay("propexo", "int_1", { from: 1, to: 6 });
-  assert.deepEqual([state.dead, state.quarantined, state.replay.done], [0, 0, 6]);
+  const state = await worker.replay("propexo", "int_1", { from: 1, to: 7 });
+  assert.deepEqual([state.dead, state.quarantined, state.replay.done], [0, 0, 7]);
   await until("the replayed record to be in D1", async () => {
     const [row] = await worker.records("propexo", "int_1");
-    return row.generation === 1 && row.version === 6 && row.fields === '{"n":6}';
+    return row.generation === 1 && row.version === 7 && row.fields === '{"n":7}';
   });
   await script("0.1.0-times.sql");
   for (const { occurred_at } of await worker.records("propexo", "int_1")) assert.equal(occurred_at.length, 30);
