@@ -143,7 +143,7 @@ impl<S: Sql> Connector<S> {
         let Some(mut flight) = self.books.flights.all.remove(&ticket) else {
             return Ok(Then::Done);
         };
-        let then = self.commit(|sql, books| match marked {
+        let then = self.commit(now, |sql, books| match marked {
             Some(marked) => books.marked(sql, &flight, marked, now),
             None => books.not_merged(sql, &flight, now),
         })?;

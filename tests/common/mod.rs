@@ -64,12 +64,6 @@ impl Default for Database {
     }
 }
 
-/// What makes D1's tables, in order.
-pub const MIGRATIONS: [&str; 2] = [
-    include_str!("../../migrations/0001_leasewire.sql"),
-    include_str!("../../migrations/0002_asking.sql"),
-];
-
 impl Database {
     fn fail_if_due(&self) -> Result<(), SqlError> {
         self.count.set(self.count.get() + 1);

@@ -275,6 +275,32 @@ test("syncs and backsyncs out of turn, and what their ends say", async () => {
   assert.equal(provider.control.state().is_quiet, true);
 });
 
+test("records leave and come back, and a property's jobs fail", async () => {
+  const provider = await settled();
+  const [near, far] = provider.control.truth("properties").map(({ id }) => id);
+  const unseen = (model, since) => {
+    const late = provider.control.truth(model).filter(({ last_seen }) => Date.parse(last_seen) < since);
+    return late.map(({ id, property_id }) => [id, property_id]);
+  };
+  const sync = async () => {
+    const since = provider.timeline.now;
+    provider.control.sync();
+    await provider.pass(100);
+    return since;
+  };
+  const ids = provider.control.leave({ model: "leases", count: 2, property: near });
+  assert.equal(ids.length, 2);
+  assert.equal(new Set([...ids, ...provider.control.leave({ model: "leases", property: near })]).size, 3);
+  const left = unseen("leases", await sync());
+  assert.deepEqual([left.length, new Set(left.map(([, property]) => property))], [3, new Set([near])]);
+  provider.control.return({ ids });
+  assert.equal(unseen("leases", await sync()).length, 1);
+  provider.control.set({ "fail-property": far });
+  const failed = unseen("units", await sync());
+  assert.ok(failed.length > 5);
+  assert.deepEqual(new Set(failed.map(([, property]) => property)), new Set([far]));
+});
+
 test("webhooks can be registered: at first they aren't active", async () => {
   const provider = await settled({ "no-webhook": true });
   const headers = { authorization: "Bearer k" };

@@ -12,8 +12,8 @@ use leasewire::integration::IntegrationId;
 use leasewire::json;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{
-    Announcement, CALL_FORMAT, Call, Fetched, Ledger, Numbers, Reply, Report, Rewrite, SeqRange,
-    Snapshots, State, check_format, discard,
+    Announcement, CALL_FORMAT, Call, Fetched, LastSeen, Ledger, Numbers, Reply, Report, Retention,
+    Rewrite, SeqRange, Setup, Snapshots, State, Unseen, UnseenGroup, check_format, discard,
 };
 use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
@@ -190,6 +190,55 @@ fn history_and_state() {
     golden("history.jsonl", &text);
 }
 
+/// Of a property and of none, records that weren't seen.
+fn unseen(asked_seq: u64, epoch: Option<u64>, id: &str) -> Call {
+    let group = |property: Option<&str>, items| UnseenGroup {
+        property: property.map(str::to_owned),
+        seen: 9,
+        missed: 2,
+        items,
+    };
+    let item = LastSeen {
+        id: id.to_owned(),
+        last_seen: "2026-01-20T06:00:00.000Z".to_owned(),
+    };
+    Call::Gone {
+        unseen: Unseen {
+            of: IntegrationId::new("propexo", "int 1"),
+            model: "leases".to_owned(),
+            asked_seq,
+            epoch,
+            groups: vec![group(Some("prop_1"), vec![item]), group(None, Vec::new())],
+        },
+        setup: None,
+    }
+}
+
+/// A record that is gone: its event on the way, in the history, and what the
+/// ledger answers.
+#[test]
+fn a_record_that_is_gone() {
+    let database = Database::default();
+    let mut ledger = filled(&database);
+    let last = ledger.last_seq();
+    let epoch = ledger.state().unwrap().map(|state| state.epoch);
+    let mut call = unseen(last, epoch, "lease_9");
+    call.set_up(|_| Setup {
+        dialect: None,
+        filter: Rc::default(),
+        retention: Retention::new(2_592_000, 172_800),
+        api: None,
+    });
+    let answer = ledger.answer(call, at("2026-03-25T15:01:00Z")).unwrap();
+    let pack = ledger.next_batch().unwrap().packs.remove(0).text;
+    let text = [
+        answer.into_text().unwrap(),
+        lines(&pack).lines().last().unwrap().to_owned(),
+        ledger.event(last + 1).unwrap().unwrap(),
+    ];
+    golden("gone.jsonl", &(text.join("\n") + "\n"));
+}
+
 /// One of each.
 fn calls() -> Vec<Call> {
     let (after, limit) = (7, 5);
@@ -214,6 +263,8 @@ fn calls() -> Vec<Call> {
             },
             setup: None,
         },
+        unseen(first, Some(7), "lease \"9\""),
+        unseen(first, None, "lease_9"),
         Call::Confirm {
             epoch: Some(1_774_450_800_000),
             pack: named(first, last, replay),
