@@ -123,7 +123,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<(), SqlError> {
         self.note(sql, key.1, &key.2, "", why, now)?;
-        self.sightings.remove(key);
+        self.let_go(key);
         if key.0 == Class::Hydrate {
             self.debts.passed_over(&(key.1, key.2.clone()), u64::MAX);
             return self.walks.forget(sql, key);

@@ -47,7 +47,7 @@ use owed::Debts;
 use pace::Pace;
 use schedule::Turns;
 pub use schedule::{Next, Request};
-use unseen::Sightings;
+use unseen::Gathered;
 pub use walks::Class;
 use walks::Walks;
 
@@ -88,7 +88,7 @@ struct Books {
     known: Known,
     debts: Debts,
     walks: Walks,
-    sightings: Sightings,
+    gathered: Option<Gathered>,
     flights: Flights,
     turns: Turns,
     figures: Figures,
@@ -172,7 +172,7 @@ impl Books {
             known: Known::load(sql)?,
             debts,
             walks: Walks::load(sql)?,
-            sightings: Sightings::default(),
+            gathered: None,
             flights: Flights::default(),
             turns: Turns::default(),
             figures: Figures::load(sql)?,

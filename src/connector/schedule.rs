@@ -295,6 +295,10 @@ impl Books {
                 continue;
             }
             let later = walk.due_at.max(self.stopped_until(number, &key.2));
+            let later = match class {
+                Class::Gone => later.max(self.waits_for_gathering(key)),
+                _ => later,
+            };
             if later > now {
                 at = sooner(at, Some(later));
                 continue;

@@ -5,14 +5,14 @@
 //! has some, one more page tells how many of its records were seen. The ledger
 //! gets all of it at once, and judges.
 //!
-//! What is gathered is in memory alone. If that is lost, a page fails or the list
-//! moves, the walk begins anew: from a part of a list nothing follows.
+//! What is gathered is in memory alone, of one walk at a time. If that is lost, a
+//! page fails or the list moves, the walk begins anew: from a part of a list
+//! nothing follows.
 
 use super::flight::{Flight, Merging};
 use super::models::Lists;
-use super::sorted::Sorted;
 use super::walk::{LIMIT, Step};
-use super::walks::{Class, Walk, WalkKey};
+use super::walks::{Walk, WalkKey};
 use super::{Books, Connector, Then};
 use crate::ledger::{LastSeen, Marked, SyncEnd, Unseen, UnseenGroup};
 use crate::provider::{Order, Page, Query, Row, Seen, written};
@@ -33,6 +33,8 @@ const LONGEST_S: u64 = 6 * 3_600;
 const AGAIN_S: u64 = 10;
 /// So often a walk begins before it breaks off.
 const TRIES: u32 = 3;
+/// A walk that has come no further for so long makes room for another, in seconds.
+const IDLE_S: u64 = 600;
 /// More records that weren't seen don't fit into the memory beside all else.
 const UNSEEN_MAX: usize = 50_000;
 
@@ -40,8 +42,11 @@ const UNSEEN_MAX: usize = 50_000;
 pub(super) const UNLIMITED: &str = "its list can't be limited by when records were last seen";
 
 /// What a walk has gathered so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gathered {
+    key: WalkKey,
+    /// When it came further last.
+    moved_at: Timestamp,
     /// What wasn't seen, by property.
     groups: Vec<UnseenGroup>,
     /// Rows of the list.
@@ -49,9 +54,6 @@ pub(super) struct Gathered {
     /// The list is through, and so are the groups before this one.
     at: Option<usize>,
 }
-
-/// Of each walk.
-pub(super) type Sightings = Sorted<WalkKey, Gathered>;
 
 impl Gathered {
     fn add(&mut self, property: Option<&str>, item: LastSeen, is_gone: bool) {
@@ -133,29 +135,30 @@ enum Failed {
 
 impl<S: Sql> Connector<S> {
     /// The ledger has marked what [`Then::Mark`] gave; `None` if it could not.
-    /// Returns what is to be done then.
     pub fn marked(
         &mut self,
         ticket: u64,
         marked: Option<&Marked>,
         now: Timestamp,
-    ) -> Result<Then, SqlError> {
-        let Some(mut flight) = self.books.flights.all.remove(&ticket) else {
-            return Ok(Then::Done);
+    ) -> Result<(), SqlError> {
+        let Some(flight) = self.books.flights.all.remove(&ticket) else {
+            return Ok(());
         };
-        let then = self.commit(now, |sql, books| match marked {
+        self.commit(now, |sql, books| match marked {
             Some(marked) => books.marked(sql, &flight, marked, now),
-            None => books.not_merged(sql, &flight, now),
-        })?;
-        if let Then::Mark(_) = then {
-            flight.asked_at = now;
-            self.books.flights.all.insert(ticket, flight);
-        }
-        Ok(then)
+            None => books.not_merged(sql, &flight, now).map(drop),
+        })
     }
 }
 
 impl Books {
+    /// Until when what another walk gathers is in the way of this one; a time that
+    /// is past if nothing is.
+    pub(super) fn waits_for_gathering(&self, key: &WalkKey) -> Timestamp {
+        let other = self.gathered.as_ref().filter(|it| it.key != *key);
+        other.map_or(Timestamp::default(), |it| it.moved_at.plus_s(IDLE_S))
+    }
+
     /// After the synchronisation that is told: what it hasn't seen is to be known.
     pub(super) fn look_for_gone(
         &mut self,
@@ -173,7 +176,6 @@ impl Books {
         if is_soon {
             return Ok(());
         }
-        self.sightings.remove(&key);
         let walk = Walk {
             began_seq: sync.seq,
             began_epoch: epoch,
@@ -182,31 +184,39 @@ impl Books {
         self.walks.put(sql, key, walk)
     }
 
-    /// The page to ask for of a walk, which begins if nothing is gathered.
+    /// The page to ask for of a walk, which begins if nothing of it is gathered.
     pub(super) fn set_out_for_gone(&mut self, key: &WalkKey, now: Timestamp) -> Option<Query> {
         let walk = self.walks.all.get_mut(key)?;
         let since = written(walk.since?);
-        if !self.sightings.has(key) {
+        let own = self.gathered.take().filter(|it| it.key == *key);
+        let mut gathered = own.unwrap_or_else(|| {
             let failures = walk.failures;
             walk.began_at = Some(now);
             walk.begin(Lists::Plain);
             walk.failures = failures;
-            self.sightings.insert(key.clone(), Gathered::default());
-        }
-        let gathered = self.sightings.get(key)?;
-        Some(match gathered.group() {
+            Gathered {
+                key: key.clone(),
+                moved_at: now,
+                groups: Vec::new(),
+                rows: 0,
+                at: None,
+            }
+        });
+        gathered.moved_at = now;
+        let page = walk.cursor.query(Order::Created, LIMIT);
+        let query = match gathered.group() {
             None => Query {
                 seen: Some(Seen::Until(since)),
-                ..walk.cursor.query(Order::Created, LIMIT)
+                ..page
             },
             Some(group) => Query {
-                order: Order::Created,
-                changed_from: None,
                 seen: Some(Seen::From(since, group.property.clone())),
                 offset: 0,
-                limit: LIMIT,
+                ..page
             },
-        })
+        };
+        self.gathered = Some(gathered);
+        Some(query)
     }
 
     /// Reads a page of such a walk: `rows` are those of its integration.
@@ -219,8 +229,8 @@ impl Books {
         rows: &[&Row],
         now: Timestamp,
     ) -> Result<Then, SqlError> {
-        let (Some(mut walk), Some(mut gathered)) =
-            (self.walks.all.get(key).cloned(), self.sightings.remove(key))
+        let gathered = self.gathered.take().filter(|it| it.key == *key);
+        let (Some(mut walk), Some(mut gathered)) = (self.walks.all.get(key).cloned(), gathered)
         else {
             return Ok(Then::Done);
         };
@@ -241,47 +251,49 @@ impl Books {
                 .and_then(|()| go_on(&mut walk, &mut gathered, query, page)),
         };
         match read {
-            Ok(()) => {}
-            Err(Failed::Anew(why)) => {
-                self.begins_anew(sql, key, why, now)?;
-                return Ok(Then::Done);
-            }
-            Err(Failed::Ever(why)) => {
-                self.break_off(sql, key, why, now)?;
-                return Ok(Then::Done);
-            }
+            Ok(()) => self.gathered_page(sql, flight, walk, gathered, now),
+            Err(Failed::Anew(why)) => self.begins_anew(sql, key, why, now).map(|()| Then::Done),
+            Err(Failed::Ever(why)) => self.break_off(sql, key, why, now).map(|()| Then::Done),
         }
+    }
+
+    /// What follows from a page: the next one, or all is the ledger's to judge.
+    fn gathered_page(
+        &mut self,
+        sql: &impl Sql,
+        flight: &mut Flight,
+        mut walk: Walk,
+        gathered: Gathered,
+        now: Timestamp,
+    ) -> Result<Then, SqlError> {
+        let key = gathered.key.clone();
         walk.records = gathered.rows as u64;
         walk.due_at = now;
         let is_through = gathered.at.is_some() && gathered.group().is_none();
-        let has_any = !gathered.groups.is_empty();
-        if is_through && !has_any {
-            walk.end("", now);
-        }
-        self.walks.put(sql, key.clone(), walk)?;
-        if !is_through || has_any {
-            self.sightings.insert(key.clone(), gathered);
-        }
-        if !(is_through && has_any) {
+        if !is_through {
+            self.gathered = Some(gathered);
+            self.walks.put(sql, key, walk)?;
             return Ok(Then::Done);
         }
+        let known = self.integrations.0.get(&key.1);
+        let Some(known) = known.filter(|_| !gathered.groups.is_empty()) else {
+            walk.end("", now);
+            self.walks.put(sql, key, walk)?;
+            return Ok(Then::Done);
+        };
         flight.merging = Some(Merging {
             ids: Vec::new(),
             walk: None,
         });
-        Ok(self.to_mark(key).map_or(Then::Done, Then::Mark))
-    }
-
-    /// What the ledger is to judge.
-    fn to_mark(&self, key: &WalkKey) -> Option<Unseen> {
-        let walk = self.walks.all.get(key)?;
-        Some(Unseen {
-            of: self.integrations.0.get(&key.1)?.of.clone(),
+        let unseen = Unseen {
+            of: known.of.clone(),
             model: key.2.clone(),
             asked_seq: walk.began_seq,
             epoch: walk.began_epoch,
-            groups: self.sightings.get(key)?.groups.clone(),
-        })
+            groups: gathered.groups,
+        };
+        self.walks.put(sql, key, walk)?;
+        Ok(Then::Mark(unseen))
     }
 
     fn marked(
@@ -290,29 +302,32 @@ impl Books {
         flight: &Flight,
         marked: &Marked,
         now: Timestamp,
-    ) -> Result<Then, SqlError> {
+    ) -> Result<(), SqlError> {
         self.integrations
             .heard(flight.integration, marked.epoch, marked.seq);
-        let Some(key) = flight.task.walk().filter(|key| key.0 == Class::Gone) else {
-            return Ok(Then::Done);
+        let Some(key) = flight.task.walk() else {
+            return Ok(());
         };
         let Some(mut walk) = self.walks.all.get(key).cloned() else {
-            return Ok(Then::Done);
+            return Ok(());
         };
         walk.repaired = walk.repaired.saturating_add(marked.marked);
         walk.skipped = marked.passed_over;
         if marked.has_more {
-            self.walks.put(sql, key.clone(), walk)?;
-            return Ok(self.to_mark(key).map_or(Then::Done, Then::Mark));
+            // Once more: what is marked is no candidate any more.
+            return self.walks.put(sql, key.clone(), walk);
         }
-        self.sightings.remove(key);
         let why = why_not(marked);
         if marked.refused.is_some() {
             self.note(sql, key.1, &key.2, "", &why, now)?;
         }
         walk.end(&why, now);
-        self.walks.put(sql, key.clone(), walk)?;
-        Ok(Then::Done)
+        self.walks.put(sql, key.clone(), walk)
+    }
+
+    /// What a walk has gathered is good for nothing.
+    pub(super) fn let_go(&mut self, key: &WalkKey) {
+        self.gathered.take_if(|it| it.key == *key);
     }
 
     /// Something of a walk has failed: nothing of what it has gathered counts.
@@ -323,7 +338,7 @@ impl Books {
         why: &str,
         now: Timestamp,
     ) -> Result<(), SqlError> {
-        self.sightings.remove(key);
+        self.let_go(key);
         let Some(mut walk) = self.walks.all.get(key).cloned() else {
             return Ok(());
         };

@@ -46,18 +46,18 @@ pub struct LastSeen {
 }
 
 impl Unseen {
-    /// As it crosses to the ledger: of each record its id and its time in one list.
+    /// As it crosses to the ledger. A group is a list of texts: its property, how
+    /// many were seen and missed, then the id and the time of each record.
     pub fn to_json(&self) -> String {
         let mut groups = Vec::new();
         for group in &self.groups {
-            let items = group.items.iter();
-            let items = items.flat_map(|item| [item.id.clone(), item.last_seen.clone()]);
-            let of_group = Writer::default()
-                .text_or_null("property", group.property.as_deref())
-                .number("seen", group.seen)
-                .number("missed", group.missed)
-                .raw("items", &json::texts_or_null(&Some(items.collect())));
-            groups.push(of_group.end());
+            let property = group.property.clone().unwrap_or_default();
+            let mut texts = vec![property, group.seen.to_string(), group.missed.to_string()];
+            for item in &group.items {
+                texts.push(item.id.clone());
+                texts.push(item.last_seen.clone());
+            }
+            groups.push(json::texts_or_null(&Some(texts)));
         }
         Writer::default()
             .text("source", &self.of.source)
@@ -75,14 +75,14 @@ impl Unseen {
         let text = |name| fields.text(name).map(Cow::into_owned);
         let mut groups = Vec::new();
         for group in json::items(fields.value("groups")?.get())? {
-            let fields = Object::parse(group.get())?;
+            let mut texts = json::texts(group)?.into_iter();
+            let property = Some(texts.next()?).filter(|property| !property.is_empty());
             let mut group = UnseenGroup {
-                property: fields.text("property").map(Cow::into_owned),
-                seen: fields.number("seen")?,
-                missed: fields.number("missed")?,
+                property,
+                seen: texts.next()?.parse().ok()?,
+                missed: texts.next()?.parse().ok()?,
                 items: Vec::new(),
             };
-            let mut texts = json::texts(fields.value("items")?)?.into_iter();
             while let Some(id) = texts.next() {
                 let last_seen = texts.next()?;
                 group.items.push(LastSeen { id, last_seen });

@@ -212,20 +212,17 @@ impl Object {
         Merged::parse(&self.ask_ledger(&of, &call).await?)
     }
 
-    /// Has a ledger mark what is gone, a part at a time.
+    /// Has a ledger mark what is gone.
     async fn mark(&self, ticket: u64, unseen: Unseen) {
-        let mut then = Ok(Then::Mark(unseen));
-        while let Ok(Then::Mark(unseen)) = then {
-            let of = unseen.of.clone();
-            let call = ledger::Call::Gone {
-                unseen,
-                setup: None,
-            };
-            let answer = self.ask_ledger(&of, &call).await;
-            let marked = answer.and_then(|answer| Marked::parse(&answer));
-            then = self.with_core(|core, _| core.marked(ticket, marked.as_ref(), now()));
-        }
-        if let Err(why) = then {
+        let of = unseen.of.clone();
+        let call = ledger::Call::Gone {
+            unseen,
+            setup: None,
+        };
+        let answer = self.ask_ledger(&of, &call).await;
+        let marked = answer.and_then(|answer| Marked::parse(&answer));
+        let noted = self.with_core(|core, _| core.marked(ticket, marked.as_ref(), now()));
+        if let Err(why) = noted {
             warn("what was marked can't be noted", why.to_string());
         }
     }

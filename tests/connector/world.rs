@@ -196,18 +196,21 @@ impl World {
         };
         let ticket = request.ticket;
         self.requests.push(request);
-        let mut then = connector.answered(ticket, answer, self.now, 7).unwrap();
-        while let Then::Mark(unseen) = then {
-            self.unseen.push(unseen);
-            let marked = match self.marks.is_empty() {
-                true => Some(Marked::default()),
-                false => self.marks.remove(0),
-            };
-            then = connector.marked(ticket, marked.as_ref(), self.now).unwrap();
-        }
-        if let Then::Merge(snapshots) = then {
-            let merged = self.merge(snapshots);
-            connector.merged(ticket, Some(&merged), self.now).unwrap();
+        let then = connector.answered(ticket, answer, self.now, 7).unwrap();
+        match then {
+            Then::Merge(snapshots) => {
+                let merged = self.merge(snapshots);
+                connector.merged(ticket, Some(&merged), self.now).unwrap();
+            }
+            Then::Mark(unseen) => {
+                self.unseen.push(unseen);
+                let marked = match self.marks.is_empty() {
+                    true => Some(Marked::default()),
+                    false => self.marks.remove(0),
+                };
+                connector.marked(ticket, marked.as_ref(), self.now).unwrap();
+            }
+            Then::Done => {}
         }
     }
 

@@ -7,12 +7,12 @@
 //! than a fifth of a model would go at once, something else is wrong; a single
 //! record may go whatever a fifth is. And what was heard of since is there.
 
-use super::append::{Arrival, Intake};
+use super::append::Arrival;
+use super::merge::is_left_out;
 use crate::dialect::event::{Change, Content, RecordKey};
 use crate::json::{self, Object};
 use crate::ledger::Ledger;
 use crate::ledger::log::Log;
-use crate::ledger::log::entry::{Entry, Facts};
 use crate::ledger::log::kept::{asked_for, gone_body};
 use crate::ledger::setup::Setup;
 use crate::ledger::unseen::{LastSeen, Marked, Unseen, UnseenGroup};
@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 /// One of so many may go at once.
 const SHARE: u64 = 5;
 /// Records that one call marks. Each is an event.
-const MARKED_MAX: u64 = 250;
+const MARKED_MAX: u64 = 500;
 /// Ids that are looked up at once.
 const LOOKED_UP: usize = 1_000;
 /// Properties that are named of those that were passed over.
@@ -134,8 +134,7 @@ impl<S: Sql> Ledger<S> {
         };
         let fields = Object::parse(&stored.known.fields);
         let known_at = fields.as_ref().and_then(seen_at);
-        let is_wanted = setup.filter.ignores(&event, || fields.clone()).is_none();
-        if known_at > Some(*since) || !is_wanted {
+        if known_at > Some(*since) || is_left_out(setup, &event, fields.as_ref()) {
             return Ok(false);
         }
         let arrival = Arrival {
@@ -155,26 +154,8 @@ impl<S: Sql> Ledger<S> {
             newer: &[],
         };
         let folded = fold(Some(&stored.known), &incoming, Vec::new());
-        let facts = Facts {
-            changes: &folded.changes,
-            late: false,
-            ambiguous: false,
-            generation: stored.generation,
-            turns: &folded.turns,
-            noticed: None,
-        };
-        let entry = Entry::record(&event, key, &folded.record, Some(stored.last_seq), &facts);
-        if entry.quarantine.is_some() {
-            return Ok(false);
-        }
-        let intake = Intake {
-            entry,
-            record: Some((&folded.record, stored.recent)),
-            ambiguous: false,
-            by_key: false,
-        };
-        self.take_in(arrival, &intake, now)?;
-        Ok(true)
+        let kept = self.keep(arrival, now, (key, &event), Some(&stored), &folded)?;
+        Ok(kept.is_none())
     }
 }
 

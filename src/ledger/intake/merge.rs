@@ -94,8 +94,7 @@ impl<S: Sql> Ledger<S> {
         if is_whole && !is_back && own_fields.is_some_and(|own| is_same(own, fields)) {
             return Ok((Outcome::Same, false));
         }
-        let filter = &read.setup.filter;
-        if filter.ignores(event, || own_fields.cloned()).is_some() {
+        if is_left_out(read.setup, event, own_fields) {
             return Ok((Outcome::Ignored, false));
         }
         let newer = match (&stored, own_fields) {
@@ -131,18 +130,17 @@ impl<S: Sql> Ledger<S> {
         if !is_news {
             return Ok((outcome, false));
         }
-        let is_kept = self.keep(read, arrival, key, event, stored.as_ref(), &folded)?;
+        let is_kept = self.keep(arrival, read.now, (key, event), stored.as_ref(), &folded)?;
         Ok(is_kept.map_or((outcome, true), |outcome| (outcome, false)))
     }
 
-    /// Keeps what a read has made of its record, as an event; or says what else
-    /// has become of it.
-    fn keep(
+    /// Keeps what the provider's API has made of a record, as an event; or says
+    /// what else has become of it.
+    pub(super) fn keep(
         &mut self,
-        read: &Read,
         arrival: Arrival,
-        key: RecordKey,
-        event: &Event,
+        now: Timestamp,
+        (key, event): (RecordKey, &Event),
         stored: Option<&StoredRecord>,
         folded: &Folded,
     ) -> Result<Option<Outcome>, SqlError> {
@@ -157,7 +155,7 @@ impl<S: Sql> Ledger<S> {
         let prev_seq = stored.map(|stored| stored.last_seq);
         let entry = Entry::record(event, key, &folded.record, prev_seq, &facts);
         if entry.quarantine.is_some() {
-            self.quarantine_read(read, arrival, key, entry)?;
+            self.quarantine_read(arrival, key, entry, now)?;
             return Ok(Some(Outcome::TooLarge));
         }
         let recent = stored.map(|stored| stored.recent.clone());
@@ -167,12 +165,12 @@ impl<S: Sql> Ledger<S> {
             ambiguous: false,
             by_key: false,
         };
-        self.take_in(arrival, &intake, read.now)?;
+        self.take_in(arrival, &intake, now)?;
         Ok(None)
     }
 
     /// Gives the next number to what came from the provider's API.
-    pub(super) fn take_in(
+    fn take_in(
         &mut self,
         arrival: Arrival,
         intake: &Intake,
@@ -220,10 +218,10 @@ impl<S: Sql> Ledger<S> {
     /// One with which its record is too large. The same again is known.
     fn quarantine_read(
         &mut self,
-        read: &Read,
         arrival: Arrival,
         key: RecordKey,
         entry: Entry,
+        now: Timestamp,
     ) -> Result<(), SqlError> {
         let arrival = Arrival {
             key: DedupeKey::of("read", arrival.body),
@@ -232,9 +230,14 @@ impl<S: Sql> Ledger<S> {
         let ever = Timestamp::from_us(0);
         match self.indexed(&arrival.key.0, Some(key), ever)? {
             Some(_) => Ok(()),
-            None => self.take_in(arrival, &Intake::by_key(entry), read.now),
+            None => self.take_in(arrival, &Intake::by_key(entry), now),
         }
     }
+}
+
+/// True if a filter leaves out an event about a record with these fields.
+pub(super) fn is_left_out(setup: &Setup, event: &Event, fields: Option<&Object>) -> bool {
+    setup.filter.ignores(event, || fields.cloned()).is_some()
 }
 
 /// True if a read has made anything else of the record than is `known`.

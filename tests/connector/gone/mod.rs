@@ -3,11 +3,11 @@
 
 mod parts;
 
-use leasewire::connector::Connector;
+use leasewire::connector::{Connector, Next};
 use leasewire::ledger::{Marked, Owed, Unseen};
 
 use crate::common::{Database, at};
-use crate::world::World;
+use crate::world::{World, status};
 
 const DAY_MS: i64 = 86_400_000;
 const SETTINGS: &str = r#"{"kind":"propexo","key":"KEY","hydrate":["leases"]}"#;
@@ -272,6 +272,50 @@ fn what_the_ledger_says_is_told() {
     );
 }
 
+/// Walks of several models don't gather at once, and none waits for ever.
+#[test]
+fn one_walk_gathers_at_a_time() {
+    let settings = SETTINGS.replace(r#"["leases"]"#, r#"["leases","units"]"#);
+    let mut world = World {
+        api: std::rc::Rc::new(crate::world::api(&settings).unwrap()),
+        ..world(&[("p9", 40)])
+    };
+    let mut connector = world.open();
+    let mut owed = finished(&mut world);
+    owed.syncs[0].models = None;
+    world.tell(&mut connector, &owed);
+    world.run(&mut connector, 60);
+    let models: Vec<_> = world.unseen.iter().map(|it| it.model.as_str()).collect();
+    assert_eq!(models, ["units", "leases"]);
+    let order: Vec<_> = world.requests.iter().map(|it| &it.path_and_query).collect();
+    let order = order.into_iter().filter(|path| path.contains("last_seen"));
+    let order: Vec<_> = order.map(|path| path.contains("units")).collect();
+    assert_eq!(order, [true, true, false, false]);
+    // The first one's model is stopped in the middle of it.
+    world.now = world.now.plus_s(21 * 3_600);
+    for record in world
+        .records
+        .values_mut()
+        .filter(|it| !it.id.ends_with('9'))
+    {
+        record.seen_ms = world.now.ms();
+    }
+    let mut owed = finished(&mut world);
+    owed.syncs[0].models = None;
+    world.tell(&mut connector, &owed);
+    let before = asked(&world).len();
+    while asked(&world).len() == before {
+        let Next::Fetch(request) = world.next(&mut connector) else {
+            panic!("nothing is asked")
+        };
+        world.serve(&mut connector, request);
+    }
+    world.answers = vec![status(403, "")];
+    world.run(&mut connector, 900);
+    let models: Vec<_> = world.unseen.iter().map(|it| it.model.as_str()).collect();
+    assert_eq!(models, ["units", "leases", "leases"]);
+}
+
 #[test]
 fn a_refusal_is_told_where_failures_are() {
     let refused = Marked {
@@ -311,9 +355,18 @@ fn a_ledger_that_does_not_answer_marks_nothing() {
 fn what_is_gone_covers_no_change() {
     let mut world = world(&[]);
     let mut connector = world.open();
-    sync(&mut world, &mut connector);
+    let owed = finished(&mut world);
+    world.tell(&mut connector, &owed);
+    // What has changed is read first, and an hour later what is gone.
+    let Next::Fetch(request) = world.next(&mut connector) else {
+        panic!("nothing is asked")
+    };
+    assert!(request.path_and_query.contains("updated_at_gte"));
+    world.serve(&mut connector, request);
+    world.now = world.now.plus_s(3_600);
+    world.run(&mut connector, 60);
+    assert_eq!(asked(&world).len(), 1);
     world.now = at("2026-03-03T08:00:00Z");
-    world.change("p1");
     sync(&mut world, &mut connector);
     let mut paths = world.requests.iter().map(|it| it.path_and_query.as_str());
     let last = paths.rfind(|path| path.contains("updated_at_gte"));

@@ -149,11 +149,11 @@ fn what_a_filter_leaves_out_is_left_out() {
 #[test]
 fn many_are_marked_in_parts() {
     let database = Database::default();
-    let mut world = World::new(&database, 1_400);
-    let groups = [group(None, 1_120, 0, &ids(0..280))];
+    let mut world = World::new(&database, 2_700);
+    let groups = [group(None, 2_160, 0, &ids(0..540))];
     let first = world.mark(&groups);
-    assert_eq!((first.marked, first.has_more), (250, true));
+    assert_eq!((first.marked, first.has_more), (500, true));
     let second = world.mark(&groups);
-    assert_eq!((second.marked, second.has_more), (30, false));
-    assert_eq!(world.gone().len(), 280);
+    assert_eq!((second.marked, second.has_more), (40, false));
+    assert_eq!(world.gone().len(), 540);
 }
