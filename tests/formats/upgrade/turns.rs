@@ -63,13 +63,14 @@ fn both_versions_take_turns() {
         .intake(&delivery("propexo", "i", &change("b", "c")), now)
         .unwrap();
     // What only this version knows of the record is void where 0.1.0 has written it.
-    let unknown = "UPDATE records SET drift = 1, drifted = '[\"status\"]', occurred_ns = 7";
+    let unknown = "UPDATE records SET drift = 1, drifted = '[\"status\"]', occurred_ns = 7,
+                   gone_since = 7";
     database.connection.execute_batch(unknown).unwrap();
     begin(&database, 2, 3);
     take(&database, 4, Some(3), "d");
     let mut ledger = Ledger::open(&database).unwrap();
-    let drifted = database.dump("SELECT drift, drifted, occurred_ns FROM records");
-    assert_eq!(drifted, ["0|NULL|NULL"]);
+    let drifted = database.dump("SELECT drift, drifted, occurred_ns, gone_since FROM records");
+    assert_eq!(drifted, ["0|NULL|NULL|NULL"]);
     assert_eq!(
         database.dump("SELECT number, format FROM segments"),
         ["1|3", "2|3"]
@@ -107,10 +108,13 @@ fn a_segment_of_0_2_0_is_brought_up() {
     assert_eq!(database.dump(drifted), [r#"1|["status"]"#]);
     let as_before = "DROP VIEW intake;
          ALTER TABLE events_1 DROP COLUMN asked_seq;
+         UPDATE records SET gone_since = 7;
          UPDATE segments SET format = 2";
     database.connection.execute_batch(as_before).unwrap();
     let mut ledger = Ledger::open(&database).unwrap();
     assert_eq!(database.dump(drifted), [r#"1|["status"]"#]);
+    // Of a mark it knows nothing, so what it has written took none away.
+    assert_eq!(database.dump("SELECT gone_since FROM records"), ["NULL"]);
     let taken = ledger.intake(&delivery("propexo", "i", &job(1)), now);
     assert_eq!(taken.unwrap().seq, 3);
     let made = database.dump("SELECT number, format FROM segments");
