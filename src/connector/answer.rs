@@ -6,7 +6,7 @@
 use super::figures::Outcome;
 use super::flight::{Flight, Task};
 use super::{BODY_BYTES_MAX, Books, Connector};
-use crate::ledger::Snapshots;
+use crate::ledger::{Changes, Snapshots};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -61,12 +61,14 @@ impl Failure {
 pub enum Then {
     /// Give this to the ledger, and tell [`Connector::merged`] what it says.
     Merge(Snapshots),
+    /// Give this to the ledger, and tell [`Connector::compared`] what it says.
+    Compare(Changes),
     /// Nothing.
     Done,
 }
 
 /// What an answer is.
-enum Verdict {
+pub(super) enum Verdict {
     Text(String),
     Unknown(String),
     NotFound,
@@ -130,7 +132,7 @@ impl<S: Sql> Connector<S> {
         let Some(flight) = self.books.flights.all.remove(&ticket) else {
             return Ok(Then::Done);
         };
-        if flight.merging.is_some() {
+        if flight.merging.is_some() || flight.comparing.is_some() {
             // The ledger has it, and doesn't answer.
             return self.commit(now, |sql, books| books.not_merged(sql, &flight, now));
         }
@@ -147,7 +149,7 @@ impl<S: Sql> Connector<S> {
             let then = books.answered(sql, &mut flight, answer, now, random)?;
             Ok((then, flight))
         })?;
-        if matches!(then, Then::Merge(_)) {
+        if then != Then::Done {
             self.books.flights.all.insert(ticket, merging);
         }
         Ok(then)
@@ -171,6 +173,11 @@ impl Books {
         let number = flight.integration;
         let verdict = Verdict::of(answer);
         self.figures.request(&source, verdict.outcome(), now);
+        // Whatever is wrong with the log is nothing of a model's.
+        let is_of_all = matches!(verdict, Verdict::NoKey(_) | Verdict::Limited);
+        if flight.task == Task::Log && !is_of_all {
+            return self.log_answered(sql, flight, verdict, &source, now);
+        }
         match verdict {
             Verdict::Text(text) => {
                 self.known.works(sql, &source)?;

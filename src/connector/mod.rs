@@ -16,6 +16,8 @@
 
 mod answer;
 mod call;
+mod change_log;
+mod comparing;
 mod failing;
 mod figures;
 mod flight;
@@ -37,6 +39,7 @@ use std::rc::Rc;
 
 pub use answer::{Answer, Failure, Then};
 pub use call::{Call, name};
+use change_log::ChangeLogs;
 use figures::Figures;
 pub use figures::OUTCOMES;
 use flight::Flights;
@@ -86,6 +89,7 @@ struct Books {
     known: Known,
     debts: Debts,
     walks: Walks,
+    change_logs: ChangeLogs,
     flights: Flights,
     turns: Turns,
     figures: Figures,
@@ -169,6 +173,7 @@ impl Books {
             known: Known::load(sql)?,
             debts,
             walks: Walks::load(sql)?,
+            change_logs: ChangeLogs::load(sql)?,
             flights: Flights::default(),
             turns: Turns::default(),
             figures: Figures::load(sql)?,

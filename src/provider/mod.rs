@@ -4,12 +4,14 @@
 //! Each kind has a file of its own and a line in `kinds!`. A source's
 //! configuration chooses one. Nothing here asks: that is the connector's.
 
+mod log;
 mod setup;
 
 use std::borrow::Cow;
 
 use crate::integration::encode_segment;
 use crate::time::Timestamp;
+pub use log::{LogPage, Logged, Stretch};
 pub(crate) use setup::is_binding_name;
 pub use setup::{Api, Backfill};
 
@@ -57,6 +59,14 @@ pub trait Kind: Sync {
 
     /// What the answer for a page holds; `None` if it has another shape.
     fn read_page<'a>(&self, body: &'a str) -> Option<Page<'a>>;
+
+    /// Path and query of a page of the log of what has changed in `integration`;
+    /// `None` if there is no log.
+    fn log(&self, integration: &str, stretch: &Stretch) -> Option<String>;
+
+    /// What the answer for a page of the log holds; `None` if it has another
+    /// shape.
+    fn read_log(&self, body: &str) -> Option<LogPage>;
 
     /// True if a refusal (status 400) says that a parameter isn't known.
     fn is_unknown_parameter(&self, body: &str) -> bool;

@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Order, Page, Parent, Query, Reach, Row, encoded};
+use super::log::data_diff;
+use super::{
+    Kind, LogPage, Order, Page, Parent, Query, Reach, Row, Stretch, encoded, written,
+};
 use crate::integration::encode_segment;
 use crate::json;
 
@@ -295,6 +298,40 @@ impl Kind for Propexo {
             rows,
             has_more: has_more.and_then(json::flag),
             is_by_change: first.map(|field| field == "updated_at"),
+        })
+    }
+
+    fn log(&self, integration: &str, stretch: &Stretch) -> Option<String> {
+        Some(
+            [
+                "/v1/admin/data-diffs/?order-by=created_at:asc,id:asc&integration_id=",
+                &encoded(integration),
+                "&after=",
+                &written(stretch.after),
+                "&before=",
+                &written(stretch.before),
+                "&offset=",
+                &stretch.offset.to_string(),
+                "&limit=",
+                &stretch.limit.to_string(),
+            ]
+            .concat(),
+        )
+    }
+
+    fn read_log(&self, body: &str) -> Option<LogPage> {
+        let [results, meta] = json::pick(body, &["results", "meta"])?;
+        let rows = json::items(results?.get())?;
+        let changes: Vec<_> = (rows.iter())
+            .filter_map(|value| data_diff(value.get()))
+            .collect();
+        let meta = meta.and_then(|meta| json::pick(meta.get(), &["hasMore"]));
+        let [has_more] = meta.unwrap_or_default();
+        // Where none can be read, the log has another shape.
+        (rows.is_empty() || !changes.is_empty()).then_some(LogPage {
+            rows: rows.len(),
+            changes,
+            has_more: has_more.and_then(json::flag),
         })
     }
 

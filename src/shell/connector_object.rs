@@ -18,7 +18,8 @@ use super::{
 use crate::connector::{
     Answer, BODY_BYTES_MAX, Call, Connector as Core, Failure, Next, Request, Then,
 };
-use crate::ledger::{self, Merged, Snapshots};
+use crate::integration::IntegrationId;
+use crate::ledger::{self, Changes, Compared, Merged, Snapshots};
 use crate::provider::Api;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -185,6 +186,7 @@ impl Object {
                     warn("what was merged can't be noted", why.to_string());
                 }
             }
+            Ok(Then::Compare(changes)) => self.compare(ticket, changes).await,
             Ok(Then::Done) => {}
             Err(why) => warn("an answer can't be taken in", why.to_string()),
         }
@@ -207,11 +209,37 @@ impl Object {
     async fn merge(&self, read: Snapshots) -> Option<Merged> {
         let of = read.of.clone();
         let call = ledger::Call::Merge { read, setup: None };
-        match ledger_client::ask(&self.env, &of, &call).await {
-            Ok(answer) => Merged::parse(&answer?),
-            Err(why) => {
-                let mut line = Line::new(Level::Warn, "the ledger doesn't merge");
+        Merged::parse(&self.ask_ledger(&of, &call).await?)
+    }
+
+    /// Has a ledger compare what the provider noticed with what came.
+    async fn compare(&self, ticket: u64, read: Changes) {
+        let of = read.of.clone();
+        let call = ledger::Call::Compare { read, setup: None };
+        let answer = self.ask_ledger(&of, &call).await;
+        let compared = answer.and_then(|answer| Compared::parse(&answer));
+        let noted = self.with_core(|core, _| core.compared(ticket, compared.as_ref(), now()));
+        match noted {
+            Ok(0) => {}
+            Ok(lost) => {
+                let mut line = Line::new(Level::Warn, "webhooks were lost");
                 line.of(&of);
+                line.outcome = Some("lost");
+                line.reason = Some(format!(
+                    "{lost} changes that the provider noticed never came"
+                ));
+                line.write();
+            }
+            Err(why) => warn("what was compared can't be noted", why.to_string()),
+        }
+    }
+
+    async fn ask_ledger(&self, of: &IntegrationId, call: &ledger::Call) -> Option<String> {
+        match ledger_client::ask(&self.env, of, call).await {
+            Ok(answer) => answer,
+            Err(why) => {
+                let mut line = Line::new(Level::Warn, "the ledger has no answer");
+                line.of(of);
                 line.reason = Some(why);
                 line.write();
                 None

@@ -7,6 +7,7 @@ mod failures;
 mod figures;
 mod hydration;
 mod kinds;
+mod log;
 mod pace;
 mod settings;
 mod walks;

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use leasewire::connector::{Answer, Connector, Next, Request, Then};
 use leasewire::integration::IntegrationId;
 use leasewire::json;
-use leasewire::ledger::{MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd};
+use leasewire::ledger::{
+    Compared, MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd, Verdict,
+};
 use leasewire::provider::Api;
 use leasewire::sql::Statement;
 use leasewire::time::Timestamp;
@@ -52,6 +54,10 @@ pub struct World {
     /// What the ledger says, in place of `merged`.
     pub outcomes: Vec<MergeOutcome>,
     pub snapshots: Vec<Snapshots>,
+    /// The log of changes: when, the record, and what the ledger says of it.
+    pub log: Vec<(Timestamp, String, Verdict)>,
+    /// The ledger doesn't answer.
+    pub is_dumb: bool,
 }
 
 pub fn api(settings: &str) -> Result<Api, String> {
@@ -78,6 +84,8 @@ impl World {
             answers: Vec::new(),
             outcomes: Vec::new(),
             snapshots: Vec::new(),
+            log: Vec::new(),
+            is_dumb: false,
         }
     }
 
@@ -186,9 +194,46 @@ impl World {
         let ticket = request.ticket;
         self.requests.push(request);
         let then = connector.answered(ticket, answer, self.now, 7).unwrap();
-        if let Then::Merge(snapshots) = then {
-            let merged = self.merge(snapshots);
-            connector.merged(ticket, Some(&merged), self.now).unwrap();
+        match then {
+            Then::Merge(snapshots) => {
+                let merged = self.merge(snapshots);
+                connector.merged(ticket, Some(&merged), self.now).unwrap();
+            }
+            Then::Compare(read) => {
+                let known = |id: &str| {
+                    self.log
+                        .iter()
+                        .find(|(_, logged, _)| logged == id)
+                        .unwrap()
+                        .2
+                };
+                let unknown = |verdict: Verdict| matches!(verdict, Verdict::Lost | Verdict::Untold);
+                let owed = read
+                    .changes
+                    .iter()
+                    .filter(|change| unknown(known(&change.id)));
+                let compared = Compared {
+                    seq: self.seq,
+                    epoch: 1,
+                    verdicts: read
+                        .changes
+                        .iter()
+                        .map(|change| known(&change.id))
+                        .collect(),
+                    owed: owed
+                        .map(|change| OwedRecord {
+                            model: change.model.clone(),
+                            id: change.id.clone(),
+                            since: change.at,
+                        })
+                        .collect(),
+                };
+                // As it crosses from the ledger.
+                let compared = Compared::parse(&compared.to_json()).unwrap();
+                let compared = (!self.is_dumb).then_some(&compared);
+                connector.compared(ticket, compared, self.now).unwrap();
+            }
+            Then::Done => {}
         }
     }
 
@@ -241,6 +286,9 @@ impl World {
         let query: HashMap<String, String> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
+        if path_and_query.starts_with("/v1/admin/data-diffs/") {
+            return self.logged(&query);
+        }
         let from = query.get("updated_at_gte").map(|text| at(text).ms());
         if from.is_some() && self.generation != Generation::New {
             let why = r#"{"error":{"details":{"issues":[{"code":"unrecognized_keys"}]}}}"#;
@@ -269,6 +317,31 @@ impl World {
         };
         found(&format!(
             r#"{{"meta":{{"orderBy":[{{"field":"{order}"}}],"hasMore":{more},"total":0}},"results":[{}]}}"#,
+            page.join(",")
+        ))
+    }
+}
+
+impl World {
+    fn logged(&self, query: &HashMap<String, String>) -> Answer {
+        let (after, before) = (at(&query["after"]), at(&query["before"]));
+        let number = |name: &str| query[name].parse::<usize>().unwrap();
+        let mut log: Vec<_> = self.log.iter().collect();
+        log.sort_by_key(|(at, ..)| *at);
+        log.retain(|(at, ..)| (after..=before).contains(at));
+        let page = log.iter().skip(number("offset"));
+        let page = page.take(number("limit").min(self.cap));
+        let page: Vec<String> = page
+            .map(|(at, id, _)| {
+                format!(
+                    r#"{{"id":"d","model":"leases","model_record_id":"{id}","event_type":"UPDATE",
+                        "data_diff":{{"n":1}},"created_at":"{at}","job_id":"j"}}"#
+                )
+            })
+            .collect();
+        let more = number("offset") + page.len() < log.len();
+        found(&format!(
+            r#"{{"meta":{{"hasMore":{more}}},"results":[{}]}}"#,
             page.join(",")
         ))
     }

@@ -12,11 +12,12 @@ use leasewire::integration::IntegrationId;
 use leasewire::json;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{
-    Announcement, CALL_FORMAT, Call, Fetched, Ledger, Numbers, Reply, Report, Rewrite, SeqRange,
-    Snapshots, State, check_format, discard,
+    Announcement, CALL_FORMAT, Call, Changes, Fetched, Ledger, Numbers, Reply, Report, Rewrite,
+    SeqRange, Snapshots, State, check_format, discard,
 };
 use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
+use leasewire::provider::Logged;
 
 use crate::common::{Database, at, delivery, named};
 
@@ -210,6 +211,20 @@ fn calls() -> Vec<Call> {
                 items: vec![Fetched {
                     id: "lease \"9\"".to_owned(),
                     json: r#"{"id":"lease \"9\"","rent":750000.0}"#.to_owned(),
+                }],
+            },
+            setup: None,
+        },
+        Call::Compare {
+            read: Changes {
+                of: IntegrationId::new("propexo", "int 1"),
+                changes: vec![Logged {
+                    model: "leases".to_owned(),
+                    id: "lease \"9\"".to_owned(),
+                    is_new: false,
+                    at: at("2026-03-25T15:00:01.250Z"),
+                    job: Some("j1".to_owned()),
+                    values: Some(r#"{"rent":750000.0}"#.to_owned()),
                 }],
             },
             setup: None,

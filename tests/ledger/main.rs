@@ -7,6 +7,7 @@ mod dedupe;
 mod discard;
 mod epochs;
 mod expiry;
+mod lost;
 mod model;
 mod nobody;
 mod owed;

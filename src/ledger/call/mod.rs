@@ -14,7 +14,7 @@ pub use reply::{Reply, is_nobodys, received_at, was_woken};
 
 use super::log::discard;
 use super::replay::Request;
-use super::{Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots};
+use super::{Changes, Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots};
 use crate::dialect::filter::Filter;
 use crate::edge::delivery::Delivery;
 use crate::sql::{Sql, SqlError};
@@ -29,6 +29,13 @@ pub enum Call {
     Merge {
         /// The records.
         read: Snapshots,
+        /// How their source is set up.
+        setup: Option<Box<Setup>>,
+    },
+    /// A provider's log has these changes: did a webhook tell of each?
+    Compare {
+        /// The changes.
+        read: Changes,
         /// How their source is set up.
         setup: Option<Box<Setup>>,
     },
@@ -140,6 +147,7 @@ impl Call {
             | Self::Discard(_) => true,
             Self::Intake(_)
             | Self::Merge { .. }
+            | Self::Compare { .. }
             | Self::Confirm { .. }
             | Self::DeadLetter { .. }
             | Self::Quarantine { .. }
@@ -174,6 +182,9 @@ impl Call {
         match self {
             Self::Intake(Delivery { of, filter, .. }) => *filter = of_source(&of.source).filter,
             Self::Merge { read, setup } => {
+                *setup = Some(Box::new(of_source(&read.of.source)));
+            }
+            Self::Compare { read, setup } => {
                 *setup = Some(Box::new(of_source(&read.of.source)));
             }
             Self::Unlinked { source, filter, .. } => *filter = of_source(source).filter,
@@ -214,6 +225,10 @@ impl<S: Sql> Ledger<S> {
             Call::Merge { read, setup } => {
                 let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
                 Reply::Json(self.merge(&read, &setup, now)?.to_json())
+            }
+            Call::Compare { read, setup } => {
+                let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
+                Reply::Json(self.compare(&read, &setup)?.to_json())
             }
             Call::Confirm { pack, .. } => Reply::Confirmed(self.confirm(pack, now)?),
             Call::DeadLetter { pack, reason, .. } => {

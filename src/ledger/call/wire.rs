@@ -11,7 +11,7 @@ use crate::integration::IntegrationId;
 use crate::json::{self, Object, Writer};
 use crate::ledger::log::discard::{self, Held};
 use crate::ledger::replay::Request;
-use crate::ledger::{Fetched, PackRef, Rewrite, SeqRange, Snapshots};
+use crate::ledger::{Changes, Fetched, PackRef, Rewrite, SeqRange, Snapshots};
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
 
@@ -35,6 +35,7 @@ impl Call {
         let call = match self {
             Self::Intake(delivery) => return encode_delivery(delivery),
             Self::Merge { read, .. } => encode_read(call("merge"), read),
+            Self::Compare { read, .. } => read.encode(call("compare")),
             Self::Confirm { pack: of, epoch } => pack("confirm", of, epoch),
             Self::DeadLetter {
                 pack: of,
@@ -109,6 +110,10 @@ impl Call {
         Some(match &*fields.text("call")? {
             "merge" => Self::Merge {
                 read: decode_read(&fields)?,
+                setup: None,
+            },
+            "compare" => Self::Compare {
+                read: Changes::decode(&fields)?,
                 setup: None,
             },
             "confirm" => Self::Confirm {
