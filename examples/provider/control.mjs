@@ -13,7 +13,10 @@ const CHANGED = {
   fees: (_, n) => ({ amount_in_cents: 1_000 + n }),
 };
 
-const SETTABLE = ["lose", "repeat", "reorder", "limit", "others", "fail-jobs", "fail-answers", "read-lag", "new-lag"];
+const SETTABLE = [
+  ...["lose", "repeat", "reorder", "limit", "others", "fail-jobs", "fail-answers", "read-lag", "new-lag"],
+  "no-admin",
+];
 
 export class Control {
   #changes = 0;
@@ -40,7 +43,7 @@ export class Control {
       now: iso(timeline.now),
       is_quiet: this.isQuiet,
       switches: { life: flags.life, syncs: flags.syncs, webhooks: flags.webhooks },
-      webhooks: { ...webhooks.counts, waiting: webhooks.waiting },
+      webhooks: { ...webhooks.counts, waiting: webhooks.waiting, withheld: { ...webhooks.withheld } },
       requests: api.requests,
       integrations: integrations.map(({ about, syncs }) => ({ id: about.id, is_running_sync: syncs.isRunning })),
     };

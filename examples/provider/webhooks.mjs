@@ -45,6 +45,9 @@ export class Webhooks {
     answers: {},
   };
 
+  /** How many of records weren't made while webhooks were switched off, by model and trigger. */
+  withheld = {};
+
   /** How many are still to be tried. */
   waiting = 0;
 
@@ -79,8 +82,14 @@ export class Webhooks {
 
   /** Sends an event to everyone who wants it. */
   tell(event) {
-    if (!this.flags.webhooks) return;
-    for (const hook of this.hooks.filter((hook) => hook.active && wants(hook, event))) this.#send(hook, event);
+    const hooks = this.hooks.filter((hook) => hook.active && wants(hook, event));
+    if (this.flags.webhooks) for (const hook of hooks) this.#send(hook, event);
+    else if (event.model) this.#withhold(event, hooks.length);
+  }
+
+  #withhold({ model, trigger }, count) {
+    const name = `${model} ${trigger}`;
+    this.withheld[name] = (this.withheld[name] ?? 0) + count;
   }
 
   #send(hook, event) {

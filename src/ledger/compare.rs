@@ -433,8 +433,8 @@ fn told_fields<'o>(values: &'o Object<'_>) -> impl Iterator<Item = (&'o str, &'o
 }
 
 impl<S: Sql> Log<S> {
-    /// The body of the last event of a kind in `range` about a record of `model`
-    /// that a webhook brought.
+    /// The body of the last event of a kind in `range` about a record of `model`.
+    /// What was asked for is of another kind than webhooks.
     fn last_body(
         &self,
         model: &str,
@@ -445,7 +445,7 @@ impl<S: Sql> Log<S> {
         for (segment, part) in parts.into_iter().rev() {
             let statement = format!(
                 "SELECT body FROM {} WHERE seq BETWEEN ?1 AND ?2 AND model = ?3 AND kind = ?4
-                   AND asked_seq IS NULL AND quarantine IS NULL
+                   AND quarantine IS NULL
                  ORDER BY seq DESC LIMIT 1",
                 segment.table()
             );

@@ -9,6 +9,7 @@ mod hydration;
 mod kinds;
 mod log;
 mod pace;
+mod refresh;
 mod settings;
 mod walks;
 mod world;
