@@ -61,6 +61,13 @@ export class Webhooks {
     Object.assign(this, { timeline, random, options, flags, post, say });
   }
 
+  /** Changes one to what `PUT /v1/webhooks/{id}` takes; gives it as the API shows it. */
+  change(hook, { url, headers = [], triggers, model = null, secret, active = false }) {
+    const told = triggers.map((trigger) => ({ id: this.random.id("trigger"), trigger, model }));
+    const known = { secret: secret ?? hook.secret, updated_at: iso(this.timeline.now) };
+    return Object.assign(hook, { url, headers, active, triggers: told, ...known });
+  }
+
   /** Registers a webhook, with what `POST /v1/webhooks/` takes; gives it as the API shows it. */
   register({ url, headers = [], triggers, model = null, secret, active = false }) {
     const { random, timeline } = this;

@@ -83,7 +83,7 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    fn of(answer: Answer) -> Self {
+    pub(super) fn of(answer: Answer) -> Self {
         let (status, body) = match answer {
             Answer::Response { status, body, .. } => (status, body),
             Answer::Failed(Failure::TooLarge) => {
@@ -109,7 +109,7 @@ impl Verdict {
         }
     }
 
-    fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Text(_) => Outcome::Answered,
             Self::NotFound => Outcome::NotFound,
@@ -157,6 +157,18 @@ impl<S: Sql> Connector<S> {
 }
 
 impl Books {
+    /// The limit is used up: nothing is asked before the next minute.
+    pub(super) fn paused(
+        &mut self,
+        sql: &impl Sql,
+        now: Timestamp,
+        random: u32,
+    ) -> Result<(), SqlError> {
+        self.pace.pause(now, random);
+        let us = self.pace.paused_until(now).unwrap_or(now).us();
+        sql.execute("UPDATE connector SET paused_until = ?1", &[us.into()])
+    }
+
     fn answered(
         &mut self,
         sql: &impl Sql,
@@ -213,9 +225,7 @@ impl Books {
                 }
             }
             Verdict::Limited => {
-                self.pace.pause(now, random);
-                let us = self.pace.paused_until(now).unwrap_or(now).us();
-                sql.execute("UPDATE connector SET paused_until = ?1", &[us.into()])?;
+                self.paused(sql, now, random)?;
             }
             Verdict::Refused(why) => {
                 self.known.works(sql, &source)?;

@@ -68,7 +68,7 @@ impl Books {
             Verdict::NotFound => return self.log_stops(sql, flight, NOT_THERE, now),
             Verdict::Unknown(_) => return self.log_stops(sql, flight, "status 400", now),
             Verdict::Refused(why) | Verdict::Broken(why) => {
-                return self.change_log(sql, flight, |log| log.fails(&why, now));
+                return self.change_log(sql, flight, &mut |log| log.fails(&why, now));
             }
             Verdict::NoKey(_) | Verdict::Limited => return Ok(Then::Done),
         };
@@ -76,7 +76,7 @@ impl Books {
         let page = flight.api.kind.read_log(&text);
         let (Some(known), Some(page)) = (known, page) else {
             let why = "the answer has another shape";
-            return self.change_log(sql, flight, |log| log.fails(why, now));
+            return self.change_log(sql, flight, &mut |log| log.fails(why, now));
         };
         let limit = match self.change_logs.0.get(&flight.integration) {
             Some(log) => log.page().limit,
@@ -107,7 +107,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<Then, SqlError> {
         self.note(sql, flight.integration, "", "", why, now)?;
-        self.change_log(sql, flight, |log| log.stops(why, now))
+        self.change_log(sql, flight, &mut |log| log.stops(why, now))
     }
 
     /// Changes how far the log is.
@@ -115,7 +115,7 @@ impl Books {
         &mut self,
         sql: &impl Sql,
         flight: &Flight,
-        change: impl FnOnce(&mut ChangeLog),
+        change: &mut dyn FnMut(&mut ChangeLog),
     ) -> Result<Then, SqlError> {
         if let Some(mut log) = self.change_logs.0.get(&flight.integration).cloned() {
             change(&mut log);
@@ -132,7 +132,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<Then, SqlError> {
         let at = now.plus_s(NOT_COMPARED_S);
-        self.change_log(sql, flight, |log| log.again_at(at))
+        self.change_log(sql, flight, &mut |log| log.again_at(at))
     }
 
     fn compared(
@@ -156,7 +156,7 @@ impl Books {
             self.owes(sql, flight, record, now)?;
         }
         let mut lost = None;
-        self.change_log(sql, flight, |log| {
+        self.change_log(sql, flight, &mut |log| {
             let page = (page.changes.as_slice(), page.rows, page.is_last);
             lost = log.compared(page, compared, now);
         })?;

@@ -11,5 +11,6 @@ mod log;
 mod pace;
 mod refresh;
 mod settings;
+mod subscriptions;
 mod walks;
 mod world;
