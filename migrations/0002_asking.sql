@@ -12,6 +12,8 @@ CREATE TABLE connectors (
   failed INTEGER NOT NULL,
   -- Records that a read has changed, of which no webhook had told.
   repaired INTEGER NOT NULL,
+  -- Webhooks that the provider's log has and that never came.
+  lost INTEGER NOT NULL,
   -- Records to be read, those that are given up, and lists being read.
   owed INTEGER NOT NULL,
   given_up INTEGER NOT NULL,

@@ -33,6 +33,13 @@ pub enum Problem {
     NoApi,
     /// The connector can't be reached, or didn't answer in time.
     ConnectorUnavailable,
+    /// The provider refuses what it is asked: why, and what to do.
+    ProviderRefused(String),
+    /// The provider can't be asked now: why.
+    ProviderUnavailable(String),
+    /// The source's webhooks can't be registered as it is set up: why, and what to
+    /// do.
+    NotRegistrable(String),
     /// No such path.
     NotFound,
     /// Nothing is known under this name: what, in a few words.
@@ -60,11 +67,14 @@ impl Problem {
             Self::UnknownSource | Self::NoApi | Self::NotFound | Self::Unknown(_) => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooSlow => 408,
+            Self::NotRegistrable(_) => 409,
             Self::TooLarge(_) => 413,
+            Self::ProviderRefused(_) => 502,
             Self::SourceNotReady
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
             | Self::ConnectorUnavailable
+            | Self::ProviderUnavailable(_)
             | Self::DatabaseUnavailable
             | Self::DatabaseNotReady(_)
             | Self::TokenNotConfigured => 503,
@@ -82,6 +92,9 @@ impl Problem {
             Self::LedgerUnavailable => "ledger_unavailable",
             Self::ConnectorUnavailable => "connector_unavailable",
             Self::NoApi => "no_api",
+            Self::ProviderRefused(_) => "provider_refused",
+            Self::ProviderUnavailable(_) => "provider_unavailable",
+            Self::NotRegistrable(_) => "not_registrable",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::DatabaseNotReady(_) => "database_not_ready",
             Self::NotFound | Self::Unknown(_) => "not_found",
@@ -105,6 +118,7 @@ impl Problem {
             | Self::SourceUnusable(_)
             | Self::LedgerUnavailable
             | Self::ConnectorUnavailable
+            | Self::ProviderUnavailable(_)
             | Self::DatabaseUnavailable
             | Self::DatabaseNotReady(_) => Some(("retry-after", RETRY_AFTER_S.to_string())),
             _ => None,
@@ -132,6 +146,9 @@ impl Problem {
             Self::LedgerUnavailable => "Ledger unavailable",
             Self::ConnectorUnavailable => "Connector unavailable",
             Self::NoApi => "No API",
+            Self::ProviderRefused(_) => "Provider refused",
+            Self::ProviderUnavailable(_) => "Provider unavailable",
+            Self::NotRegistrable(_) => "Not registrable",
             Self::DatabaseUnavailable => "Database unavailable",
             Self::DatabaseNotReady(_) => "Database not ready",
             Self::NotFound | Self::Unknown(_) => "Not found",
@@ -161,6 +178,9 @@ impl Problem {
             Self::ConnectorUnavailable => "The connector can't be reached now. Try again.".into(),
             Self::NoApi => {
                 "This source has no API to be asked: configure one under [vars.SOURCES.<name>.api].".into()
+            }
+            Self::ProviderRefused(why) | Self::ProviderUnavailable(why) | Self::NotRegistrable(why) => {
+                why.clone()
             }
             Self::DatabaseUnavailable => "The records can't be read now. Try again.".into(),
             Self::DatabaseNotReady(what_to_do) => (*what_to_do).into(),

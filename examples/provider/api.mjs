@@ -60,7 +60,13 @@ export class Api {
 
   #route(method, { pathname, searchParams }, body) {
     if (pathname.startsWith("/v1/admin/") && this.options["no-admin"]) return failed(403, "forbidden", "forbidden");
-    if (pathname === WEBHOOK.path && method === "POST") return this.#register(body);
+    if (pathname === WEBHOOK.path && method === "POST") {
+      return { body: { meta: { orderBy: [] }, results: this.webhooks.register(checked(body)) } };
+    }
+    const hook = this.#hook(pathname);
+    if (hook && method === "PUT") {
+      return { body: { meta: { orderBy: [] }, results: this.webhooks.change(hook, checked(body)) } };
+    }
     const found = this.#find(pathname, searchParams);
     if (found === NOT_FOUND) return NOT_FOUND;
     return method === "GET" ? { body: found() } : NOT_ALLOWED;
@@ -100,9 +106,14 @@ export class Api {
     const [, id] = pathname.match(/^\/v1\/admin\/integrations\/([^/]+)\/$/) ?? [];
     if (id) return this.#integration(id);
     const last = pathname.slice(pathname.lastIndexOf("/") + 1);
-    if (pathname === WEBHOOK.path + last) return this.webhooks.hooks.find((hook) => hook.id === last);
+    const hook = this.#hook(pathname);
+    if (hook) return hook;
     if (model && pathname === MODELS[model].path + last) return this.records(model).find(({ id }) => id === last);
     return undefined;
+  }
+
+  #hook(pathname) {
+    return this.webhooks.hooks.find(({ id }) => pathname === WEBHOOK.path + id);
   }
 
   #integration(id) {
@@ -152,26 +163,28 @@ export class Api {
       });
     });
   }
+}
 
-  #register(text) {
-    let asked;
-    try {
-      asked = JSON.parse(text);
-    } catch {
-      throw new Invalid({ code: "invalid_type", path: [], message: "Expected object" });
-    }
-    const { url, triggers, secret, headers = [], active = false } = asked ?? {};
-    const wrong = [
-      [typeof url !== "string" || !URL.canParse(url), "url", "Invalid url"],
-      [!Array.isArray(triggers) || !triggers.every((one) => WEBHOOK.triggers.includes(one)), "triggers", "Invalid"],
-      [secret !== undefined && !(secret?.length >= SECRET_LENGTH_MIN), "secret", "Must be 10 characters or more"],
-      [!Array.isArray(headers), "headers", "Expected array"],
-      [typeof active !== "boolean", "active", "Expected boolean"],
-    ];
-    const issues = wrong.filter(([is]) => is).map(([, name, message]) => ({ code: "custom", path: [name], message }));
-    if (issues.length) throw new Invalid(...issues);
-    return { body: { meta: { orderBy: [] }, results: this.webhooks.register(asked) } };
+/** A registration as `POST` and `PUT` take it; throws what is wrong with it. */
+function checked(text) {
+  let asked;
+  try {
+    asked = JSON.parse(text);
+  } catch {
+    throw new Invalid({ code: "invalid_type", path: [], message: "Expected object" });
   }
+  const { url, triggers, model, secret, headers = [], active = false } = asked ?? {};
+  const wrong = [
+    [typeof url !== "string" || !URL.canParse(url), "url", "Invalid url"],
+    [!Array.isArray(triggers) || !triggers.every((one) => WEBHOOK.triggers.includes(one)), "triggers", "Invalid"],
+    [model !== undefined && typeof model !== "string", "model", "Expected string"],
+    [secret !== undefined && !(secret?.length >= SECRET_LENGTH_MIN), "secret", "Must be 10 characters or more"],
+    [!Array.isArray(headers), "headers", "Expected array"],
+    [typeof active !== "boolean", "active", "Expected boolean"],
+  ];
+  const issues = wrong.filter(([is]) => is).map(([, name, message]) => ({ code: "custom", path: [name], message }));
+  if (issues.length) throw new Invalid(...issues);
+  return asked;
 }
 
 /** What joins residents and leases is shown inside of both. */

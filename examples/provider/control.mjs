@@ -24,6 +24,7 @@ const SETTABLE = [
   "fail-answers",
   "read-lag",
   "new-lag",
+  "no-admin",
 ];
 
 export class Control {
@@ -51,7 +52,7 @@ export class Control {
       now: iso(timeline.now),
       is_quiet: this.isQuiet,
       switches: { life: flags.life, syncs: flags.syncs, webhooks: flags.webhooks },
-      webhooks: { ...webhooks.counts, waiting: webhooks.waiting },
+      webhooks: { ...webhooks.counts, waiting: webhooks.waiting, withheld: { ...webhooks.withheld } },
       requests: api.requests,
       integrations: integrations.map(({ about, syncs }) => ({ id: about.id, is_running_sync: syncs.isRunning })),
     };

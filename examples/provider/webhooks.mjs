@@ -45,6 +45,9 @@ export class Webhooks {
     answers: {},
   };
 
+  /** How many of records weren't made while webhooks were switched off, by model and trigger. */
+  withheld = {};
+
   /** How many are still to be tried. */
   waiting = 0;
 
@@ -56,6 +59,13 @@ export class Webhooks {
   /** - `post`: sends `(url, {headers, body})`, gives the status or throws. */
   constructor({ timeline, random, options, flags, post, say }) {
     Object.assign(this, { timeline, random, options, flags, post, say });
+  }
+
+  /** Changes one to what `PUT /v1/webhooks/{id}` takes; gives it as the API shows it. */
+  change(hook, { url, headers = [], triggers, model = null, secret, active = false }) {
+    const told = triggers.map((trigger) => ({ id: this.random.id("trigger"), trigger, model }));
+    const known = { secret: secret ?? hook.secret, updated_at: iso(this.timeline.now) };
+    return Object.assign(hook, { url, headers, active, triggers: told, ...known });
   }
 
   /** Registers a webhook, with what `POST /v1/webhooks/` takes; gives it as the API shows it. */
@@ -79,8 +89,14 @@ export class Webhooks {
 
   /** Sends an event to everyone who wants it. */
   tell(event) {
-    if (!this.flags.webhooks) return;
-    for (const hook of this.hooks.filter((hook) => hook.active && wants(hook, event))) this.#send(hook, event);
+    const hooks = this.hooks.filter((hook) => hook.active && wants(hook, event));
+    if (this.flags.webhooks) for (const hook of hooks) this.#send(hook, event);
+    else if (event.model) this.#withhold(event, hooks.length);
+  }
+
+  #withhold({ model, trigger }, count) {
+    const name = `${model} ${trigger}`;
+    this.withheld[name] = (this.withheld[name] ?? 0) + count;
   }
 
   #send(hook, event) {

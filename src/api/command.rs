@@ -93,6 +93,39 @@ pub fn backfill_models(body: &[u8]) -> Result<Option<Vec<String>>, Problem> {
     Ok(models.map(filter::model_patterns))
 }
 
+/// What webhooks are to be registered for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Subscription {
+    /// Models, as records have them; `None` for what the source takes.
+    pub models: Option<Vec<String>>,
+    /// Events, by the provider's name or ours; `None` for the usual ones.
+    pub events: Option<Vec<String>>,
+    /// Our own address, where it isn't the one that was asked.
+    pub url: Option<String>,
+}
+
+/// Reads the body of a registration of webhooks:
+/// `{"models":["leases"],"events":["DATA_*"],"url":"https://…"}`, of which any may
+/// be left out, or nothing.
+pub fn subscription(body: &[u8]) -> Result<Subscription, Problem> {
+    if body.is_empty() {
+        return Ok(Subscription::default());
+    }
+    let form = form(body, &["models", "events", "url"])?;
+    let models = form.texts("models").map_err(refuse)?;
+    let events = form.texts("events").map_err(refuse)?;
+    for (field, names) in [("models", &models), ("events", &events)] {
+        if let Some(names) = names {
+            filter::check(field, names).map_err(Problem::BadBody)?;
+        }
+    }
+    Ok(Subscription {
+        models: models.map(filter::model_patterns),
+        events,
+        url: form.text("url").map_err(refuse)?,
+    })
+}
+
 /// Checks the body of a command that has no fields: an empty object, or nothing.
 pub fn no_fields(body: &[u8]) -> Result<(), Problem> {
     match body {

@@ -8,6 +8,7 @@ pub mod lists;
 mod page;
 pub mod redrive;
 mod route;
+pub mod subscriptions;
 
 pub use page::{LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX, Page};
 pub use route::{Query, Route, is_api};

@@ -70,6 +70,15 @@ pub(super) fn integration_cursor(after: &str) -> Result<(String, String), Proble
     }
 }
 
+/// The last value of a parameter of `query`.
+pub(super) fn parameter(query: &str, wanted: &str) -> Option<String> {
+    let query = query.strip_prefix('?').unwrap_or(query);
+    let all = form_urlencoded::parse(query.as_bytes());
+    all.filter(|(name, _)| name == wanted)
+        .last()
+        .map(|(_, value)| value.into_owned())
+}
+
 pub(super) fn page<T>(
     query: &str,
     read: impl Fn(&str) -> Result<T, Problem>,

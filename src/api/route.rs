@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::command::Command;
-use super::page::{Page, integration_cursor, notice_cursor, number, page, seq_cursor, text_cursor};
+use super::page::{
+    Page, integration_cursor, notice_cursor, number, page, parameter, seq_cursor, text_cursor,
+};
 use crate::dialect::event::model_name;
 use crate::integration::IntegrationId;
 use crate::problem::Problem;
@@ -26,6 +28,18 @@ pub enum Route {
     Description,
     /// `POST /v1/sources/{source}/test`, which wants the API's token too.
     Test {
+        /// Name of the source, not necessarily a configured one.
+        source: String,
+    },
+    /// `GET /v1/sources/{source}/subscriptions`, which wants the token too.
+    Subscriptions {
+        /// Name of the source, not necessarily a configured one.
+        source: String,
+        /// Our own address, where it isn't the one that was asked.
+        url: Option<String>,
+    },
+    /// `POST /v1/sources/{source}/subscriptions`, which wants the token too.
+    Subscribe {
         /// Name of the source, not necessarily a configured one.
         source: String,
     },
@@ -70,6 +84,8 @@ pub enum Query {
 const READ: &str = "GET, HEAD";
 /// Methods of a path that takes something.
 const TAKE: &str = "POST";
+/// Methods of one that does both.
+const BOTH: &str = "GET, HEAD, POST";
 
 /// True if `path` leads into the API or to the numbers, which want a token
 /// whatever else is wrong with the request. Decided on the decoded path, as
@@ -115,6 +131,7 @@ impl Route {
                 "replay" | "redrive" | "rebuild" | "discard" | "backfill",
             ]
             | ["v1", "integrations", _, _, "records", _, _, "hydrate"] => TAKE,
+            ["v1", "sources", _, "subscriptions"] => BOTH,
             _ => READ,
         };
         let route = match parts.as_slice() {
@@ -157,6 +174,16 @@ impl Route {
             ["v1", "sources", source, "test"] => Ok(Self::Test {
                 source: (*source).to_owned(),
             }),
+            ["v1", "sources", source, "subscriptions"] => {
+                let source = (*source).to_owned();
+                Ok(match method {
+                    "POST" => Self::Subscribe { source },
+                    _ => Self::Subscriptions {
+                        source,
+                        url: parameter(query, "url"),
+                    },
+                })
+            }
             ["v1", "sources", source, "redrive"] => page(query, text_cursor)
                 .map(|page| Self::Command(Command::RedriveSource((*source).to_owned(), page))),
             ["v1", "integrations", rest @ ..] => parse_query(rest, query).map(Self::Api),

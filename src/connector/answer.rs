@@ -6,7 +6,7 @@
 use super::figures::Outcome;
 use super::flight::{Flight, Task};
 use super::{BODY_BYTES_MAX, Books, Connector};
-use crate::ledger::{Snapshots, Unseen};
+use crate::ledger::{Changes, Snapshots, Unseen};
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
@@ -63,12 +63,14 @@ pub enum Then {
     Merge(Snapshots),
     /// Give this to the ledger, and tell [`Connector::marked`] what it says.
     Mark(Unseen),
+    /// Give this to the ledger, and tell [`Connector::compared`] what it says.
+    Compare(Changes),
     /// Nothing.
     Done,
 }
 
 /// What an answer is.
-enum Verdict {
+pub(super) enum Verdict {
     Text(String),
     Unknown(String),
     NotFound,
@@ -83,7 +85,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(answer: Answer) -> Self {
+    pub(super) fn of(answer: Answer) -> Self {
         let (status, body) = match answer {
             Answer::Response { status, body, .. } => (status, body),
             Answer::Failed(Failure::TooLarge) => {
@@ -109,7 +111,7 @@ impl Verdict {
         }
     }
 
-    fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Text(_) => Outcome::Answered,
             Self::NotFound => Outcome::NotFound,
@@ -132,7 +134,7 @@ impl<S: Sql> Connector<S> {
         let Some(flight) = self.books.flights.all.remove(&ticket) else {
             return Ok(Then::Done);
         };
-        if flight.merging.is_some() {
+        if flight.merging.is_some() || flight.comparing.is_some() {
             // The ledger has it, and doesn't answer.
             return self.commit(now, |sql, books| books.not_merged(sql, &flight, now));
         }
@@ -149,7 +151,7 @@ impl<S: Sql> Connector<S> {
             let then = books.answered(sql, &mut flight, answer, now, random)?;
             Ok((then, flight))
         })?;
-        if !matches!(then, Then::Done) {
+        if then != Then::Done {
             self.books.flights.all.insert(ticket, merging);
         }
         Ok(then)
@@ -157,6 +159,18 @@ impl<S: Sql> Connector<S> {
 }
 
 impl Books {
+    /// The limit is used up: nothing is asked before the next minute.
+    pub(super) fn paused(
+        &mut self,
+        sql: &impl Sql,
+        now: Timestamp,
+        random: u32,
+    ) -> Result<(), SqlError> {
+        self.pace.pause(now, random);
+        let us = self.pace.paused_until(now).unwrap_or(now).us();
+        sql.execute("UPDATE connector SET paused_until = ?1", &[us.into()])
+    }
+
     fn answered(
         &mut self,
         sql: &impl Sql,
@@ -173,6 +187,11 @@ impl Books {
         let number = flight.integration;
         let verdict = Verdict::of(answer);
         self.figures.request(&source, verdict.outcome(), now);
+        // Whatever is wrong with the log is nothing of a model's.
+        let is_of_all = matches!(verdict, Verdict::NoKey(_) | Verdict::Limited);
+        if flight.task == Task::Log && !is_of_all {
+            return self.log_answered(sql, flight, verdict, &source, now);
+        }
         match verdict {
             Verdict::Text(text) => {
                 self.known.works(sql, &source)?;
@@ -208,9 +227,7 @@ impl Books {
                 }
             }
             Verdict::Limited => {
-                self.pace.pause(now, random);
-                let us = self.pace.paused_until(now).unwrap_or(now).us();
-                sql.execute("UPDATE connector SET paused_until = ?1", &[us.into()])?;
+                self.paused(sql, now, random)?;
             }
             Verdict::Refused(why) => {
                 self.known.works(sql, &source)?;

@@ -110,7 +110,7 @@ impl Books {
                 }
                 self.break_off(sql, key, "its list is not found", now)
             }
-            Task::Probe { .. } => Ok(()),
+            Task::Probe { .. } | Task::Log => Ok(()),
         }
     }
 
@@ -166,7 +166,7 @@ impl Books {
                 }
                 self.walks.put(sql, key.clone(), walk)
             }
-            Task::Probe { .. } => Ok(()),
+            Task::Probe { .. } | Task::Log => Ok(()),
         }
     }
 

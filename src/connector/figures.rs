@@ -24,16 +24,17 @@ const REPORT_S: u64 = 60;
 /// source. A report that has been overtaken by a later one changes nothing.
 const REPORT: &str = "
     INSERT INTO connectors (source, reported_at, answered, not_found, refused, limited, failed,
-                            repaired, owed, given_up, walks, is_refused, owed_since, standing_since)
+                            repaired, lost, owed, given_up, walks, is_refused, owed_since,
+                            standing_since)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
            value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
-           value ->> 12, value ->> 13
+           value ->> 12, value ->> 13, value ->> 14
     FROM json_each(?1) WHERE true
     ON CONFLICT (source) DO UPDATE SET
       reported_at = excluded.reported_at, answered = excluded.answered,
       not_found = excluded.not_found, refused = excluded.refused, limited = excluded.limited,
-      failed = excluded.failed, repaired = excluded.repaired, owed = excluded.owed,
-      given_up = excluded.given_up, walks = excluded.walks, is_refused = excluded.is_refused,
+      failed = excluded.failed, repaired = excluded.repaired, lost = excluded.lost,
+      owed = excluded.owed, given_up = excluded.given_up, walks = excluded.walks, is_refused = excluded.is_refused,
       owed_since = excluded.owed_since, standing_since = excluded.standing_since
     WHERE excluded.reported_at > connectors.reported_at";
 
@@ -152,6 +153,8 @@ impl Figures {
 /// How a source stands.
 #[derive(Default)]
 struct Standing {
+    /// Webhooks that are known to be lost.
+    lost: u64,
     owed: u64,
     given_up: u64,
     walks: u64,
@@ -206,6 +209,7 @@ impl Books {
         let is_refused = state.is_some_and(|state| state.is_refused);
         let own = [
             counts.repaired,
+            standing.lost,
             standing.owed,
             standing.given_up,
             standing.walks,
@@ -227,7 +231,12 @@ impl Books {
             known.is_some_and(|known| known.of.source == source)
         };
         let earlier = super::schedule::sooner;
-        let mut standing = Standing::default();
+        let logs = self.change_logs.0.iter();
+        let logs = logs.filter(|(number, _)| is_meant(number));
+        let mut standing = Standing {
+            lost: logs.map(|(_, log)| log.lost).fold(0, u64::saturating_add),
+            ..Standing::default()
+        };
         let groups = self.debts.groups.iter().filter(|(key, _)| is_meant(&key.0));
         for debt in groups.flat_map(|(_, group)| group.debts.values()) {
             if !debt.is_open() {

@@ -5,7 +5,7 @@ use super::sorted::Sorted;
 use std::rc::Rc;
 
 use super::walks::{Walk, WalkKey};
-use crate::provider::{Api, Query};
+use crate::provider::{Api, Logged, Query};
 use crate::time::Timestamp;
 
 /// What a request is about.
@@ -15,6 +15,8 @@ pub(super) enum Task {
     Item { model: String, id: String },
     /// A page of a walk.
     Page { key: WalkKey, query: Query },
+    /// A page of the log of changes.
+    Log,
     /// Whether the source works at all, for the sake of a page that fails.
     Probe { key: WalkKey },
 }
@@ -24,6 +26,7 @@ impl Task {
         match self {
             Self::Item { model, .. } => model,
             Self::Page { key, .. } | Self::Probe { key } => &key.2,
+            Self::Log => "",
         }
     }
 
@@ -50,6 +53,18 @@ pub(super) struct Flight {
     pub(super) asked_at: Timestamp,
     /// What waits for the ledger.
     pub(super) merging: Option<Merging>,
+    /// The same of a page of the log.
+    pub(super) comparing: Option<Comparing>,
+}
+
+/// A page of the log that the ledger compares.
+#[derive(Clone)]
+pub(super) struct Comparing {
+    pub(super) changes: Vec<Logged>,
+    /// How many rows the page had.
+    pub(super) rows: u64,
+    /// Nothing is behind it.
+    pub(super) is_last: bool,
 }
 
 /// What becomes true when the ledger has merged an answer.
@@ -88,8 +103,13 @@ impl Flights {
     pub(super) fn has_walk(&self, walk: &WalkKey) -> bool {
         self.all.values().any(|flight| match &flight.task {
             Task::Page { key, .. } | Task::Probe { key } => key == walk,
-            Task::Item { .. } => false,
+            Task::Item { .. } | Task::Log => false,
         })
+    }
+
+    pub(super) fn has_log(&self, integration: u64) -> bool {
+        let mut all = self.all.values();
+        all.any(|flight| flight.task == Task::Log && flight.integration == integration)
     }
 
     /// True if a request to that source is under way.

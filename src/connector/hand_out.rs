@@ -44,6 +44,10 @@ impl Books {
                 let query = first_of_all();
                 api.kind.page(&key.2, &known.of.integration, &query)
             }
+            Task::Log => {
+                let log = self.change_logs.0.get(&number);
+                log.and_then(|log| api.kind.log(&known.of.integration, &log.page()))
+            }
         };
         let Some(path_and_query) = path else {
             return Ok(None);
@@ -58,6 +62,7 @@ impl Books {
             epoch: known.epoch,
             asked_at: now,
             merging: None,
+            comparing: None,
         });
         Ok(Some(Request {
             ticket,

@@ -91,6 +91,7 @@ impl Books {
                     self.walks.put(sql, key.clone(), walk)?;
                 }
             }
+            Task::Log => return self.not_compared(sql, flight, now),
             Task::Probe { .. } => {}
         }
         Ok(Then::Done)

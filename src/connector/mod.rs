@@ -16,6 +16,9 @@
 
 mod answer;
 mod call;
+mod change_log;
+mod comparing;
+mod direct;
 mod failing;
 mod figures;
 mod flight;
@@ -38,6 +41,8 @@ use std::rc::Rc;
 
 pub use answer::{Answer, Failure, Then};
 pub use call::{Call, name};
+use change_log::ChangeLogs;
+pub use direct::{Direct, DirectAnswer};
 use figures::Figures;
 pub use figures::OUTCOMES;
 use flight::Flights;
@@ -89,6 +94,7 @@ struct Books {
     debts: Debts,
     walks: Walks,
     gathered: Option<Gathered>,
+    change_logs: ChangeLogs,
     flights: Flights,
     turns: Turns,
     figures: Figures,
@@ -173,6 +179,7 @@ impl Books {
             debts,
             walks: Walks::load(sql)?,
             gathered: None,
+            change_logs: ChangeLogs::load(sql)?,
             flights: Flights::default(),
             turns: Turns::default(),
             figures: Figures::load(sql)?,

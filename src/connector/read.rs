@@ -28,6 +28,7 @@ impl Books {
         let read = match flight.task.clone() {
             Task::Item { model, id } => self.read_item(flight, &model, &id, text),
             Task::Page { key, query } => self.read_page(sql, flight, &key, &query, text, now)?,
+            Task::Log => return Ok(Then::Done),
             Task::Probe { key } => {
                 self.probed(sql, &key, now)?;
                 return Ok(Then::Done);

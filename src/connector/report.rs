@@ -35,6 +35,7 @@ impl<S: Sql> Connector<S> {
             .raw("pace", &self.pace_json(now))
             .raw("sources", &self.sources_json(of, now))
             .raw("walks", &walks)
+            .raw("change_logs", &self.change_logs_json(&is_meant, now))
             .raw("stopped", &self.stopped_json(of, now))
             .raw("unreachable", &unreachable_json(of, setups))
             .raw("failures", &self.failures_json(of)?)
@@ -136,6 +137,17 @@ impl<S: Sql> Connector<S> {
                 Some(walk.why.as_str()).filter(|why| !why.is_empty()),
             )
             .end()
+    }
+
+    fn change_logs_json(&self, is_meant: &dyn Fn(u64) -> bool, now: Timestamp) -> String {
+        let logs = self.books.change_logs.0.iter();
+        list(
+            logs.filter(|(number, _)| is_meant(**number))
+                .map(|(number, log)| {
+                    let known = self.books.integrations.0.get(number);
+                    log.to_json(known.map_or("", |known| known.of.integration.as_str()), now)
+                }),
+        )
     }
 
     fn stopped_json(&self, of: Option<&IntegrationId>, now: Timestamp) -> String {

@@ -209,6 +209,10 @@ impl Books {
                 Ok(task) => Ok(task),
                 Err(other) => Err(sooner(at, other)),
             });
+            let task = match class {
+                Class::Reconcile => task.or_else(|at| self.log_due(*number, at, now)),
+                _ => task,
+            };
             let later = match task {
                 Err(later) => later,
                 // Only for what has something to do.
@@ -316,6 +320,20 @@ impl Books {
         }
         let query = walk.cursor.query(walk.order(), walk.limit);
         Ok(Task::Page { key, query })
+    }
+
+    /// A page of the log of changes, if one is due; else when anything is.
+    fn log_due(
+        &self,
+        number: u64,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Task, Option<Timestamp>> {
+        let due_at = self.change_logs.0.get(&number).and_then(|log| log.due_at);
+        match due_at.filter(|_| !self.flights.has_log(number)) {
+            Some(due_at) if due_at <= now => Ok(Task::Log),
+            due_at => Err(sooner(at, due_at)),
+        }
     }
 
     fn stopped_until(&self, number: u64, model: &str) -> Timestamp {

@@ -101,6 +101,26 @@ CREATE TABLE counts (
   answered_at INTEGER NOT NULL       -- when it last answered as it should
 ) WITHOUT ROWID;
 
+-- How far the provider's log of changes was compared with what webhooks told,
+-- and what they have lost.
+CREATE TABLE change_logs (
+  integration INTEGER PRIMARY KEY,
+  read_until INTEGER NOT NULL,       -- all before was compared
+  before INTEGER,                    -- the end of the stretch that is being read
+  "offset" INTEGER NOT NULL,         -- changes of it that were
+  due_at INTEGER,                    -- of the next page; NULL if none is wanted
+  failures INTEGER NOT NULL,
+  stopped_until INTEGER NOT NULL,
+  why TEXT NOT NULL,
+  synced_at INTEGER NOT NULL,        -- the end of the last synchronisation
+  lost INTEGER NOT NULL,             -- webhooks: ever,
+  last_lost INTEGER NOT NULL,        -- in the last stretch,
+  now_lost INTEGER NOT NULL,         -- and so far in the present one
+  compared_at INTEGER,
+  examples TEXT NOT NULL,            -- JSON
+  now_examples TEXT NOT NULL
+);
+
 -- What went wrong last.
 CREATE TABLE failures (
   number INTEGER PRIMARY KEY,

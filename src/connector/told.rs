@@ -207,6 +207,9 @@ impl Books {
         now: Timestamp,
     ) -> Result<(), SqlError> {
         self.ask_for_missing(sql, number, now)?;
+        if api.reconcile {
+            self.compare(sql, number, Some(sync.at), now)?;
+        }
         let models: Vec<&str> = api.wanted().collect();
         for model in models {
             let mut synced = sync.models.iter().flatten();
@@ -267,6 +270,20 @@ impl Books {
         self.walks.want(sql, key, Some(since), now)
     }
 
+    /// Asks for what has come to the log of changes.
+    fn compare(
+        &mut self,
+        sql: &impl Sql,
+        number: u64,
+        synced_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), SqlError> {
+        let known = self.integrations.0.get(&number);
+        let known_at = known.map_or(now, |known| known.known_at);
+        let logs = &mut self.change_logs;
+        logs.want(sql, number, known_at, synced_at, now)
+    }
+
     fn by_clock(
         &mut self,
         sql: &impl Sql,
@@ -291,6 +308,9 @@ impl Books {
             (known.daily_at, known.deep_at) = (None, None);
         }
         self.integrations.put(sql, number, known)?;
+        if is_daily && api.is_some() {
+            self.compare(sql, number, None, now)?;
+        }
         let models: Vec<&str> = api.iter().flat_map(|api| api.wanted()).collect();
         for model in models {
             if is_daily {

@@ -56,6 +56,10 @@ impl Dialect for MeterBase {
         Reading::new(body.stated_id("connection_id"), identity, time, meaning)
     }
 
+    fn names(&self) -> [&'static str; 2] {
+        ["data.new", "data.update"]
+    }
+
     fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
         let name = wanted.event_or("data.new");
         let (unique, test) = (wanted.unique, TEST_INTEGRATION);

@@ -113,6 +113,17 @@ pub trait Dialect: Sync {
     /// What the body, a JSON object, says.
     fn understand<'a>(&self, body: &Object<'a>) -> Reading<'a>;
 
+    /// The provider's id of the job that noticed what `body` tells; `None` if it
+    /// states none.
+    fn job<'a>(&self, _body: &Object<'a>) -> Option<Cow<'a, str>> {
+        None
+    }
+
+    /// What events about a new record are called, and about one that changed.
+    fn names(&self) -> [&'static str; 2] {
+        ["DATA_NEW", "DATA_UPDATE"]
+    }
+
     /// The body of a test event. It names the integration of test events, and
     /// no two of them are the same delivery.
     fn sample(&self, wanted: &Wanted) -> Result<String, Problem>;

@@ -62,6 +62,11 @@ impl Dialect for Propexo {
         Reading::new(envelope.integration(), identity, None, meaning)
     }
 
+    fn job<'a>(&self, body: &Object<'a>) -> Option<Cow<'a, str>> {
+        let job = Envelope::open(body).find(|object| object.stated_id("job_id"));
+        job.ok()?.filter(|job| !job.is_empty())
+    }
+
     fn sample(&self, wanted: &Wanted) -> Result<String, Problem> {
         let name = wanted.event_or("DATA_NEW");
         Ok(match control(name) {

@@ -11,6 +11,8 @@
 
 mod alarm;
 mod call;
+mod compare;
+mod compared;
 mod health;
 mod history;
 mod host;
@@ -32,6 +34,7 @@ pub use alarm::Effects;
 pub use call::{
     CALL_FORMAT, Call, Reply, UnknownFormat, check_format, is_nobodys, received_at, was_woken,
 };
+pub use compared::{Changes, Compared, Verdict};
 use health::Health;
 pub use history::{PAGE_BYTES_MAX, State};
 pub use host::{Answered, Next};

@@ -4,14 +4,19 @@
 //! Each kind has a file of its own and a line in `kinds!`. A source's
 //! configuration chooses one. Nothing here asks: that is the connector's.
 
+mod log;
 mod setup;
+pub mod subscriptions;
 
 use std::borrow::Cow;
 
 use crate::integration::encode_segment;
 use crate::time::Timestamp;
+pub use log::{LogPage, Logged, Stretch};
 pub(crate) use setup::is_binding_name;
 pub use setup::{Api, Backfill};
+pub(crate) use setup::{URL_MUST, checked_url};
+use subscriptions::{Change, Subscriptions};
 
 macro_rules! kinds {
     ($($file:ident :: $name:ident),+ $(,)?) => {
@@ -57,6 +62,33 @@ pub trait Kind: Sync {
 
     /// What the answer for a page holds; `None` if it has another shape.
     fn read_page<'a>(&self, body: &'a str) -> Option<Page<'a>>;
+
+    /// Path and query of a page of the log of what has changed in `integration`;
+    /// `None` if there is no log.
+    fn log(&self, integration: &str, stretch: &Stretch) -> Option<String>;
+
+    /// What the answer for a page of the log holds; `None` if it has another
+    /// shape.
+    fn read_log(&self, body: &str) -> Option<LogPage>;
+
+    /// The events that webhooks can be registered for, each with our own word.
+    fn events(&self) -> &'static [(&'static str, &'static str)];
+
+    /// A normalised model as registrations have it.
+    fn registered_name<'m>(&self, model: &'m str) -> Cow<'m, str>;
+
+    /// The fewest characters of a webhook's secret.
+    fn secret_chars_min(&self) -> usize;
+
+    /// Path and query of a page of the webhooks that are registered, behind so
+    /// many.
+    fn subscriptions(&self, offset: usize) -> String;
+
+    /// What the answer for it holds; `None` if it has another shape.
+    fn read_subscriptions(&self, body: &str) -> Option<Subscriptions>;
+
+    /// What registers a webhook with this `body`, or changes the one of that id.
+    fn subscribe(&self, id: Option<&str>, body: String) -> Change;
 
     /// True if a refusal (status 400) says that a parameter isn't known.
     fn is_unknown_parameter(&self, body: &str) -> bool;

@@ -5,7 +5,11 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Order, Page, Parent, Query, Reach, Row, Seen, encoded};
+use super::log::data_diff;
+use super::subscriptions::{Change, Subscription, Subscriptions, Trigger, called};
+use super::{
+    Kind, LogPage, Order, Page, Parent, Query, Reach, Row, Seen, Stretch, encoded, written,
+};
 use crate::integration::encode_segment;
 use crate::json;
 
@@ -200,6 +204,34 @@ const PATHLESS: &[&str] = &[
     "vendor_payment_types",
 ];
 
+/// Models that registrations call otherwise.
+const REGISTERED: &[(&str, &str)] = &[
+    (
+        "ap_codes_to_construction_jobs",
+        "ap_codes_to_construction_job",
+    ),
+    ("resident_insurances", "resident_insurance"),
+    (
+        "service_request_vendors_insurances",
+        "service_request_vendors_insurance",
+    ),
+    ("unit_pricings", "unit_pricing"),
+    ("units_to_amenities", "units_to_amenity"),
+];
+
+/// The webhooks that are registered.
+const WEBHOOKS: &str = "/v1/webhooks/";
+
+/// What they can be registered for.
+const EVENTS: &[(&str, &str)] = &[
+    ("DATA_NEW", "record.created"),
+    ("DATA_UPDATE", "record.updated"),
+    ("FIRST_SYNC_COMPLETE", "sync.first_completed"),
+    ("SYNC_COMPLETE", "sync.completed"),
+    ("JOB_FAILURE", "job.failed"),
+    ("WRITE_OPERATION_FAILURE", "write.failed"),
+];
+
 const IS_PART: &str = "it stands only inside other records, which are asked for in its place";
 const IS_UNDER: &str = "its lists stand under other records, and are not walked yet";
 const HAS_NO_PATH: &str = "the API has no path for it";
@@ -314,9 +346,105 @@ impl Kind for Propexo {
         })
     }
 
+    fn log(&self, integration: &str, stretch: &Stretch) -> Option<String> {
+        Some(
+            [
+                "/v1/admin/data-diffs/?order-by=created_at:asc,id:asc&integration_id=",
+                &encoded(integration),
+                "&after=",
+                &written(stretch.after),
+                "&before=",
+                &written(stretch.before),
+                "&offset=",
+                &stretch.offset.to_string(),
+                "&limit=",
+                &stretch.limit.to_string(),
+            ]
+            .concat(),
+        )
+    }
+
+    fn read_log(&self, body: &str) -> Option<LogPage> {
+        let [results, meta] = json::pick(body, &["results", "meta"])?;
+        let rows = json::items(results?.get())?;
+        let changes: Vec<_> = (rows.iter())
+            .filter_map(|value| data_diff(value.get()))
+            .collect();
+        let meta = meta.and_then(|meta| json::pick(meta.get(), &["hasMore"]));
+        let [has_more] = meta.unwrap_or_default();
+        // Where none can be read, the log has another shape.
+        (rows.is_empty() || !changes.is_empty()).then_some(LogPage {
+            rows: rows.len(),
+            changes,
+            has_more: has_more.and_then(json::flag),
+        })
+    }
+
+    fn events(&self) -> &'static [(&'static str, &'static str)] {
+        EVENTS
+    }
+
+    fn registered_name<'m>(&self, model: &'m str) -> Cow<'m, str> {
+        called(model, REGISTERED)
+    }
+
+    fn secret_chars_min(&self) -> usize {
+        10
+    }
+
+    fn subscriptions(&self, offset: usize) -> String {
+        let query = "?order-by=created_at:asc,id:asc&limit=250&offset=";
+        [WEBHOOKS, query, &offset.to_string()].concat()
+    }
+
+    fn read_subscriptions(&self, body: &str) -> Option<Subscriptions> {
+        let [results, meta] = json::pick(body, &["results", "meta"])?;
+        let rows = json::items(results?.get())?.into_iter();
+        let meta = meta.and_then(|meta| json::pick(meta.get(), &["hasMore"]));
+        let [has_more] = meta.unwrap_or_default();
+        Some(Subscriptions {
+            all: rows
+                .map(|row| subscription(row.get()))
+                .collect::<Option<_>>()?,
+            has_more: has_more.and_then(json::flag).unwrap_or(false),
+        })
+    }
+
+    fn subscribe(&self, id: Option<&str>, body: String) -> Change {
+        let (method, path) = match id {
+            Some(id) => ("PUT", [WEBHOOKS, &encode_segment(id)].concat()),
+            None => ("POST", WEBHOOKS.to_owned()),
+        };
+        Change { method, path, body }
+    }
+
     fn is_unknown_parameter(&self, body: &str) -> bool {
         body.contains("unrecognized_keys")
     }
+}
+
+/// A webhook; `None` if it is no object, or one without id and address.
+fn subscription(json: &str) -> Option<Subscription> {
+    let names = ["id", "url", "active", "secret", "triggers", "headers"];
+    let [id, url, active, secret, triggers, headers] = json::pick(json, &names)?;
+    let triggers = triggers.and_then(|all| json::pick_each(all.get(), &["trigger", "model"]));
+    let trigger = |[name, model]: json::Picked<2>| {
+        Some(Trigger {
+            name: json::text(name?)?.into_owned(),
+            model: model.and_then(json::text).map(Cow::into_owned),
+        })
+    };
+    let headers = headers.filter(|value| json::items(value.get()).is_some());
+    Some(Subscription {
+        id: json::id(id?)?.into_owned(),
+        url: json::text(url?)?.into_owned(),
+        is_active: active.and_then(json::flag).unwrap_or(false),
+        secret: secret.and_then(json::text).map(Cow::into_owned),
+        triggers: (triggers.unwrap_or_default().into_iter())
+            .filter_map(trigger)
+            .collect(),
+        headers: headers.map_or("[]", json::Value::get).to_owned(),
+    })
 }
 
 /// A record; `None` if it is no object, or has no id.

@@ -196,10 +196,21 @@ fn in_range(name: &str, number: u64, most: u64) -> Result<u64, String> {
     Err(format!("`api.{name}` must be between 1 and {most}"))
 }
 
-/// Where the API is. Without encryption only on the machine itself, for trying.
+/// Where the API is.
 fn url(stated: Option<String>, kind: &dyn Kind) -> Result<String, String> {
     let stated = stated.unwrap_or_else(|| kind.default_url().to_owned());
-    let url = stated.trim_end_matches('/');
+    let url = checked_url(&stated).map(str::to_owned);
+    url.ok_or_else(|| ["`api.url` ", URL_MUST].concat())
+}
+
+/// What [`checked_url`] wants.
+pub(crate) const URL_MUST: &str = "must begin with `https://`, or for trying with \
+     `http://localhost` or `http://127.0.0.1`, and have neither user, query nor fragment";
+
+/// `url` without a slash at its end, if it can be an address. Without encryption only on
+/// the machine itself, for trying.
+pub(crate) fn checked_url(url: &str) -> Option<&str> {
+    let url = url.trim_end_matches('/');
     let host = |rest: &str| {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let is_clean = !host.is_empty() && !rest.contains(['@', '?', '#', ' ', '\\']);
@@ -212,14 +223,7 @@ fn url(stated: Option<String>, kind: &dyn Kind) -> Result<String, String> {
     } else {
         false
     };
-    if is_good {
-        return Ok(url.to_owned());
-    }
-    Err(
-        "`api.url` must begin with `https://`, or for trying with `http://localhost` or \
-         `http://127.0.0.1`, and have neither user, query nor fragment"
-            .to_owned(),
-    )
+    is_good.then_some(url)
 }
 
 /// What a binding of a Worker can be called. A secret itself seldom can.

@@ -16,10 +16,11 @@ use super::{
     database, environment, error_text, give, glue, ledger_client, now, property, random, tasks,
 };
 use crate::connector::{
-    Answer, BODY_BYTES_MAX, Call, Connector as Core, Failure, Next, Request, Then,
+    Answer, BODY_BYTES_MAX, Call, Connector as Core, Direct, DirectAnswer, Failure, Next, Request,
+    Then,
 };
 use crate::integration::IntegrationId;
-use crate::ledger::{self, Marked, Merged, Snapshots, Unseen};
+use crate::ledger::{self, Changes, Compared, Marked, Merged, Snapshots, Unseen};
 use crate::provider::Api;
 use crate::sql::SqlError;
 use crate::time::Timestamp;
@@ -56,6 +57,15 @@ impl Connector {
     /// Answers `calls`, in order. `done` gets the answers, null where there is no
     /// such thing; `failed` gets why the first that failed did.
     pub fn call(&self, calls: Vec<String>, done: &Function, failed: &Function) {
+        if let Some(direct) = calls.first().and_then(|call| Direct::decode(call)) {
+            let (object, done) = (self.0.clone(), done.clone());
+            tasks::start(async move {
+                let answer = object.ask_directly(&direct).await.encode();
+                give(&done, &Array::of1(&answer.into()).into());
+                object.go_on();
+            });
+            return;
+        }
         let answers: Result<Vec<_>, String> =
             calls.iter().map(|call| self.0.answer(call)).collect();
         self.0.go_on();
@@ -175,7 +185,9 @@ impl Object {
     /// Makes a request, and has its ledger merge what comes.
     async fn ask(&self, request: Request) {
         let ticket = request.ticket;
-        let answer = self.fetch(&request).await;
+        let answer = self
+            .fetch(&request.source, &request.path_and_query, ["GET", ""])
+            .await;
         log_failure(&request, &answer);
         let then = self.with_core(|core, _| core.answered(ticket, answer, now(), random()));
         match then {
@@ -187,22 +199,42 @@ impl Object {
                 }
             }
             Ok(Then::Mark(unseen)) => self.mark(ticket, unseen).await,
+            Ok(Then::Compare(changes)) => self.compare(ticket, changes).await,
             Ok(Then::Done) => {}
             Err(why) => warn("an answer can't be taken in", why.to_string()),
         }
     }
 
-    async fn fetch(&self, request: &Request) -> Answer {
-        let api = environment::api(&self.env, &request.source);
+    /// Makes a request by hand, if the pace has room for it.
+    async fn ask_directly(&self, direct: &Direct) -> DirectAnswer {
+        let asked_at = now();
+        match self.with_core(|core, _| core.asks_directly(asked_at)) {
+            Ok(None) => {}
+            Ok(Some(until)) => return DirectAnswer::Paused(until.to_string()),
+            Err(why) => return DirectAnswer::Failed(why.to_string()),
+        }
+        let sent = [direct.method.as_str(), direct.body.as_str()];
+        let answer = self.fetch(&direct.source, &direct.path, sent).await;
+        let times = [asked_at, now()];
+        let noted =
+            self.with_core(|core, _| core.was_answered(&direct.source, &answer, times, random()));
+        if let Err(why) = noted {
+            warn("an answer can't be noted", why.to_string());
+        }
+        DirectAnswer::of(answer)
+    }
+
+    async fn fetch(&self, source: &str, path: &str, sent: [&str; 2]) -> Answer {
+        let api = environment::api(&self.env, source);
         let key = api
             .as_ref()
             .and_then(|api| environment::api_key(&self.env, api));
         let (Some(api), Some(key)) = (api, key) else {
             return Answer::Failed(Failure::NoKey);
         };
-        let url = [api.url.as_str(), &request.path_and_query].concat();
+        let url = [api.url.as_str(), path].concat();
         let (name, value) = api.kind.authorization(&key);
-        let answer = glue::ask_provider(&url, name, &value, BODY_BYTES_MAX as u32).await;
+        let answer = glue::ask_provider(&url, name, &value, BODY_BYTES_MAX as u32, sent).await;
         answer.map_or(Answer::Failed(Failure::Network), |answer| read(&answer))
     }
 
@@ -224,6 +256,28 @@ impl Object {
         let noted = self.with_core(|core, _| core.marked(ticket, marked.as_ref(), now()));
         if let Err(why) = noted {
             warn("what was marked can't be noted", why.to_string());
+        }
+    }
+
+    /// Has a ledger compare what the provider noticed with what came.
+    async fn compare(&self, ticket: u64, read: Changes) {
+        let of = read.of.clone();
+        let call = ledger::Call::Compare { read, setup: None };
+        let answer = self.ask_ledger(&of, &call).await;
+        let compared = answer.and_then(|answer| Compared::parse(&answer));
+        let noted = self.with_core(|core, _| core.compared(ticket, compared.as_ref(), now()));
+        match noted {
+            Ok(0) => {}
+            Ok(lost) => {
+                let mut line = Line::new(Level::Warn, "webhooks were lost");
+                line.of(&of);
+                line.outcome = Some("lost");
+                line.reason = Some(format!(
+                    "{lost} changes that the provider noticed never came"
+                ));
+                line.write();
+            }
+            Err(why) => warn("what was compared can't be noted", why.to_string()),
         }
     }
 

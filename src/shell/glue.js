@@ -116,21 +116,23 @@ const PROVIDER_MS = 15_000;
  * Asks a provider's API, with one header. Returns the status, the headers about the limit of requests (or null)
  * and the body; or one word for why there is none. No redirect is followed: it would take the key along.
  */
-export async function askProvider(url, name, value, max) {
+export async function askProvider(url, name, value, max, method, body) {
   // Not `AbortSignal.timeout`, which can't be taken back: an object with a timer is awake, and paid for.
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), PROVIDER_MS);
   try {
     const headers = { [name]: value, accept: "application/json" };
-    const response = await fetch(url, { headers, redirect: "manual", signal: limit.signal });
+    if (body) headers["content-type"] = "application/json";
+    const sent = { method, body: body || undefined, headers };
+    const response = await fetch(url, { ...sent, redirect: "manual", signal: limit.signal });
     if (response.status >= 300 && response.status < 400) {
       await response.body?.cancel();
       return "redirected";
     }
-    const body = await readCounted(response, max);
-    if (body === null) return "too_large";
+    const bytes = await readCounted(response, max);
+    if (bytes === null) return "too_large";
     const figure = (name) => response.headers.get(`x-ratelimit-${name}`);
-    return [response.status, figure("limit"), figure("remaining"), new Uint8Array(body)];
+    return [response.status, figure("limit"), figure("remaining"), new Uint8Array(bytes)];
   } catch {
     return limit.signal.aborted ? "timeout" : "network";
   } finally {

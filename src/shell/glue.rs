@@ -53,7 +53,14 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_name = askProvider, catch)]
-    fn provider_promise(url: &str, name: &str, value: &str, max: u32) -> Result<JsValue, JsValue>;
+    fn provider_promise(
+        url: &str,
+        name: &str,
+        value: &str,
+        max: u32,
+        method: &str,
+        body: &str,
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_name = sendPacks, catch)]
     fn packs_promise(queue: &JsValue, texts: Array, ms: u32) -> Result<JsValue, JsValue>;
@@ -129,8 +136,9 @@ pub async fn ask_provider(
     name: &str,
     value: &str,
     max: u32,
+    [method, body]: [&str; 2],
 ) -> Result<JsValue, JsValue> {
-    wait(&provider_promise(url, name, value, max)?).await
+    wait(&provider_promise(url, name, value, max, method, body)?).await
 }
 
 pub async fn send_packs(queue: &JsValue, texts: Array, ms: u32) -> Result<(), JsValue> {

@@ -21,6 +21,7 @@ mod queries;
 mod router;
 mod sources;
 mod storage;
+mod subscriptions;
 mod sweep;
 mod tasks;
 mod webhook;

@@ -6,7 +6,7 @@ use worker::web_sys::Response;
 use super::http::{self, Answer, NO_CACHE, body};
 use super::log::Line;
 use super::webhook::{self, Inbound};
-use super::{commands, glue, health, metrics, queries, sources};
+use super::{commands, glue, health, metrics, queries, sources, subscriptions};
 use crate::api::{Query, Route, is_api};
 use crate::edge::delivery::BODY_BYTES_MAX;
 use crate::ops::metrics::CONTENT_TYPE;
@@ -44,7 +44,12 @@ async fn route(
     // Who has no token learns nothing of the API, not even what is a path.
     let wants_token = matches!(
         route,
-        Ok(Route::Api(_) | Route::Command(_) | Route::Metrics | Route::Test { .. })
+        Ok(Route::Api(_)
+            | Route::Command(_)
+            | Route::Metrics
+            | Route::Test { .. }
+            | Route::Subscriptions { .. }
+            | Route::Subscribe { .. })
     );
     if is_api(path) || wants_token {
         let authorization = glue::header(request, "authorization");
@@ -75,6 +80,10 @@ async fn route(
         }
         Route::Api(query) => queries::answer(env, query, line).await,
         Route::Command(command) => commands::run(request, env, command, line).await,
+        Route::Subscriptions { source, url } => {
+            subscriptions::show(call, env, &source, url, line).await
+        }
+        Route::Subscribe { source } => subscriptions::subscribe(call, env, &source, line).await,
         Route::Test { source } => {
             line.outcome = Some("tested");
             line.source = Some(source.clone());

@@ -37,7 +37,7 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
 const OF: &str = "/v1/integrations/{source}/{integration}";
 
 /// Every path but the ones below [`OF`], with its method.
-const PATHS: [(&str, &str); 8] = [
+const PATHS: [(&str, &str); 10] = [
     ("post", "/webhooks/{source}"),
     ("get", "/healthz"),
     ("get", "/openapi.json"),
@@ -46,6 +46,8 @@ const PATHS: [(&str, &str); 8] = [
     ("get", "/v1/integrations"),
     ("get", "/metrics"),
     ("post", "/v1/sources/{source}/redrive"),
+    ("get", "/v1/sources/{source}/subscriptions"),
+    ("post", "/v1/sources/{source}/subscriptions"),
 ];
 
 /// What stands behind [`OF`], with its method.
@@ -86,6 +88,8 @@ fn place(route: &Route) -> String {
         Route::Test { .. } => PATHS[4].1.to_owned(),
         Route::Api(Query::Integrations(_)) => PATHS[5].1.to_owned(),
         Route::Metrics => PATHS[6].1.to_owned(),
+        Route::Subscriptions { .. } => PATHS[8].1.to_owned(),
+        Route::Subscribe { .. } => PATHS[9].1.to_owned(),
         Route::Api(Query::Integration(_)) => behind(0),
         Route::Api(Query::Records(..)) => behind(1),
         Route::Api(Query::Record(..)) => behind(2),

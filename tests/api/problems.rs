@@ -156,6 +156,27 @@ fn table() -> Vec<Row> {
             Some(("retry-after", "30")),
             r#"{"type":"urn:leasewire:problem:connector-unavailable","title":"Connector unavailable","status":503,"detail":"The connector can't be reached now. Try again."}"#,
         ),
+        (
+            Problem::ProviderRefused("Do something.".to_owned()),
+            502,
+            "provider_refused",
+            None,
+            r#"{"type":"urn:leasewire:problem:provider-refused","title":"Provider refused","status":502,"detail":"Do something."}"#,
+        ),
+        (
+            Problem::ProviderUnavailable("Try again.".to_owned()),
+            503,
+            "provider_unavailable",
+            Some(("retry-after", "30")),
+            r#"{"type":"urn:leasewire:problem:provider-unavailable","title":"Provider unavailable","status":503,"detail":"Try again."}"#,
+        ),
+        (
+            Problem::NotRegistrable("Do something.".to_owned()),
+            409,
+            "not_registrable",
+            None,
+            r#"{"type":"urn:leasewire:problem:not-registrable","title":"Not registrable","status":409,"detail":"Do something."}"#,
+        ),
     ]
 }
 
@@ -183,13 +204,16 @@ fn place(problem: &Problem) -> usize {
         Problem::TooSlow => 17,
         Problem::NoApi => 18,
         Problem::ConnectorUnavailable => 19,
+        Problem::ProviderRefused(_) => 20,
+        Problem::ProviderUnavailable(_) => 21,
+        Problem::NotRegistrable(_) => 22,
     }
 }
 
 #[test]
 fn every_refusal_is_in_the_table() {
     let places: Vec<usize> = table().iter().map(|row| place(&row.0)).collect();
-    assert_eq!(places, (0..=19).collect::<Vec<_>>());
+    assert_eq!(places, (0..=22).collect::<Vec<_>>());
 }
 
 #[test]

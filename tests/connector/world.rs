@@ -8,7 +8,7 @@ use leasewire::connector::{Answer, Connector, Next, Request, Then};
 use leasewire::integration::IntegrationId;
 use leasewire::json;
 use leasewire::ledger::{
-    Marked, MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd, Unseen,
+    Compared, Marked, MergeOutcome, Merged, Owed, OwedRecord, Snapshots, SyncEnd, Unseen, Verdict,
 };
 use leasewire::provider::Api;
 use leasewire::sql::Statement;
@@ -59,6 +59,10 @@ pub struct World {
     /// What the ledger is to judge, and what it says of it.
     pub unseen: Vec<Unseen>,
     pub marks: Vec<Option<Marked>>,
+    /// The log of changes: when, the record, and what the ledger says of it.
+    pub log: Vec<(Timestamp, String, Verdict)>,
+    /// The ledger doesn't answer.
+    pub is_dumb: bool,
 }
 
 pub fn api(settings: &str) -> Result<Api, String> {
@@ -87,6 +91,8 @@ impl World {
             snapshots: Vec::new(),
             unseen: Vec::new(),
             marks: Vec::new(),
+            log: Vec::new(),
+            is_dumb: false,
         }
     }
 
@@ -210,6 +216,40 @@ impl World {
                 };
                 connector.marked(ticket, marked.as_ref(), self.now).unwrap();
             }
+            Then::Compare(read) => {
+                let known = |id: &str| {
+                    self.log
+                        .iter()
+                        .find(|(_, logged, _)| logged == id)
+                        .unwrap()
+                        .2
+                };
+                let unknown = |verdict: Verdict| matches!(verdict, Verdict::Lost | Verdict::Untold);
+                let owed = read
+                    .changes
+                    .iter()
+                    .filter(|change| unknown(known(&change.id)));
+                let compared = Compared {
+                    seq: self.seq,
+                    epoch: 1,
+                    verdicts: read
+                        .changes
+                        .iter()
+                        .map(|change| known(&change.id))
+                        .collect(),
+                    owed: owed
+                        .map(|change| OwedRecord {
+                            model: change.model.clone(),
+                            id: change.id.clone(),
+                            since: change.at,
+                        })
+                        .collect(),
+                };
+                // As it crosses from the ledger.
+                let compared = Compared::parse(&compared.to_json()).unwrap();
+                let compared = (!self.is_dumb).then_some(&compared);
+                connector.compared(ticket, compared, self.now).unwrap();
+            }
             Then::Done => {}
         }
     }
@@ -263,6 +303,9 @@ impl World {
         let query: HashMap<String, String> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
+        if path_and_query.starts_with("/v1/admin/data-diffs/") {
+            return self.logged(&query);
+        }
         let from = query.get("updated_at_gte").map(|text| at(text).ms());
         let is_by_seen = query.keys().any(|name| name.starts_with("last_seen"));
         if (from.is_some() || is_by_seen) && self.generation != Generation::New {
@@ -299,6 +342,31 @@ impl World {
         };
         found(&format!(
             r#"{{"meta":{{"orderBy":[{{"field":"{order}"}}],"hasMore":{more},"total":0}},"results":[{}]}}"#,
+            page.join(",")
+        ))
+    }
+}
+
+impl World {
+    fn logged(&self, query: &HashMap<String, String>) -> Answer {
+        let (after, before) = (at(&query["after"]), at(&query["before"]));
+        let number = |name: &str| query[name].parse::<usize>().unwrap();
+        let mut log: Vec<_> = self.log.iter().collect();
+        log.sort_by_key(|(at, ..)| *at);
+        log.retain(|(at, ..)| (after..=before).contains(at));
+        let page = log.iter().skip(number("offset"));
+        let page = page.take(number("limit").min(self.cap));
+        let page: Vec<String> = page
+            .map(|(at, id, _)| {
+                format!(
+                    r#"{{"id":"d","model":"leases","model_record_id":"{id}","event_type":"UPDATE",
+                        "data_diff":{{"n":1}},"created_at":"{at}","job_id":"j"}}"#
+                )
+            })
+            .collect();
+        let more = number("offset") + page.len() < log.len();
+        found(&format!(
+            r#"{{"meta":{{"hasMore":{more}}},"results":[{}]}}"#,
             page.join(",")
         ))
     }

@@ -34,7 +34,7 @@ async function promtoolSays(t, ...args) {
 describe("alerts", () => {
   test("promtool can read the rules", async (t) => {
     const said = await promtoolSays(t, "check", "rules", file("alerts.yml"));
-    if (said) assert.match(said, /SUCCESS: 13 rules found/);
+    if (said) assert.match(said, /SUCCESS: 14 rules found/);
   });
 
   test("promtool can read the configuration", (t) =>
@@ -72,6 +72,8 @@ describe("alerts", () => {
     ["leasewire_database_bytes > 0.7", "leasewire_database_bytes > 0.8"],
     ["leasewire_database_bytes > 0.9", "leasewire_database_bytes >= 0.9"],
     ["leasewire_database_bytes > 0.9", "leasewire_database_bytes > 0.95"],
+    ["leasewire_webhooks_lost_total[1h]) > 0", "leasewire_webhooks_lost_total[1h]) > 4"],
+    ["leasewire_webhooks_lost_total[1h])", "leasewire_webhooks_lost_total[3h])"],
     ["_key_refused > 0", "_key_refused > 1"],
     ["_standing_seconds > 3600", "_standing_seconds >= 3600"],
     ["_standing_seconds > 3600", "_standing_seconds > 7200"],

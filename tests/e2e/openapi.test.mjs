@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { run, step } from "../../scripts/lib/command.mjs";
+import { startProvider } from "../../examples/provider/server.mjs";
 import { schemathesis } from "../../scripts/lib/tools.mjs";
 import { diff } from "./support/bodies.mjs";
 import { Description } from "./support/description.mjs";
@@ -27,26 +28,35 @@ const description = new Description(document);
 
 /** The path of an operation, about something that there is. */
 const filled = (path) => {
-  const values = { source: "propexo", integration: "int_1", model: "leases", record_id: "lease_9", seq: 1 };
+  const source = path.endsWith("/subscriptions") ? "registered" : "propexo";
+  const values = { source, integration: "int_1", model: "leases", record_id: "lease_9", seq: 1 };
   return path.replace(/\{(\w+)\}/g, (_name, name) => values[name]);
 };
 
 let worker;
 let closed; // without a token
+let provider;
 before(async () => {
-  worker = await serveEverything({
+  provider = await startProvider({ port: 0, key: SECRETS.API_TOKEN, secret: "another secret", integrations: 1 });
+  const api = { kind: "propexo", url: provider.url, key: "API_TOKEN" };
+  const sources = {
     // Nobody listens there.
     propexo: {
       dialect: "propexo",
       secret: "PROPEXO_SECRET",
       api: { kind: "propexo", url: "http://127.0.0.1:9", key: "API_TOKEN", hydrate: ["leases", "applicant_pets"] },
     },
+    // A pretend provider listens there.
+    registered: { dialect: "propexo", secret: "PROPEXO_SECRET", api },
+    short: { dialect: "propexo", secret: "SHORT", api },
+    refused: { dialect: "propexo", secret: "PROPEXO_SECRET", api: { ...api, key: "SHORT" } },
     unset: { dialect: "propexo", secret: "NOT_SET" },
     wrong: { dialect: "propify", secret: "PROPIFY_SECRET", accepted_age_s: 60 },
-  });
+  };
+  worker = await serveEverything(sources, { SHORT: "123456789" });
   closed = await serve({ bindings: { API_TOKEN: undefined } });
 });
-after(() => Promise.all([worker?.stop(), closed?.stop()]));
+after(() => Promise.all([worker?.stop(), closed?.stop(), provider?.stop()]));
 
 /** Asks with the token, and compares the answer with the description. */
 async function ask(status, method, path, { body, token = SECRETS.API_TOKEN, on = worker, ...more } = {}) {
@@ -206,6 +216,27 @@ describe("answers are as described", () => {
     for (const source of ["propify", "nobody"]) await ask(404, "GET", `${of(source)}/connector`);
   });
 
+  test("to what is registered at a provider", async () => {
+    const path = (source) => `/v1/sources/${source}/subscriptions`;
+    const before = (await ask(200, "GET", path("registered"))).json;
+    assert.deepEqual([before.complete, before.own, before.foreign], [false, [], 1]);
+    const made = (await ask(200, "POST", path("registered"), { body: '{"models":["leases"],"events":null}' })).json;
+    assert.deepEqual([made.complete, made.changed, made.foreign], [true, 2, 1]);
+    for (const method of ["GET", "POST"]) {
+      for (const source of ["propify", "nobody"]) await ask(404, method, path(source));
+      await ask(409, method, path("registered"), { headers: { host: "gateway.example" } });
+      await ask(502, method, path("refused"));
+      // Nobody listens there; one without a secret.
+      for (const source of ["propexo", "unset"]) await ask(503, method, path(source));
+    }
+    await ask(409, "POST", path("short"));
+    await ask(400, "GET", `${path("registered")}?url=http://elsewhere.example`);
+    for (const body of ["[]", '{"x":1}', '{"events":["NOTHING"]}', '{"url":"ftp://x"}']) {
+      await ask(400, "POST", path("registered"), { body });
+    }
+    await ask(413, "POST", path("registered"), { body: Buffer.alloc(COMMAND_BYTES_MAX + 1, " ") });
+  });
+
   test("to test events", async () => {
     for (const source of ["propexo", "propify", "meterbase", "real-estate", "linked"]) {
       await ask(200, "POST", `/v1/sources/${source}/test`, { body: "{}" });
@@ -249,15 +280,17 @@ describe("answers are as described", () => {
   test("to who has no token, where there is none, and to other methods", async () => {
     for (const { path, method, security } of description.operations) {
       const at = filled(path);
+      const same = description.operations.filter((one) => one.path === path);
+      const methods = same.map(({ method }) => method.toUpperCase());
       if (!security) {
         await ask(401, method.toUpperCase(), at, { token: null });
         await ask(401, "DELETE", at, { token: "another" });
         await ask(503, method.toUpperCase(), at, { on: closed });
       }
       for (const other of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
-        if (other === method.toUpperCase()) continue;
+        if (methods.includes(other)) continue;
         const { headers } = await ask(405, other, at);
-        assert.equal(headers.allow, method === "get" ? "GET, HEAD" : "POST", at);
+        assert.equal(headers.allow, methods.map((one) => (one === "GET" ? "GET, HEAD" : one)).join(", "), at);
       }
     }
   });
@@ -284,7 +317,7 @@ describe("answers are as described", () => {
   test("to questions while the database is down", async () => {
     const tables = ["integrations", "records", "secrets_used", "notices", "metrics"];
     for (const table of tables) await worker.db.exec(`ALTER TABLE ${table} RENAME TO no_${table}`);
-    const ofDatabase = /sources|integrations$|records|notices|metrics/;
+    const ofDatabase = /sources$|integrations$|records|notices|metrics/;
     for (const { path, method, security } of description.operations) {
       if (method !== "get" || security) continue;
       // What the ledgers know doesn't depend on it.

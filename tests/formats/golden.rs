@@ -12,11 +12,13 @@ use leasewire::integration::IntegrationId;
 use leasewire::json;
 use leasewire::ledger::replay::Request;
 use leasewire::ledger::{
-    Announcement, CALL_FORMAT, Call, Fetched, LastSeen, Ledger, Numbers, Reply, Report, Retention,
-    Rewrite, SeqRange, Setup, Snapshots, State, Unseen, UnseenGroup, check_format, discard,
+    Announcement, CALL_FORMAT, Call, Changes, Fetched, LastSeen, Ledger, Numbers, Reply, Report,
+    Retention, Rewrite, SeqRange, Setup, Snapshots, State, Unseen, UnseenGroup, check_format,
+    discard,
 };
 use leasewire::ops::metrics::Meter;
 use leasewire::projection::{Projection, announcement};
+use leasewire::provider::Logged;
 
 use crate::common::{Database, at, delivery, named};
 
@@ -265,6 +267,20 @@ fn calls() -> Vec<Call> {
         },
         unseen(first, Some(7), "lease \"9\""),
         unseen(first, None, "lease_9"),
+        Call::Compare {
+            read: Changes {
+                of: IntegrationId::new("propexo", "int 1"),
+                changes: vec![Logged {
+                    model: "leases".to_owned(),
+                    id: "lease \"9\"".to_owned(),
+                    is_new: false,
+                    at: at("2026-03-25T15:00:01.250Z"),
+                    job: Some("j1".to_owned()),
+                    values: Some(r#"{"rent":750000.0}"#.to_owned()),
+                }],
+            },
+            setup: None,
+        },
         Call::Confirm {
             epoch: Some(1_774_450_800_000),
             pack: named(first, last, replay),

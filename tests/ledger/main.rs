@@ -8,6 +8,7 @@ mod discard;
 mod epochs;
 mod expiry;
 mod gone;
+mod lost;
 mod model;
 mod nobody;
 mod owed;

@@ -523,7 +523,7 @@ fn the_page_is_in_the_text_format() {
             assert!(value.parse::<f64>().is_ok(), "{line}");
         }
     }
-    assert_eq!(metrics.len(), 23);
+    assert_eq!(metrics.len(), 24);
 }
 
 #[test]
@@ -536,8 +536,8 @@ fn what_is_no_answer_of_the_database_makes_no_page() {
         r#"[["counted","a","","1 2 3"]]"#,
         r#"[["source","a","","1 2 3 4 5 6 x"]]"#,
         r#"[["integration","a","b","1 2 3 4 5 6"]]"#,
-        r#"[["connector","a","","1 2 3 4 5 6 7 8 9 1"]]"#,
-        r#"[["connector","a","","1 2 3 4 x 6 7 8 9 1  "]]"#,
+        r#"[["connector","a","","1 2 3 4 5 6 60 7 8 9 1"]]"#,
+        r#"[["connector","a","","1 2 3 4 x 6 60 7 8 9 1  "]]"#,
     ];
     for rows in broken {
         assert_eq!(page(&[], &[], rows, at(NOW)), None, "{rows}");
@@ -547,7 +547,7 @@ fn what_is_no_answer_of_the_database_makes_no_page() {
 
 /// What a connector reports, with a request for each count.
 fn connected(d1: &Database) {
-    let numbers = "('propexo', '2026-02-01T00:00:00Z', 1, 2, 3, 4, 5, 6, 7, 8, 9, 1,
+    let numbers = "('propexo', '2026-02-01T00:00:00Z', 1, 2, 3, 4, 5, 6, 60, 7, 8, 9, 1,
                     '2026-01-31T23:59:00Z', NULL)";
     let insert = ["INSERT INTO connectors VALUES ", numbers].concat();
     d1.connection.execute(&insert, []).unwrap();
@@ -583,6 +583,7 @@ fn what_a_connector_has_reported_is_shown_of_sources_with_an_api() {
         ),
         ("leasewire_provider_requests_total", "outcome=\"failed\"", 5),
         ("leasewire_records_repaired_total", "", 6),
+        ("leasewire_webhooks_lost_total", "", 60),
         ("leasewire_records_owed", "", 7),
         ("leasewire_records_given_up", "", 8),
         ("leasewire_walks", "", 9),

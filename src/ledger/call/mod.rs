@@ -14,7 +14,7 @@ pub use reply::{Reply, is_nobodys, received_at, was_woken};
 
 use super::log::discard;
 use super::replay::Request;
-use super::{Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots, Unseen};
+use super::{Changes, Ledger, PackRef, Rewrite, SeqRange, Setup, Snapshots, Unseen};
 use crate::dialect::filter::Filter;
 use crate::edge::delivery::Delivery;
 use crate::sql::{Sql, SqlError};
@@ -37,6 +37,13 @@ pub enum Call {
     Gone {
         /// The records.
         unseen: Unseen,
+        /// How their source is set up.
+        setup: Option<Box<Setup>>,
+    },
+    /// A provider's log has these changes: did a webhook tell of each?
+    Compare {
+        /// The changes.
+        read: Changes,
         /// How their source is set up.
         setup: Option<Box<Setup>>,
     },
@@ -149,6 +156,7 @@ impl Call {
             Self::Intake(_)
             | Self::Merge { .. }
             | Self::Gone { .. }
+            | Self::Compare { .. }
             | Self::Confirm { .. }
             | Self::DeadLetter { .. }
             | Self::Quarantine { .. }
@@ -188,6 +196,9 @@ impl Call {
             }
             Self::Gone { unseen, setup } => {
                 *setup = Some(Box::new(of_source(&unseen.of.source)));
+            }
+            Self::Compare { read, setup } => {
+                *setup = Some(Box::new(of_source(&read.of.source)));
             }
             Self::Unlinked { source, filter, .. } => *filter = of_source(source).filter,
             _ => {}
@@ -231,6 +242,10 @@ impl<S: Sql> Ledger<S> {
             Call::Gone { unseen, setup } => {
                 let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
                 Reply::Json(self.mark_gone(&unseen, &setup, now)?.to_json())
+            }
+            Call::Compare { read, setup } => {
+                let setup = setup.ok_or_else(|| SqlError("no such source".to_owned()))?;
+                Reply::Json(self.compare(&read, &setup)?.to_json())
             }
             Call::Confirm { pack, .. } => Reply::Confirmed(self.confirm(pack, now)?),
             Call::DeadLetter { pack, reason, .. } => {

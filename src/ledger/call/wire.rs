@@ -11,7 +11,7 @@ use crate::integration::IntegrationId;
 use crate::json::{self, Object, Writer};
 use crate::ledger::log::discard::{self, Held};
 use crate::ledger::replay::Request;
-use crate::ledger::{Fetched, PackRef, Rewrite, SeqRange, Snapshots, Unseen};
+use crate::ledger::{Changes, Fetched, PackRef, Rewrite, SeqRange, Snapshots, Unseen};
 use crate::signature::DedupeKey;
 use crate::{dialect, encoding};
 
@@ -36,6 +36,7 @@ impl Call {
             Self::Intake(delivery) => return encode_delivery(delivery),
             Self::Merge { read, .. } => encode_read(call("merge"), read),
             Self::Gone { unseen, .. } => call("gone").raw("unseen", &unseen.to_json()),
+            Self::Compare { read, .. } => read.encode(call("compare")),
             Self::Confirm { pack: of, epoch } => pack("confirm", of, epoch),
             Self::DeadLetter {
                 pack: of,
@@ -114,6 +115,10 @@ impl Call {
             },
             "gone" => Self::Gone {
                 unseen: Unseen::parse(fields.value("unseen")?.get())?,
+                setup: None,
+            },
+            "compare" => Self::Compare {
+                read: Changes::decode(&fields)?,
                 setup: None,
             },
             "confirm" => Self::Confirm {

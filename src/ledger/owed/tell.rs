@@ -241,7 +241,7 @@ impl<S: Sql> Log<S> {
     }
 
     /// What the event `seq` says of a synchronisation that has ended.
-    fn sync_end(
+    pub(in crate::ledger) fn sync_end(
         &self,
         dialect: &dyn Dialect,
         seq: u64,
@@ -270,7 +270,8 @@ impl<S: Sql> Log<S> {
 }
 
 impl Owed {
-    fn add(&mut self, key: RecordKey, since: Timestamp) {
+    /// Adds a record, if it isn't there.
+    pub(in crate::ledger) fn add(&mut self, key: RecordKey, since: Timestamp) {
         let is = |record: &&OwedRecord| record.model == key.model && record.id == key.id;
         if self.records.iter().any(|record| is(&record)) {
             return;

@@ -42,7 +42,7 @@ impl Owed {
 }
 
 impl OwedRecord {
-    fn to_json(&self) -> String {
+    pub(in crate::ledger) fn to_json(&self) -> String {
         Writer::default()
             .text("model", &self.model)
             .text("id", &self.id)
@@ -50,7 +50,7 @@ impl OwedRecord {
             .end()
     }
 
-    fn parse(value: &Value) -> Option<Self> {
+    pub(in crate::ledger) fn parse(value: &Value) -> Option<Self> {
         let fields = Object::parse(value.get())?;
         Some(Self {
             model: fields.text("model")?.into_owned(),

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 pub(super) struct Asked {
     requests: [u64; OUTCOMES.len()],
     repaired: u64,
+    lost: u64,
     owed: u64,
     given_up: u64,
     walks: u64,
@@ -28,6 +29,7 @@ impl Asked {
         }
         let mut next = || parts.next()?.parse().ok();
         asked.repaired = next()?;
+        asked.lost = next()?;
         asked.owed = next()?;
         asked.given_up = next()?;
         asked.walks = next()?;
@@ -42,12 +44,18 @@ impl Asked {
 /// Each metric of a source: its name, its kind, what it tells, and where it is.
 type Metric = (&'static str, &'static str, &'static str, fn(&Asked) -> u64);
 
-const METRICS: [Metric; 7] = [
+const METRICS: [Metric; 8] = [
     (
         "leasewire_records_repaired_total",
         "counter",
         "Records that a read from the provider's API changed, of which no webhook had told.",
         |asked| asked.repaired,
+    ),
+    (
+        "leasewire_webhooks_lost_total",
+        "counter",
+        "Webhooks that the provider's log of changes has and that never came.",
+        |asked| asked.lost,
     ),
     (
         "leasewire_records_owed",

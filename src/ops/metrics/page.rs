@@ -34,8 +34,8 @@ const SELECT: &str = "
     FROM integrations GROUP BY source
     UNION ALL
     SELECT 'connector', source, '', answered || ' ' || not_found || ' ' || refused || ' '
-           || limited || ' ' || failed || ' ' || repaired || ' ' || owed || ' ' || given_up || ' '
-           || walks || ' ' || is_refused || ' ' || coalesce(owed_since, '') || ' '
+           || limited || ' ' || failed || ' ' || repaired || ' ' || lost || ' ' || owed || ' '
+           || given_up || ' ' || walks || ' ' || is_refused || ' ' || coalesce(owed_since, '') || ' '
            || coalesce(standing_since, '')
     FROM connectors
     UNION ALL

@@ -14,10 +14,10 @@ const SOURCES = {
   linked: { dialect: "propexo", secret: "PROPEXO_SECRET", models: ["leases", "unit*"], properties: ["prop_1"] },
 };
 
-/** Starts it. `sources` are further ones. */
-export async function serveEverything(sources = {}) {
+/** Starts it. `sources` and `secrets` are further ones. */
+export async function serveEverything(sources = {}, secrets = {}) {
   const worker = await serve({
-    bindings: { SOURCES: { ...SOURCES, ...sources } },
+    bindings: { SOURCES: { ...SOURCES, ...sources }, ...secrets },
     // A pack dies soon.
     queues: {
       [RECORDS_QUEUE]: { maxRetries: 2, retryDelay: 1, maxBatchTimeout: 0 },

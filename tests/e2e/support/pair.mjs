@@ -13,11 +13,15 @@ export const KEY = "a key for tests";
 export const MODELS = ["properties", "units", "leases", "residents"];
 export const MS_MAX = 240_000;
 
-/** A provider and a gateway that asks it; `options` are the provider's, `api` settings of the source's. */
+/**
+ * A provider and a gateway that asks it; `options` are the provider's, `api` settings of the source's, `adjust`
+ * changes the gateway.
+ */
 export class Pair {
   folder = newFolder();
 
-  async start({ api, ...options }) {
+  async start({ api, adjust, ...options }) {
+    this.adjust = adjust;
     this.port = await freePort();
     this.api = { kind: "propexo", url: `http://127.0.0.1:${this.port}`, key: "PROPEXO_API_KEY", ...api };
     await this.serve();
@@ -32,7 +36,7 @@ export class Pair {
   async serve() {
     const propexo = { dialect: "propexo", secret: "PROPEXO_SECRET", api: this.api };
     const bindings = { SOURCES: { propexo }, PROPEXO_API_KEY: KEY };
-    this.worker = await serve({ folder: this.folder, bindings });
+    this.worker = await serve({ folder: this.folder, bindings, adjust: this.adjust });
   }
 
   async stop() {

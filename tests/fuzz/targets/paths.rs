@@ -44,6 +44,23 @@ pub fn check(input: &[u8]) {
             let path = format!("/v1/sources/{}/test", encode_segment(&source));
             assert_eq!(Route::parse("POST", &path, ""), Ok(Route::Test { source }));
         }
+        Ok(Route::Subscriptions { source, url }) => {
+            assert!(reads(&method));
+            let path = format!("/v1/sources/{}/subscriptions", encode_segment(&source));
+            assert!(api::is_api(&path), "no token for {path}");
+            let query = url.as_deref().map(encode_segment);
+            let query = query.map_or_else(String::new, |url| format!("url={url}"));
+            let again = Route::parse("GET", &path, &query);
+            assert_eq!(again, Ok(Route::Subscriptions { source, url }));
+        }
+        Ok(Route::Subscribe { source }) => {
+            assert_eq!(method, "POST");
+            let path = format!("/v1/sources/{}/subscriptions", encode_segment(&source));
+            assert_eq!(
+                Route::parse("POST", &path, ""),
+                Ok(Route::Subscribe { source })
+            );
+        }
         Ok(Route::Command(Command::Replay(of))) => check_command(&method, &of, "replay"),
         Ok(Route::Command(Command::Redrive(of))) => check_command(&method, &of, "redrive"),
         Ok(Route::Command(Command::Rebuild(of))) => check_command(&method, &of, "rebuild"),
