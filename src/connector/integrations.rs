@@ -10,6 +10,13 @@ use crate::time::Timestamp;
 pub(super) const DAILY_S: u64 = 86_400;
 pub(super) const DEEP_S: u64 = 7 * 86_400;
 
+/// When to ask again for what a ledger could not take, in seconds: twice as late
+/// each time.
+const UNMERGED_S: u64 = 10;
+const UNMERGED_S_MAX: u64 = 600;
+/// By then it is that.
+const UNMERGED_MAX: u32 = 6;
+
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Integration {
@@ -23,6 +30,8 @@ pub(super) struct Integration {
     pub(super) known_at: Timestamp,
     pub(super) daily_at: Option<Timestamp>,
     pub(super) deep_at: Option<Timestamp>,
+    /// How often in a row its ledger has merged nothing. It isn't stored.
+    pub(super) unmerged: u32,
 }
 
 /// All of them, by number.
@@ -43,6 +52,7 @@ impl Integrations {
                 known_at: Timestamp::from_us(row.integer(6)?),
                 daily_at: maybe_time(&row, 7)?,
                 deep_at: maybe_time(&row, 8)?,
+                unmerged: 0,
             };
             integrations.0.insert(row.number(0)?, integration);
         }
@@ -70,6 +80,7 @@ impl Integrations {
             known_at: now,
             daily_at: None,
             deep_at: None,
+            unmerged: 0,
         });
         (number, known)
     }
@@ -111,10 +122,24 @@ impl Integrations {
     /// The number of a ledger's last event, as it has answered. It isn't
     /// stored: one that is too small is safe.
     pub(super) fn heard(&mut self, number: u64, epoch: u64, seq: u64) {
-        if let Some(known) = self.0.get_mut(&number)
-            && known.epoch == Some(epoch)
-        {
-            known.seq = known.seq.max(seq);
+        if let Some(known) = self.0.get_mut(&number) {
+            known.unmerged = 0;
+            if known.epoch == Some(epoch) {
+                known.seq = known.seq.max(seq);
+            }
         }
+    }
+
+    /// The ledger of `number` could not take what was read: for how long to ask
+    /// for nothing of that again, in seconds.
+    pub(super) fn unheard(&mut self, number: u64) -> u64 {
+        let Some(known) = self.0.get_mut(&number) else {
+            return UNMERGED_S;
+        };
+        let pause_s = UNMERGED_S
+            .checked_shl(known.unmerged)
+            .unwrap_or(UNMERGED_S_MAX);
+        known.unmerged = known.unmerged.saturating_add(1).min(UNMERGED_MAX);
+        pause_s.min(UNMERGED_S_MAX)
     }
 }

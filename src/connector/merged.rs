@@ -10,9 +10,6 @@ use crate::provider::Order;
 use crate::sql::{Sql, SqlError};
 use crate::time::Timestamp;
 
-/// When to ask again for what the ledger could not take, in seconds.
-const NOT_MERGED_S: u64 = 10;
-
 impl<S: Sql> Connector<S> {
     /// The ledger has merged what [`Then::Merge`] gave; `None` if it could not.
     pub fn merged(
@@ -73,7 +70,7 @@ impl Books {
         flight: &Flight,
         now: Timestamp,
     ) -> Result<Then, SqlError> {
-        let due_at = now.plus_s(NOT_MERGED_S);
+        let due_at = now.plus_s(self.integrations.unheard(flight.integration));
         match &flight.task {
             Task::Item { model, id } => {
                 let key = (flight.integration, model.clone());
@@ -88,6 +85,8 @@ impl Books {
             Task::Page { key, .. } => {
                 if let Some(mut walk) = self.walks.all.get(key).cloned() {
                     walk.due_at = due_at;
+                    // The page itself could be read.
+                    walk.failures = 0;
                     self.walks.put(sql, key.clone(), walk)?;
                 }
             }

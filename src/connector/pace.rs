@@ -29,8 +29,9 @@ pub(super) struct Pace {
     used: u32,
     /// Our own.
     own: u32,
-    /// What the last answer has said.
+    /// What an answer has said: that to the request which was made last.
     told: Option<(u32, u32)>,
+    told_at: Timestamp,
     /// Until when nothing may be asked.
     paused_until: Timestamp,
     asked_at: Timestamp,
@@ -115,9 +116,11 @@ impl Pace {
 
     /// Takes in what an answer says of the minute, to a request of `asked_at`.
     pub(super) fn note(&mut self, limit: u32, remaining: u32, asked_at: Timestamp) {
-        if asked_at < self.window_at {
+        // An answer may overtake others that were asked for before.
+        if asked_at < self.window_at.max(self.told_at) {
             return;
         }
+        self.told_at = asked_at;
         let counted = limit.saturating_sub(remaining);
         let before = self.told.map(|(limit, left)| limit.saturating_sub(left));
         self.told = Some((limit, remaining));

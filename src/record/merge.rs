@@ -17,8 +17,8 @@ pub const UPDATED_AT: &str = "updated_at";
 /// each synchronisation and says nothing of the record: alone it is no change.
 pub const LAST_SEEN: &str = "last_seen";
 
-/// For how long a read of a record whose `updated_at` isn't known may show what
-/// was before an event, in seconds.
+/// For how long a read may show what was before an event of which it isn't known when the provider
+/// made that change, in seconds.
 pub const LAG_S: u64 = 120;
 
 /// What an event about a record has touched.
@@ -98,31 +98,31 @@ pub fn is_same(fields: &Object, read: &Object) -> bool {
 
 /// True if `read` is older than what is known, `fields`: by what both say of
 /// the last change; where that is the same, by an event behind it that isn't in
-/// `read`; and where nothing is known of it, by an event of the last two
-/// minutes before which the record was as `read` has it. `touches` are the
-/// events about the record, the newest first.
+/// `read`; and where `read` has changed since, or nothing is known of it, by an
+/// event of the last two minutes before which the record was as `read` has it:
+/// it may show one event and not yet the next. `touches` are the events about
+/// the record, the newest first.
 pub fn is_stale(fields: &Object, read: &Object, touches: &[Touch], now: Timestamp) -> bool {
     let is = |name: &str| fields.value(name).unwrap_or(null());
     let shown = |name: &str| read.value(name).unwrap_or(null());
-    let Some(known_at) = updated_at(fields) else {
-        let mut recent = touches
-            .iter()
-            .filter(|touch| touch.received_at > now.minus_s(LAG_S))
-            .flat_map(|touch| &touch.fields);
-        return recent.any(|(name, before)| {
-            let before: Option<&Value> = before.as_deref().and_then(crate::json::value);
-            before.is_some_and(|before| same(shown(name), before) && !same(is(name), before))
-        });
-    };
-    match updated_at(read) {
-        Some(read_at) if read_at == known_at => {
-            let mut since = touches.iter().take_while(|touch| !touch.is_dated);
+    // What is dated is in whatever has a later time.
+    let mut since = touches.iter().take_while(|touch| !touch.is_dated);
+    match (updated_at(fields), updated_at(read)) {
+        (Some(known_at), Some(read_at)) if read_at == known_at => {
             let mut is_missing =
                 |name: &str| read.value(name).is_some_and(|own| !same(is(name), own));
             since.any(|touch| touch.names().any(&mut is_missing))
         }
-        Some(read_at) => read_at < known_at,
-        None => false,
+        (Some(known_at), Some(read_at)) if read_at < known_at => true,
+        (Some(_), None) => false,
+        _ => {
+            let recent = since.filter(|touch| touch.received_at > now.minus_s(LAG_S));
+            let mut fields = recent.flat_map(|touch| &touch.fields);
+            fields.any(|(name, before)| {
+                let before: Option<&Value> = before.as_deref().and_then(crate::json::value);
+                before.is_some_and(|before| same(shown(name), before) && !same(is(name), before))
+            })
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes wrong at the API, and what follows from it.
 
-use leasewire::connector::{Answer, Connector, Failure, Next};
+use leasewire::connector::{Answer, Connector, Failure, Next, Request, Then};
 
 use crate::common::Database;
 use crate::world::{World, found, of, status};
@@ -294,4 +294,68 @@ fn tables_of_a_newer_version_are_refused() {
         why,
         "the connector's tables have version 9, this code knows 1"
     );
+}
+
+/// The next request, as soon as there is one.
+fn wait_for(world: &mut World, connector: &mut Connector<&Database>) -> Request {
+    loop {
+        match world.next(connector) {
+            Next::Fetch(request) => return request,
+            Next::Wait(at) => world.now = at,
+            Next::Nothing => panic!("nothing to ask: {}", world.state(connector)),
+        }
+    }
+}
+
+/// Answers a request rightly, and then no ledger takes it.
+fn read_in_vain(world: &World, connector: &mut Connector<&Database>, request: &Request) {
+    let answer = world.answer(&request.path_and_query);
+    let then = connector.answered(request.ticket, answer, world.now, 0);
+    assert!(matches!(then, Ok(Then::Merge(_))));
+    connector.merged(request.ticket, None, world.now).unwrap();
+}
+
+#[test]
+fn while_a_ledger_takes_nothing_it_is_offered_less_and_less() {
+    let mut world = with_debt();
+    let mut connector = world.open();
+    let mut asked_s = Vec::new();
+    for _ in 0..9 {
+        let before = world.now;
+        let request = wait_for(&mut world, &mut connector);
+        asked_s.push((world.now.ms() - before.ms()) / 1_000);
+        read_in_vain(&world, &mut connector, &request);
+    }
+    assert_eq!(asked_s, [0, 10, 20, 40, 80, 160, 320, 600, 600]);
+    let request = wait_for(&mut world, &mut connector);
+    world.serve(&mut connector, request);
+    let owed = world.owed("int_1", &[("leases", "l1")]);
+    world.tell(&mut connector, &owed);
+    let request = wait_for(&mut world, &mut connector);
+    read_in_vain(&world, &mut connector, &request);
+    assert_eq!(world.next(&mut connector), Next::Wait(world.now.plus_s(10)));
+}
+
+#[test]
+fn a_page_that_could_be_read_has_not_failed_though_no_ledger_takes_it() {
+    let mut world = with_debt();
+    let mut connector = world.open();
+    let api = world.api.clone();
+    let models = ["leases".to_owned()];
+    let (of, now) = (of("int_1"), world.now);
+    let request = wait_for(&mut world, &mut connector);
+    world.serve(&mut connector, request);
+    connector.backfill(&of, Some(&models), &api, now).unwrap();
+    for attempt in 0..30 {
+        let request = wait_for(&mut world, &mut connector);
+        assert!(request.path_and_query.contains("updated_at:asc"));
+        if attempt % 3 == 2 {
+            read_in_vain(&world, &mut connector, &request);
+            continue;
+        }
+        world.answers = vec![status(410, "")];
+        world.serve(&mut connector, request);
+    }
+    let state = world.state(&connector);
+    assert!(state.contains(r#""skipped":0"#), "{state}");
 }

@@ -91,6 +91,28 @@ fn what_others_have_used_counts() {
 }
 
 #[test]
+fn an_answer_that_others_have_overtaken_begins_no_minute() {
+    let mut world = World::new(ALL);
+    busy(&mut world, "int_1", 140);
+    let mut connector = world.open();
+    let Next::Fetch(slow) = world.next(&mut connector) else {
+        panic!("it is due");
+    };
+    let not_found = |remaining| Answer::Response {
+        status: 404,
+        limit: Some(150),
+        remaining: Some(remaining),
+        body: Vec::new(),
+    };
+    world.now = world.now.plus_ms(100);
+    world.answers = vec![not_found(60)];
+    assert_eq!(in_one_go(&mut world, &mut connector), 11);
+    world.answers = vec![not_found(149)];
+    world.serve(&mut connector, slow);
+    assert_eq!(in_one_go(&mut world, &mut connector), 0);
+}
+
+#[test]
 fn four_are_under_way_at_the_most() {
     let mut world = World::new(ALL);
     busy(&mut world, "int_1", 30);

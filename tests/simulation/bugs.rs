@@ -55,6 +55,26 @@ pub enum Bug {
     DiscardTakesNeighbours,
     DiscardIsUndone,
     UnplacedStaysOut,
+    StaleOverwrites,
+    CursorFirst,
+    OwedForgotten,
+    AskedWhenAnswered,
+    PaceForEach,
+    LimitUnheard,
+    NotFoundIsEmpty,
+    ToldTooEarly,
+    LostIsMerged,
+    OutcomesMixedUp,
+    AnswersKept,
+    SyncEndsForgotten,
+    BacksyncIgnored,
+    DailyNever,
+    DeepNever,
+    NoOverlap,
+    LastRowsDropped,
+    WebhookFieldsDropped,
+    NoAlarmUnderWay,
+    AskedTwice,
 }
 
 impl Bug {
@@ -317,8 +337,13 @@ impl Bug {
         ),
     ];
 
+    /// Those of both kinds of worlds.
+    pub fn all() -> impl Iterator<Item = (Self, &'static str, &'static str)> {
+        Self::ALL.iter().chain(Self::OF_MIRROR).copied()
+    }
+
     pub fn named(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known, _)| *known == name);
-        found.map(|(bug, _, _)| *bug)
+        let found = Self::all().find(|(_, known, _)| *known == name);
+        found.map(|(bug, _, _)| bug)
     }
 }

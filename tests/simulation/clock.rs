@@ -54,7 +54,12 @@ impl<T> Clock<T> {
 
     /// What a right clock shows: the senders'.
     pub fn true_time(&self) -> Timestamp {
-        Timestamp::from_ms(START_MS + self.now_ms as i64)
+        self.true_time_at(self.now_ms)
+    }
+
+    /// What a right clock shows at `ms`.
+    pub fn true_time_at(&self, ms: u64) -> Timestamp {
+        Timestamp::from_ms(START_MS + ms as i64)
     }
 
     /// What the receiver's clock shows.

@@ -28,6 +28,8 @@ pub struct Host {
     pub sending: bool,
     /// A step of a rebuild is on its way to D1.
     pub rebuilding: bool,
+    /// The connector is being told, or the wait before it isn't over.
+    pub telling: bool,
     /// When packs were sent of late though nobody answers, and in which of its
     /// lives.
     pub sent_ms: Vec<(u64, u32)>,
@@ -70,6 +72,15 @@ pub struct Intake {
     pub seq: u64,
 }
 
+/// How a stretch ends for its object.
+pub struct Fate {
+    pub dies: bool,
+    /// What it has written stays.
+    pub durable: bool,
+    /// Its answer leaves.
+    pub heard: bool,
+}
+
 /// What became of a stretch.
 pub struct Ended<T> {
     /// What it gives; nothing if the storage failed.
@@ -94,6 +105,7 @@ impl Host {
             life: 0,
             sending: false,
             rebuilding: false,
+            telling: false,
             sent_ms: Vec::new(),
             unheard_since_ms: None,
             alarm: None,
@@ -110,6 +122,7 @@ impl Host {
         self.life += 1;
         self.sending = false;
         self.rebuilding = false;
+        self.telling = false;
     }
 
     /// The first number of which the history is whole, as the tables have it.
@@ -128,16 +141,30 @@ impl Host {
 }
 
 impl World {
-    /// One stretch without an await, up to its effects. The object may die
-    /// before its writes are durable, right after, or when its answer has left.
+    /// The object may die before its writes are durable, right after, or when its
+    /// answer has left.
+    pub fn fate(&mut self) -> Fate {
+        let dies = self.random.chance(self.faults.crash);
+        let durable = !dies || self.random.chance(667);
+        let heard = !dies || (durable && self.random.chance(500));
+        Fate {
+            dies,
+            durable,
+            heard,
+        }
+    }
+
+    /// One stretch without an await, up to its effects.
     pub fn stretch<T>(
         &mut self,
         ledger: usize,
         work: impl FnOnce(&mut Core, Timestamp, u32) -> Result<(T, Effects), SqlError>,
     ) -> Ended<T> {
-        let dies = self.random.chance(self.faults.crash);
-        let durable = !dies || self.random.chance(667);
-        let heard = !dies || (durable && self.random.chance(500));
+        let Fate {
+            dies,
+            durable,
+            heard,
+        } = self.fate();
         let (now, number) = (self.clock.receiver(), self.random.next() as u32);
         self.break_a_statement(ledger);
         let host = &mut self.hosts[ledger];
@@ -190,10 +217,15 @@ impl World {
     }
 
     pub fn break_a_statement(&mut self, ledger: usize) {
+        let database = self.hosts[ledger].database.clone();
+        self.break_a_statement_of(&database);
+    }
+
+    pub fn break_a_statement_of(&mut self, database: &Database) {
         if self.random.chance(self.faults.statement) {
             let failure = self.random.pick(&[Failure::Before, Failure::After]);
             let fails = (self.random.below(8), failure);
-            self.hosts[ledger].database.fails.set(Some(fails));
+            database.fails.set(Some(fails));
         }
     }
 
@@ -206,6 +238,9 @@ impl World {
         }
         if effects.rebuild {
             self.begin_rebuild(ledger);
+        }
+        if effects.tell {
+            self.begin_to_tell(ledger);
         }
         if effects.forward && !self.hosts[ledger].sending {
             self.hosts[ledger].sending = true;
@@ -271,7 +306,7 @@ impl World {
             dialect: Some(source.dialect),
             filter,
             retention: self.retention(ledger),
-            api: None,
+            api: source.api.clone(),
         }
     }
 

@@ -4,9 +4,10 @@
 //! naive reference computes.
 //!
 //! Without arguments: 1,000 seeds, and proof that each of the deliberate bugs
-//! is caught. `--seeds N` runs N seeds, `--seed N` tells what happens under
+//! is caught; and the same with a provider that is asked, see [`mirror`].
+//! `--seeds N` runs N seeds, `--seed N` tells what happens under
 //! one, `--bug NAME` puts a bug in until it is caught, and `--outage S` takes D1 away for so many
-//! seconds under load.
+//! seconds under load. `--mirror` is for the worlds with a provider.
 
 mod bugs;
 mod calls;
@@ -19,6 +20,7 @@ mod fact;
 mod faults;
 mod forwarding;
 mod host;
+mod mirror;
 mod occupancy;
 mod operator;
 mod outage;
@@ -46,13 +48,22 @@ const BUG_SEEDS: u64 = 200;
 /// How many failing seeds are printed.
 const SHOWN_MAX: usize = 20;
 
-const USAGE: &str = "usage: simulation [--seeds N | --seed N | --outage S] [--bug NAME]";
+const USAGE: &str = "usage: simulation [--mirror] [--seeds N | --seed N | --outage S] [--bug NAME]";
+
+/// Which worlds are lived through.
+#[derive(Clone, Copy, Default)]
+struct Worlds {
+    bug: Option<Bug>,
+    /// Those of the mirror.
+    are_mirrors: bool,
+}
 
 #[derive(Default)]
 struct Arguments {
     seeds: Option<u64>,
     seed: Option<u64>,
     outage: Option<u64>,
+    is_mirror: bool,
     bug: Option<Bug>,
 }
 
@@ -69,17 +80,23 @@ fn main() -> ExitCode {
         seeds,
         seed,
         outage,
+        is_mirror,
         bug,
     } = arguments;
+    let worlds = Worlds {
+        bug,
+        are_mirrors: is_mirror || bug.is_some_and(Bug::is_of_mirror),
+    };
     if let Some(length_s) = outage {
         return tell_outage(length_s);
     }
     let (passed, failed) = match seed {
-        Some(seed) => one(seed, bug),
+        Some(seed) => one(seed, worlds),
         None => match (seeds, bug) {
             (None, Some(bug)) => bugs(&[bug]),
+            (None, None) if is_mirror => mirrors(),
             (None, None) => everything(),
-            (Some(seeds), bug) => many(seeds, bug),
+            (Some(seeds), _) => many(seeds, worlds),
         },
     };
     println!("{passed} passed, {failed} failed");
@@ -104,14 +121,13 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
             "--bug" => {
                 let bug = value()?;
                 let known = || {
-                    Bug::ALL
-                        .iter()
-                        .map(|(_, name, _)| *name)
-                        .collect::<Vec<_>>()
+                    let names = Bug::all().map(|(_, name, _)| name);
+                    names.collect::<Vec<_>>()
                 };
                 let unknown = || format!("no bug {bug}; there are {}", known().join(", "));
                 arguments.bug = Some(Bug::named(&bug).ok_or_else(unknown)?);
             }
+            "--mirror" => arguments.is_mirror = true,
             "--list" => return Ok(None),
             "--nocapture" | "--quiet" | "-q" => {}
             flag if flag.starts_with('-') => return Err(format!("unknown: {flag}")),
@@ -123,8 +139,8 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
 }
 
 /// One seed, and all that happens under it.
-fn one(seed: u64, bug: Option<Bug>) -> (u64, u64) {
-    match run(seed, bug, true, &AtomicBool::new(true)) {
+fn one(seed: u64, worlds: Worlds) -> (u64, u64) {
+    match run(seed, worlds, true, &AtomicBool::new(true)) {
         Ok(()) => (1, 0),
         Err(why) => {
             println!("seed {seed}: {why}");
@@ -133,13 +149,14 @@ fn one(seed: u64, bug: Option<Bug>) -> (u64, u64) {
     }
 }
 
-fn many(seeds: u64, bug: Option<Bug>) -> (u64, u64) {
-    let failures = failures(seeds, bug, usize::MAX);
+fn many(seeds: u64, worlds: Worlds) -> (u64, u64) {
+    let failures = failures(seeds, worlds, usize::MAX);
     for (seed, why) in failures.iter().take(SHOWN_MAX) {
         println!("seed {seed}: {why}");
     }
     if let Some((seed, _)) = failures.first() {
-        println!("to see it: npm run simulate -- --seed {seed}");
+        let mirror = if worlds.are_mirrors { "--mirror " } else { "" };
+        println!("to see it: npm run simulate -- {mirror}--seed {seed}");
     }
     let failed = failures.len() as u64;
     (seeds - failed, failed)
@@ -148,7 +165,26 @@ fn many(seeds: u64, bug: Option<Bug>) -> (u64, u64) {
 /// The worlds, the bugs and the outages.
 fn everything() -> (u64, u64) {
     let all: Vec<Bug> = Bug::ALL.iter().map(|(bug, ..)| *bug).collect();
-    let parts = [many(SEEDS, None), bugs(&all), outages()];
+    let parts = [
+        many(SEEDS, Worlds::default()),
+        bugs(&all),
+        outages(),
+        mirrors(),
+    ];
+    sum(&parts)
+}
+
+/// The worlds of the mirror, and their bugs.
+fn mirrors() -> (u64, u64) {
+    let all: Vec<Bug> = Bug::OF_MIRROR.iter().map(|(bug, ..)| *bug).collect();
+    let worlds = Worlds {
+        bug: None,
+        are_mirrors: true,
+    };
+    sum(&[many(SEEDS, worlds), bugs(&all)])
+}
+
+fn sum(parts: &[(u64, u64)]) -> (u64, u64) {
     parts.iter().fold((0, 0), |totals, (passed, failed)| {
         (totals.0 + passed, totals.1 + failed)
     })
@@ -157,8 +193,12 @@ fn everything() -> (u64, u64) {
 /// Runs each of the deliberate bugs until it is caught.
 fn bugs(wanted: &[Bug]) -> (u64, u64) {
     let mut passed = 0;
-    for (bug, name, what) in Bug::ALL.iter().filter(|(bug, ..)| wanted.contains(bug)) {
-        match failures(BUG_SEEDS, Some(*bug), 1).first() {
+    for (bug, name, what) in Bug::all().filter(|(bug, ..)| wanted.contains(bug)) {
+        let worlds = Worlds {
+            bug: Some(bug),
+            are_mirrors: bug.is_of_mirror(),
+        };
+        match failures(BUG_SEEDS, worlds, 1).first() {
             Some((seed, why)) => {
                 passed += 1;
                 println!("bug {name} ({what}): caught by seed {seed}: {why}");
@@ -191,7 +231,7 @@ fn tell_outage(length_s: u64) -> ExitCode {
 }
 
 /// Failing seeds among 1 to `seeds`, in order, until there are `enough`.
-fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
+fn failures(seeds: u64, worlds: Worlds, enough: usize) -> Vec<(u64, String)> {
     let (next, is_curious) = (AtomicU64::new(1), AtomicBool::new(true));
     let (send, receive) = mpsc::channel();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -204,7 +244,7 @@ fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
                     if seed > seeds {
                         return;
                     }
-                    if let Err(why) = run(seed, bug, false, is_curious) {
+                    if let Err(why) = run(seed, worlds, false, is_curious) {
                         let _ = send.send((seed, why));
                     }
                 }
@@ -223,10 +263,15 @@ fn failures(seeds: u64, bug: Option<Bug>, enough: usize) -> Vec<(u64, String)> {
     })
 }
 
-fn run(seed: u64, bug: Option<Bug>, is_told: bool, is_curious: &AtomicBool) -> Result<(), String> {
+fn run(seed: u64, worlds: Worlds, is_told: bool, is_curious: &AtomicBool) -> Result<(), String> {
+    let Worlds { bug, are_mirrors } = worlds;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let world = World::live(seed, bug, is_told, is_curious);
-        world.map_or(Ok(()), check::check)
+        let world = World::live(seed, bug, are_mirrors, is_told, is_curious);
+        match world {
+            Some(world) if are_mirrors => mirror::check(&world),
+            Some(world) => check::check(world),
+            None => Ok(()),
+        }
     }));
     outcome.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -24,8 +24,8 @@ pub struct Dispatch {
 
 /// The headers of a request.
 #[derive(Clone)]
-struct Signed {
-    signature: String,
+pub struct Signed {
+    pub signature: String,
     timestamp: Option<String>,
 }
 
@@ -187,7 +187,7 @@ impl World {
     }
 }
 
-fn sign(dialect: &str, body: &[u8], now: Timestamp, fact: usize) -> Signed {
+pub fn sign(dialect: &str, body: &[u8], now: Timestamp, fact: usize) -> Signed {
     let timestamp = (dialect == "real-estate").then(|| match fact % 3 {
         0 => (now.ms() / 1_000).to_string(),
         1 => now.ms().to_string(),

@@ -45,6 +45,9 @@ const EVENT: &str = "seq, body, received_at, coalesce(quarantine <> 'not_applied
 /// What a replay reads of an event whose record has lost older ones.
 const BEFORE_FIRST: &str = "coalesce(data, (SELECT l.data FROM large AS l WHERE l.seq = e.seq))";
 
+/// What stands for the columns of a record that is owed.
+const OWED_VALUES: &str = "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
 /// Where no rebuild goes on, whoever asks for its next step isn't told so.
 const NONE_LEFT_FAILS: &str = "(ended_at IS NULL
      OR NOT EXISTS (SELECT 1 FROM rebuilds WHERE ended_at IS NULL)
@@ -200,6 +203,10 @@ impl Database {
             Some(Bug::UnplacedStaysOut) if sql.contains("FROM unplaced\n") => {
                 ("WHERE model = ?1", "WHERE false AND model = ?1")
             }
+            Some(Bug::OwedForgotten) if sql.starts_with("INSERT OR REPLACE INTO owed") => (
+                OWED_VALUES,
+                "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE false",
+            ),
             // The flag and the last of the points.
             Some(Bug::LateTurnsUnnoticed) => (
                 "generation, occupancy,",

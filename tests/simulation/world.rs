@@ -19,6 +19,7 @@ use crate::edge::{Awaited, Group, InLine};
 use crate::fact::Fact;
 use crate::faults::Faults;
 use crate::host::Host;
+use crate::mirror::{self, Mirror};
 use crate::operator::Discard;
 use crate::plan::{DIALECTS, Wanted, source};
 use crate::provider::Provider;
@@ -39,6 +40,12 @@ const BEHIND_MS_MAX: i64 = 4 * MINUTE as i64;
 
 /// Many times what the busiest world takes: who waits looks every 16 ms.
 const STEPS_MAX: u64 = 2_000_000;
+
+/// What makes D1's tables, in order.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_leasewire.sql"),
+    include_str!("../../migrations/0002_asking.sql"),
+];
 
 /// How long after everything works all that waited has arrived: the longest
 /// pause before a probe, a quarter of an hour and a quarter of that, and as much
@@ -86,6 +93,8 @@ pub enum Step {
     /// By now all has arrived that waited when everything began to work, at
     /// this time.
     Deadline(Timestamp),
+    /// Of the mirror.
+    Mirror(mirror::Step),
 }
 
 /// What was asked of a ledger, and for whom.
@@ -97,6 +106,7 @@ pub enum Asked {
     Apart(Box<Batch>),
     /// Nobody waits for it.
     Operated,
+    Mirror(mirror::Asked),
 }
 
 pub struct World {
@@ -133,6 +143,10 @@ pub struct World {
     pub is_healed: bool,
     /// No ledger ever loses its memory, its alarm or its writes.
     pub is_steady: bool,
+    /// The provider that is asked, and who asks it; `None` where none is.
+    pub mirror: Option<Box<Mirror>>,
+    /// Nothing more is to be seen.
+    pub is_over: bool,
     /// What must not be, as soon as it is seen.
     pub complaints: Vec<String>,
     is_told: bool,
@@ -144,11 +158,15 @@ impl World {
     pub fn live(
         seed: u64,
         bug: Option<Bug>,
+        is_mirror: bool,
         is_told: bool,
         is_curious: &AtomicBool,
     ) -> Option<Self> {
         let mut world = Self::new(seed, bug, is_told);
-        world.plan();
+        match is_mirror {
+            true => world.plan_mirror(),
+            false => world.plan(),
+        }
         let mut steps = 0;
         while let Some(step) = world.clock.next() {
             steps += 1;
@@ -156,7 +174,7 @@ impl World {
                 world.complain("something goes on for ever".to_owned());
             }
             // What comes after the first thing that is wrong, tells nothing.
-            if !world.complaints.is_empty() {
+            if !world.complaints.is_empty() || world.is_over {
                 break;
             }
             if !is_curious.load(Ordering::Relaxed) {
@@ -194,15 +212,14 @@ impl World {
             inbox: VecDeque::new(),
             is_healed: false,
             is_steady: false,
+            mirror: None,
+            is_over: false,
             complaints: Vec::new(),
             is_told,
         };
-        world
-            .d1
-            .run(include_str!("../../migrations/0001_leasewire.sql"));
-        world
-            .d1
-            .run(include_str!("../../migrations/0002_asking.sql"));
+        for tables in MIGRATIONS {
+            world.d1.run(tables);
+        }
         world.d1.run(POISON);
         world
     }
@@ -255,6 +272,7 @@ impl World {
             Step::Die => self.die(),
             Step::Jump => self.jump(),
             Step::Operate => self.operate(),
+            Step::Mirror(step) => self.step_mirror(step),
             Step::Deadline(healed_at) => self.check_healed(healed_at),
             Step::Heal => {
                 self.say(|| "everything works".to_owned());
@@ -275,6 +293,7 @@ impl World {
         match asked {
             Asked::Reported(message, report) => self.reported(message, &report, reply),
             Asked::Apart(batch) => self.told(batch, reply),
+            Asked::Mirror(asked) => self.mirror_answered(asked, reply),
             Asked::Taken(_) | Asked::Operated => {}
         }
     }

@@ -196,9 +196,9 @@ impl<S: Sql> Ledger<S> {
         let until = match known_at {
             _ if is_believed => Until::Asked,
             // Their order is clear.
-            Some(_) if read_at != known_at => Until::Asked,
-            Some(_) => Until::Dated,
-            None => Until::Time(read.now.minus_s(LAG_S)),
+            Some(_) if read_at < known_at => Until::Asked,
+            Some(_) if read_at == known_at => Until::Dated,
+            _ => Until::Time(read.now.minus_s(LAG_S)),
         };
         let (mut touches, mut is_all) = (Vec::new(), true);
         if stored.last_seq > read.asked_seq || !matches!(until, Until::Asked) {

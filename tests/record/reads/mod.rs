@@ -155,6 +155,37 @@ fn a_read_that_is_older_than_what_is_known_is_left_alone() {
 }
 
 #[test]
+fn a_read_may_show_one_event_and_not_yet_the_next() {
+    let database = Database::default();
+    let mut world = World::new(&database);
+    assert_eq!(world.read(0, &dated(10, "a")), MergeOutcome::Merged);
+    world.webhook(r#"{"rent":null}"#, r#"{"rent":1}"#);
+    let seq = world.webhook(r#"{"status":"a"}"#, r#"{"status":"b"}"#);
+    let with_rent = |json: String| json.replace("\"id\"", "\"rent\":1,\"id\"");
+    let between = with_rent(dated(11, "a"));
+    assert_eq!(world.read(seq, &between), MergeOutcome::Stale);
+    // It has gone on since.
+    assert_eq!(
+        world.read(seq, &with_rent(dated(12, "c"))),
+        MergeOutcome::Merged
+    );
+    // What an event with a time has changed, is in all that is later.
+    let new = r#"{"status":"d","updated_at":"2026-03-01T10:00:20.000Z"}"#;
+    let seq = world.webhook(r#"{"status":"c"}"#, new);
+    assert_eq!(
+        world.read(seq, &with_rent(dated(21, "c"))),
+        MergeOutcome::Merged
+    );
+    // A replica lags for two minutes at the most.
+    let seq = world.webhook(r#"{"status":"c"}"#, r#"{"status":"e"}"#);
+    world.now = world.now.plus_s(121);
+    assert_eq!(
+        world.read(seq, &with_rent(dated(22, "c"))),
+        MergeOutcome::Merged
+    );
+}
+
+#[test]
 fn where_no_time_is_known_a_replica_may_lag_for_two_minutes() {
     let database = Database::default();
     let mut world = World::new(&database);
