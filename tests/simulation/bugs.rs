@@ -60,7 +60,6 @@ pub enum Bug {
     OwedForgotten,
     AskedWhenAnswered,
     PaceForEach,
-    LimitUnheard,
     NotFoundIsEmpty,
     ToldTooEarly,
     LostIsMerged,

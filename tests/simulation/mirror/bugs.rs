@@ -31,11 +31,6 @@ impl Bug {
             "each integration has a pace of its own",
         ),
         (
-            Self::LimitUnheard,
-            "limit-unheard",
-            "what answers say of the limit isn't heard",
-        ),
-        (
             Self::NotFoundIsEmpty,
             "not-found-is-empty",
             "a record that isn't found counts as one without fields",

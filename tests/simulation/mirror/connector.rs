@@ -280,7 +280,6 @@ impl World {
             return;
         }
         let random = self.random.next() as u32;
-        let answer = self.bent_answer(answer);
         let is_first = self.bug == Some(Bug::CursorFirst);
         let then = self.at_desk(
             at,

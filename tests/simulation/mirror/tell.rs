@@ -1,7 +1,7 @@
 //! What ledgers tell the connector, as `Object::tell` of
 //! `src/shell/ledger_object.rs` does; and what deliberate bugs make of messages.
 
-use leasewire::connector::{Answer, Call, name};
+use leasewire::connector::{Call, name};
 use leasewire::ledger::{Owed, Snapshots};
 use leasewire::provider::written;
 use leasewire::time::Timestamp;
@@ -182,19 +182,6 @@ impl World {
         match records.any(|record| record.was_changed_at(time)) {
             true => path.to_owned(),
             false => path.replace(from, &written(time.plus_s(600))),
-        }
-    }
-
-    /// An answer as a deliberate bug hears it.
-    pub fn bent_answer(&self, answer: Answer) -> Answer {
-        match (answer, self.bug) {
-            (Answer::Response { status, body, .. }, Some(Bug::LimitUnheard)) => Answer::Response {
-                status,
-                limit: None,
-                remaining: None,
-                body,
-            },
-            (answer, _) => answer,
         }
     }
 
