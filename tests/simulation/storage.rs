@@ -175,7 +175,7 @@ impl Database {
                 "drift, NULL, version_key, last_seq,",
             ),
             Some(Bug::TiesByArrival) => ("SELECT prev_seq, occurred_at,", "SELECT prev_seq, NULL,"),
-            Some(Bug::DriftForEver) => ("occurred_ns, drifted\n", "occurred_ns, NULL\n"),
+            Some(Bug::DriftForEver) => ("occurred_ns, drifted, gone", "occurred_ns, NULL, gone"),
             Some(Bug::LastStateForgotten) => (
                 "generation, occupancy, occurred_ns,",
                 "generation, CASE WHEN occurred_at IS NOT NULL THEN occupancy END, occurred_ns,",

@@ -14,6 +14,8 @@ use crate::world::World;
 
 /// When nobody waits any more.
 const TIMEOUT_MS: u64 = 15 * SECOND;
+/// Who may read records may not read the log of changes.
+const LOG: &str = "/v1/admin/data-diffs/";
 /// The life of who asks and doesn't wait.
 const NOBODY: u32 = u32::MAX;
 /// How long a deliberate bug keeps answers.
@@ -103,6 +105,9 @@ impl World {
         }
         let mirror = self.mirror.as_ref().unwrap();
         let per_minute = mirror.limit.per_minute;
+        if left.is_some() && (path.contains("last_seen_") || path.starts_with(LOG)) {
+            self.mirror.as_mut().unwrap().aside += 1;
+        }
         let Some(left) = left else {
             return (response(429, Some((per_minute, 0)), ""), latency_ms);
         };
@@ -125,7 +130,7 @@ impl World {
         if self.random.chance(trouble.broken) {
             return (self.random.pick(&[500, 502, 503, 504]), "<html>".to_owned());
         }
-        if self.random.chance(trouble.forbidden) {
+        if path.starts_with(LOG) || self.random.chance(trouble.forbidden) {
             return (403, "{}".to_owned());
         }
         let lag_ms = match self.random.chance(trouble.lags) {
@@ -199,6 +204,8 @@ struct Query {
     order: String,
     integration: Option<String>,
     changed_from: Option<Timestamp>,
+    seen_from: Option<Timestamp>,
+    seen_until: Option<Timestamp>,
     offset: usize,
     limit: usize,
 }
@@ -211,10 +218,13 @@ impl Query {
             found.map(|(_, value)| value.to_string())
         };
         let number = |name| value(name).and_then(|text| text.parse().ok());
+        let time = |name| value(name).and_then(|text| Timestamp::parse(&text));
         Self {
             order: value("order-by").unwrap_or_default(),
             integration: value("integration_id"),
-            changed_from: value("updated_at_gte").and_then(|text| Timestamp::parse(&text)),
+            changed_from: time("updated_at_gte"),
+            seen_from: time("last_seen_gte"),
+            seen_until: time("last_seen_lte"),
             offset: number("offset").unwrap_or(0),
             limit: number("limit").unwrap_or(100),
         }
@@ -237,7 +247,8 @@ impl View<'_> {
         ms: u64,
         time: impl Fn(u64) -> Timestamp,
     ) -> (u16, String) {
-        if query.changed_from.is_some() && self.generation != Generation::New {
+        let is_new = query.changed_from.or(query.seen_from).or(query.seen_until);
+        if is_new.is_some() && self.generation != Generation::New {
             let why = r#"{"error":{"code":"invalid_request","details":{"name":"ZodError","issues":[{"code":"unrecognized_keys"}]}}}"#;
             return (400, why.to_owned());
         }
@@ -257,6 +268,11 @@ impl View<'_> {
                 query
                     .changed_from
                     .is_none_or(|from| state.updated_at >= from)
+            })
+            .filter(|(_, record, _)| {
+                let seen_at = self.truth.seen_at(record, ms, &time);
+                query.seen_from.is_none_or(|from| seen_at >= from)
+                    && query.seen_until.is_none_or(|until| seen_at <= until)
             })
             .collect();
         let is_ordered =

@@ -97,7 +97,8 @@ impl World {
     fn check_records(&self, round: Round, given_up: &[(String, String)]) -> Verdict {
         let mirror = self.mirror.as_ref().unwrap();
         let rows = self.d1.rows(
-            "SELECT source, integration, model, record_id, fields, partial, drift FROM records",
+            "SELECT source, integration, model, record_id, fields, partial, drift,
+                    gone_since FROM records",
         );
         let name = |row: &Row| [0, 1, 2, 3].map(|at| row.text(at).unwrap().to_owned());
         let mut rows: BTreeMap<_, _> = rows.iter().map(|row| (name(row), row)).collect();
@@ -166,6 +167,10 @@ impl World {
         if record.said && unshown.is_none_or(|value| value == "null") {
             return Err(format!("what only webhooks tell is lost: {text}"));
         }
+        // Each synchronisation sees all of them.
+        if let Some(since) = row.maybe_text(7).unwrap() {
+            return Err(format!("it counts as gone since {since}"));
+        }
         match (row.flag(5).unwrap(), row.flag(6).unwrap()) {
             (false, false) => Ok(()),
             marks => Err(format!("partial and drift: {marks:?}")),
@@ -176,7 +181,15 @@ impl World {
     fn check_requests(&self) -> Verdict {
         let mirror = self.mirror.as_ref().unwrap();
         let (requests, taken) = mirror.before;
-        let (asked, told) = (mirror.limit.answered() - requests, mirror.taken - taken);
+        let aside = mirror.aside - mirror.aside_before;
+        let asked = mirror.limit.answered() - requests - aside;
+        let told = mirror.taken - taken;
+        let most_aside = self.most_aside();
+        if aside > most_aside {
+            return Err(format!(
+                "{aside} requests for what is gone and the log, and there may be {most_aside}"
+            ));
+        }
         let most = self.most_requests(told);
         self.say(|| format!("{asked} requests, {most} at the most"));
         if asked <= most {
@@ -185,6 +198,16 @@ impl World {
         Err(format!(
             "{asked} requests for {told} webhooks, and there may be {most}"
         ))
+    }
+
+    /// What is gone is asked for after a synchronisation: a list of each model, and
+    /// what was seen. The log, which nobody may read, is tried daily.
+    fn most_aside(&self) -> u64 {
+        let mirror = self.mirror.as_ref().unwrap();
+        let of_log = 9 * mirror.truth.integrations.len();
+        let rows = mirror.truth.records.len();
+        let of_gone = 4 * mirror.truth.integrations.len() * (pages_of(rows, mirror.plan.cap) + 1);
+        (of_log + of_gone) as u64
     }
 
     /// A request for each webhook, and for each page: of what is read after a

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use leasewire::connector::{Answer, Connector, Next, Request, Setups, Then};
-use leasewire::ledger::{self, MergeOutcome, Merged, Snapshots};
+use leasewire::ledger::{self, Marked, MergeOutcome, Merged, Snapshots, Unseen};
 use leasewire::provider::{Api, Backfill};
 use leasewire::sql::{SqlError, Statement};
 use leasewire::time::Timestamp;
@@ -290,10 +290,11 @@ impl World {
                 }
                 Ok(then)
             },
-            |then| matches!(then, Then::Merge(_)) && !is_first,
+            |then| *then != Then::Done && !is_first,
         );
         match then {
             Some(Then::Merge(read)) => self.merge(at, ticket, read),
+            Some(Then::Mark(unseen)) => self.mark(at, ticket, unseen),
             _ => drop(
                 self.mirror.as_mut().unwrap().desks[at]
                     .asking
@@ -313,6 +314,33 @@ impl World {
         let asked = Asked::Merge(at, life, ticket, Box::new(lost));
         let call = ledger::Call::Merge { read, setup: None };
         self.ask(ledger, call, world::Asked::Mirror(asked));
+    }
+
+    fn mark(&mut self, at: usize, ticket: u64, unseen: Unseen) {
+        let of = (unseen.of.source.clone(), unseen.of.integration.clone());
+        let ledger = self.ledger(of);
+        let life = self.mirror.as_ref().unwrap().desks[at].life;
+        let call = ledger::Call::Gone {
+            unseen,
+            setup: None,
+        };
+        let asked = Asked::Mark(at, life, ticket);
+        self.ask(ledger, call, world::Asked::Mirror(asked));
+    }
+
+    /// The ledger has marked what is gone, or not.
+    pub fn desk_marked(&mut self, at: usize, life: u32, ticket: u64, reply: Option<String>) {
+        let desk = &mut self.mirror.as_mut().unwrap().desks[at];
+        if desk.life != life {
+            return;
+        }
+        desk.asking.remove(&ticket);
+        let marked = reply.and_then(|text| Marked::parse(&text));
+        self.at_desk(
+            at,
+            |core, _, now| core.marked(ticket, marked.as_ref(), now),
+            |_| false,
+        );
     }
 
     /// The ledger has answered, or not.

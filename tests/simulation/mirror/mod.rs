@@ -74,6 +74,8 @@ pub enum Asked {
     /// It is to merge what a connector has read, in its life, under its ticket; and
     /// what a deliberate bug makes of no answer.
     Merge(usize, u32, u64, Box<Merged>),
+    /// It is to mark what is gone.
+    Mark(usize, u32, u64),
 }
 
 pub struct Mirror {
@@ -87,6 +89,9 @@ pub struct Mirror {
     pub taken: u64,
     /// Requests and webhooks before the time in which they are counted.
     pub before: (u64, u64),
+    /// Requests, of all, for what is gone and for the log of changes.
+    pub aside: u64,
+    pub aside_before: u64,
 }
 
 /// The first thing that is wrong, if anything is.
@@ -137,6 +142,9 @@ impl World {
             Asked::Webhook(webhook) => self.attempted(*webhook, reply.is_some()),
             Asked::Merge(connector, life, ticket, lost) => {
                 self.desk_merged(connector, life, ticket, (reply, *lost));
+            }
+            Asked::Mark(connector, life, ticket) => {
+                self.desk_marked(connector, life, ticket, reply);
             }
         }
     }

@@ -134,6 +134,8 @@ impl World {
             names: Vec::new(),
             taken: 0,
             before: (0, 0),
+            aside: 0,
+            aside_before: 0,
         }));
         self.set_up_apis(stop_at);
         let faults = self.faults.clone();
@@ -143,7 +145,7 @@ impl World {
 
     fn set_up_apis(&mut self, per_minute: u32) {
         let settings = format!(
-            r#"{{"kind":"propexo","key":"KEY","requests_per_minute":{per_minute},"hydrate":["leases","residents","units","fees"]}}"#
+            r#"{{"kind":"propexo","key":"KEY","requests_per_minute":{per_minute},"hydrate":["leases","residents","units","fees"],"gone_after_days":1}}"#
         );
         let api = Api::parse(json::value(&settings).unwrap()).unwrap();
         let api = Rc::new(api);
@@ -247,6 +249,7 @@ impl World {
             mirror.trouble = Trouble::default();
         }
         mirror.before = (mirror.limit.answered(), mirror.taken);
+        mirror.aside_before = mirror.aside;
         for of in 0..mirror.truth.integrations.len() {
             self.plan_round(round, of);
         }

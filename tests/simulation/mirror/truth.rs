@@ -128,6 +128,13 @@ impl State {
 }
 
 impl Truth {
+    /// When a synchronisation last saw a record, at `ms`.
+    pub fn seen_at(&self, record: &Record, ms: u64, time: impl Fn(u64) -> Timestamp) -> Timestamp {
+        let seen_ms = &self.integrations[record.of].seen_ms;
+        let last = seen_ms.iter().rev().find(|seen_ms| **seen_ms <= ms);
+        time(*last.unwrap_or(&0))
+    }
+
     /// All fields of a record as the API shows them, at `ms`.
     pub fn shown(&self, record: &Record, ms: u64, time: impl Fn(u64) -> Timestamp) -> Fields {
         let state = record.at(ms).unwrap_or(record.now());
@@ -135,11 +142,13 @@ impl Truth {
         let mut fields = state.fields.clone();
         let mut set = |name: &str, value: String| drop(fields.insert(name.to_owned(), value));
         let quoted = |text: &str| format!("\"{text}\"");
-        let seen_ms = of.seen_ms.iter().rev().find(|seen_ms| **seen_ms <= ms);
         set("id", quoted(&record.id));
         set("created_at", quoted(&written(record.created_at())));
         set("updated_at", quoted(&written(state.updated_at)));
-        set("last_seen", quoted(&written(time(*seen_ms.unwrap_or(&0)))));
+        set(
+            "last_seen",
+            quoted(&written(self.seen_at(record, ms, time))),
+        );
         set("integration_id", quoted(of.id));
         set("integration_vendor", quoted("YARDI"));
         fields
