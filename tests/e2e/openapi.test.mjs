@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { run, step } from "../../scripts/lib/command.mjs";
 import { startProvider } from "../../examples/provider/server.mjs";
+import { run, step } from "../../scripts/lib/command.mjs";
 import { schemathesis } from "../../scripts/lib/tools.mjs";
 import { diff } from "./support/bodies.mjs";
 import { Description } from "./support/description.mjs";
