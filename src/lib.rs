@@ -17,6 +17,8 @@
 //! 5. **Nothing disappears.** What can't be understood is kept in quarantine,
 //!    what can't be forwarded stays in the log, and both are visible. What an
 //!    outage held up arrives by itself.
+//! 6. **The mirror converges.** Whatever was lost, late or never sent: once the
+//!    provider's API can be asked, each record in D1 ends equal to the provider's.
 //!
 //! The way of a webhook is the way through the modules:
 //!

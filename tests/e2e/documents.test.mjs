@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 
 import { Control } from "../../examples/provider/control.mjs";
+import { startProvider } from "../../examples/provider/server.mjs";
 import { apiPage, description } from "../../scripts/api-docs.mjs";
 import { NOT_RUN } from "./support/commands.mjs";
 import { newFolder, removeFolder } from "./support/folders.mjs";
@@ -34,10 +35,16 @@ const all = DOCUMENTS.map((document) => ({ document, ...read(document) }));
 describe("commands", () => {
   const folder = newFolder();
   let started;
+  let provider;
   let url;
   before(async () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
+    // Its webhooks are registered, and it sends none: the documents show what they themselves have sent.
+    provider = { port: await freePort() };
+    const { stop, control } = await startProvider({ port: provider.port, gateway: url, lose: 1, secret: "unused" });
+    control.switch({ life: false, syncs: false, webhooks: false });
+    provider.stop = stop;
     // `npm start`, with the secrets that the documents use, whatever is in .dev.vars.
     const args = [
       inRoot("scripts", "start.mjs"),
@@ -47,9 +54,8 @@ describe("commands", () => {
       folder,
       "--env-file",
       ".dev.vars.example",
-      // Nobody listens there: what is asked for is owed, and waits.
       "--provider",
-      "http://localhost:1",
+      `http://localhost:${provider.port}`,
     ];
     started = new Program(process.execPath, args, { group: true });
     const answers = async () => {
@@ -64,6 +70,7 @@ describe("commands", () => {
   after(async () => {
     if (started?.code === undefined) process.kill(started.pid, "SIGTERM");
     await started?.end(END_MS_MAX).finally(() => removeFolder(folder));
+    await provider.stop?.();
   });
 
   for (const { document, blocks } of all) {
