@@ -134,7 +134,7 @@ impl<S: Sql> Connector<S> {
         let Some(flight) = self.books.flights.all.remove(&ticket) else {
             return Ok(Then::Done);
         };
-        if flight.merging.is_some() || flight.comparing.is_some() {
+        if flight.pending.is_some() {
             // The ledger has it, and doesn't answer.
             return self.commit(now, |sql, books| books.not_merged(sql, &flight, now));
         }
@@ -146,13 +146,13 @@ impl<S: Sql> Connector<S> {
         {
             self.books.pace.note(*limit, *remaining, flight.asked_at);
         }
-        let (then, merging) = self.commit(now, |sql, books| {
+        let (then, flight) = self.commit(now, |sql, books| {
             let mut flight = flight;
             let then = books.answered(sql, &mut flight, answer, now, random)?;
             Ok((then, flight))
         })?;
         if then != Then::Done {
-            self.books.flights.all.insert(ticket, merging);
+            self.books.flights.all.insert(ticket, flight);
         }
         Ok(then)
     }

@@ -2,7 +2,7 @@
 
 use super::answer::Verdict;
 use super::change_log::ChangeLog;
-use super::flight::{Comparing, Flight};
+use super::flight::{Comparing, Flight, Pending};
 use super::{Books, Connector, Then};
 use crate::ledger::{Changes, Compared, OwedRecord};
 use crate::sql::{Sql, SqlError};
@@ -70,14 +70,14 @@ impl Books {
         let is_last = page.rows == 0 || !page.has_more.unwrap_or(is_full);
         let of = known.of.clone();
         let changes = page.changes.clone();
-        flight.comparing = Some(Comparing {
+        flight.pending = Some(Pending::Compare(Comparing {
             changes: page.changes,
             rows: page.rows as u64,
             is_last,
-        });
+        }));
         if changes.is_empty() {
             self.compared(sql, flight, Some(&Compared::default()), now)?;
-            flight.comparing = None;
+            flight.pending = None;
             return Ok(Then::Done);
         }
         Ok(Then::Compare(Changes { of, changes }))
@@ -126,7 +126,7 @@ impl Books {
         compared: Option<&Compared>,
         now: Timestamp,
     ) -> Result<u64, SqlError> {
-        let Some(page) = &flight.comparing else {
+        let Some(Pending::Compare(page)) = &flight.pending else {
             return Ok(0);
         };
         let compared = compared.filter(|it| it.verdicts.len() == page.changes.len());

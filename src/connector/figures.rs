@@ -19,6 +19,9 @@ pub const OUTCOMES: [&str; 5] = ["answered", "not_found", "refused", "limited", 
 /// From the first thing that is new to its report, in seconds: what follows is
 /// told along.
 const REPORT_S: u64 = 60;
+/// When a report that could not be written is made again, in seconds, while there
+/// is nothing newer: D1 may lack its tables until somebody makes them.
+const AGAIN_S: u64 = 600;
 
 /// The D1 statement of a report: `?1` is a JSON array with the values of each
 /// source. A report that has been overtaken by a later one changes nothing.
@@ -194,9 +197,11 @@ impl<S: Sql> Connector<S> {
         }))
     }
 
-    /// The report could not be written: it is due again in a minute.
+    /// The report could not be written: it is made again.
     pub fn unreported(&mut self, now: Timestamp) {
-        self.books.figures.outdate(now);
+        self.books
+            .figures
+            .outdate(now.plus_s(AGAIN_S).minus_s(REPORT_S));
     }
 }
 

@@ -52,9 +52,18 @@ pub(super) struct Flight {
     pub(super) epoch: Option<u64>,
     pub(super) asked_at: Timestamp,
     /// What waits for the ledger.
-    pub(super) merging: Option<Merging>,
-    /// The same of a page of the log.
-    pub(super) comparing: Option<Comparing>,
+    pub(super) pending: Option<Pending>,
+}
+
+/// What the ledger was given of an answer.
+#[derive(Clone)]
+pub(super) enum Pending {
+    /// Records to merge.
+    Merge(Box<Merging>),
+    /// Records to mark as gone.
+    Mark,
+    /// A page of the log to compare.
+    Compare(Comparing),
 }
 
 /// A page of the log that the ledger compares.

@@ -61,8 +61,7 @@ impl Books {
             asked_seq: known.seq,
             epoch: known.epoch,
             asked_at: now,
-            merging: None,
-            comparing: None,
+            pending: None,
         });
         Ok(Some(Request {
             ticket,

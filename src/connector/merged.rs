@@ -1,7 +1,7 @@
 //! What the ledger says of records that it was given: what is cleared, and what
 //! moves on.
 
-use super::flight::{Flight, Task};
+use super::flight::{Flight, Pending, Task};
 use super::owed::{Debt, GroupKey};
 use super::walks::{Class, Walk, WalkKey};
 use super::{Books, Connector, Then};
@@ -36,7 +36,7 @@ impl Books {
         merged: Option<&Merged>,
         now: Timestamp,
     ) -> Result<Then, SqlError> {
-        let Some(merging) = &flight.merging else {
+        let Some(Pending::Merge(merging)) = &flight.pending else {
             return Ok(Then::Done);
         };
         let merged = merged.filter(|merged| merged.outcomes.len() == merging.ids.len());

@@ -2,7 +2,7 @@
 
 use super::Books;
 use super::answer::Then;
-use super::flight::{Flight, Merging, Task};
+use super::flight::{Flight, Merging, Pending, Task};
 use super::models::Lists;
 use super::walk::{Cursor, LIMIT, Step};
 use super::walks::{Class, Walk, WalkKey};
@@ -150,7 +150,7 @@ impl Books {
         };
         let items: Vec<Fetched> = rows.iter().map(fetched).collect();
         let ids = items.iter().map(|item| item.id.clone()).collect();
-        flight.merging = Some(Merging { ids, walk });
+        flight.pending = Some(Pending::Merge(Box::new(Merging { ids, walk })));
         Ok(Then::Merge(Snapshots {
             of: known.of.clone(),
             model: model.to_owned(),

@@ -309,6 +309,9 @@ impl Books {
             }
             ready.push((key, walk));
         }
+        if ready.is_empty() {
+            return Err(at);
+        }
         let mut listed = api.kind.listed().into_iter();
         let first = listed.find_map(|model| ready.iter().find(|(key, _)| key.2 == model));
         let Some((key, walk)) = first else {

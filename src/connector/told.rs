@@ -46,6 +46,9 @@ impl<S: Sql> Connector<S> {
             .filter(is_there)
             .map(str::to_owned)
             .collect();
+        if models.is_empty() {
+            return Ok(models);
+        }
         self.commit(now, |sql, books| {
             let number = books.know(sql, of, now)?;
             for model in &models {

@@ -9,7 +9,7 @@
 //! page fails or the list moves, the walk begins anew: from a part of a list
 //! nothing follows.
 
-use super::flight::{Flight, Merging};
+use super::flight::{Flight, Pending};
 use super::models::Lists;
 use super::walk::{LIMIT, Step};
 use super::walks::{Walk, WalkKey};
@@ -281,10 +281,7 @@ impl Books {
             self.walks.put(sql, key, walk)?;
             return Ok(Then::Done);
         };
-        flight.merging = Some(Merging {
-            ids: Vec::new(),
-            walk: None,
-        });
+        flight.pending = Some(Pending::Mark);
         let unseen = Unseen {
             of: known.of.clone(),
             model: key.2.clone(),

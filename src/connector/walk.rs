@@ -16,8 +16,6 @@ use crate::time::Timestamp;
 
 /// Records of a page.
 pub(super) const LIMIT: u32 = 250;
-/// Shorter pages don't overlap, or they would never come forward.
-const LIMIT_OVERLAPPING: u32 = 8;
 /// How many of the last rows are known again.
 const ANCHORS: usize = 4;
 /// How far before its beginning a walk begins, in seconds: clocks differ, and
@@ -64,15 +62,15 @@ impl Cursor {
         self.anchors.iter().any(|anchor| anchor == id)
     }
 
-    /// The page to ask for.
+    /// The page to ask for. Also the shortest one has a row more than it overlaps.
     pub(super) fn query(&self, order: Order, limit: u32) -> Query {
-        let overlap = u64::from(limit >= LIMIT_OVERLAPPING && !self.anchors.is_empty());
+        let overlap = u32::from(!self.anchors.is_empty());
         Query {
             order,
             changed_from: self.from.clone(),
             seen: None,
-            offset: self.offset.saturating_sub(overlap),
-            limit,
+            offset: self.offset.saturating_sub(overlap.into()),
+            limit: limit.max(overlap.saturating_add(1)),
         }
     }
 

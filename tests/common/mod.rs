@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
@@ -10,13 +11,15 @@ use leasewire::edge::delivery::{Admitted, Delivery};
 use leasewire::edge::source::{Source, Sources};
 use leasewire::integration::IntegrationId;
 use leasewire::ledger::replay::{Reader, Request};
-use leasewire::ledger::{Ledger, PackRef, Rewrite, SeqRange, Taken};
+use leasewire::ledger::{Call, Ledger, PackRef, Reply, Retention, Rewrite, SeqRange, Setup, Taken};
 use leasewire::signature::Presented;
 use leasewire::sql::Statement;
 use leasewire::sql::{Param, Row, Sql, SqlError, Value};
 use leasewire::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params_from_iter};
+
+const DAY_S: u64 = 86_400;
 
 /// What makes D1's tables, in order.
 pub const MIGRATIONS: [&str; 2] = [
@@ -281,6 +284,25 @@ pub fn source(dialect: &str) -> Source {
     let json = format!(r#"{{"{dialect}":{{"dialect":"{dialect}","secret":"SECRET"}}}}"#);
     let sources = Sources::parse(&json).unwrap();
     sources.named(dialect).unwrap().clone().unwrap()
+}
+
+/// What a ledger with such a `filter` answers to what an API has said, as it
+/// crosses both ways.
+pub fn ask(ledger: &mut Ledger<&Database>, call: &Call, filter: &Filter, now: Timestamp) -> String {
+    let mut call = Call::decode(call.encode()).unwrap();
+    call.set_up(|source| {
+        assert_eq!(source, "propexo");
+        Setup {
+            dialect: dialect::named("propexo"),
+            filter: Rc::new(filter.clone()),
+            retention: Retention::new(30 * DAY_S, 2 * DAY_S),
+            api: None,
+        }
+    });
+    match ledger.answer(call, now).unwrap() {
+        Reply::Json(answer) => answer,
+        other => panic!("no answer, but {other:?}"),
+    }
 }
 
 /// A delivery as the edge hands it over, without the signature, which other

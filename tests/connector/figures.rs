@@ -107,8 +107,9 @@ fn a_report_that_failed_comes_again_and_a_late_one_changes_nothing() {
     let d1 = d1();
     let first = world.report(&mut connector);
     connector.unreported(world.now);
+    assert_eq!(connector.alarm_at(None), Some(world.now.plus_s(600)));
     assert_eq!(due(&world, &mut connector), None);
-    world.run(&mut connector, 60);
+    world.run(&mut connector, 600);
     let second = due(&world, &mut connector);
     let newer = row(&d1, second);
     assert!(newer.contains("|0|0|0|0|NULL|NULL"), "{newer}");

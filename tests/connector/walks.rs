@@ -4,7 +4,7 @@
 use leasewire::connector::Next;
 use proptest::prelude::*;
 
-use crate::world::{Generation, World, of};
+use crate::world::{Generation, World, of, status};
 
 const LEASES: &str = r#"{"kind":"propexo","key":"KEY","hydrate":["leases"]}"#;
 /// 2026-03-01T00:00:00Z.
@@ -262,4 +262,43 @@ fn the_clock_brings_what_no_webhook_does() {
     world.wake(&mut connector);
     world.run(&mut connector, 60);
     assert!(world.state(&connector).contains(r#""class":"deep""#));
+}
+
+/// Pages get shorter while they fail, and records leave their places meanwhile.
+#[test]
+fn short_pages_miss_nothing_either() {
+    let mut world = World::new(LEASES);
+    for at in 0..30 {
+        world.add(&format!("l{at:02}"), START_MS);
+    }
+    world.cap = 5;
+    let mut connector = world.open();
+    let api = world.api.clone();
+    connector
+        .backfill(&of("int_1"), None, &api, world.now)
+        .unwrap();
+    let mut limits = Vec::new();
+    for step in 0..9 {
+        let request = loop {
+            match world.next(&mut connector) {
+                Next::Fetch(request) => break request,
+                Next::Wait(at) => world.now = at,
+                Next::Nothing => panic!("it has ended"),
+            }
+        };
+        let (_, limit) = request.path_and_query.rsplit_once("limit=").unwrap();
+        limits.push(limit.to_owned());
+        if step > 0 {
+            world.answers = vec![status(500, "")];
+        }
+        world.serve(&mut connector, request);
+    }
+    let shortest: u32 = limits.last().unwrap().parse().unwrap();
+    assert!(shortest <= 2, "{limits:?}");
+    // All that were read are at the end now.
+    for id in ["l00", "l01", "l02", "l03"] {
+        world.change(id);
+    }
+    world.run(&mut connector, 3_600);
+    assert_eq!(world.mirror.len(), 30, "{:?}", world.mirror);
 }

@@ -65,6 +65,7 @@ pub enum Bug {
     LostIsMerged,
     OutcomesMixedUp,
     AnswersKept,
+    JobsBelieved,
     SyncEndsForgotten,
     BacksyncIgnored,
     DailyNever,

@@ -1,21 +1,16 @@
 //! A ledger with leases that were all read, and D1 beside it.
 
-use std::rc::Rc;
-
-use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::integration::IntegrationId;
 use leasewire::ledger::{
-    Call, Fetched, LastSeen, Ledger, Marked, MergeOutcome, Merged, Reply, Retention, Setup,
-    Snapshots, Unseen, UnseenGroup,
+    Call, Fetched, LastSeen, Ledger, Marked, MergeOutcome, Merged, Snapshots, Unseen, UnseenGroup,
 };
 use leasewire::projection::Projection;
 use leasewire::time::Timestamp;
 use serde_json::Value;
 
-use crate::common::{Database, at, delivery, send};
+use crate::common::{Database, ask, at, delivery, send};
 
-const DAY_S: u64 = 86_400;
 /// When all were last seen that are gone.
 pub const SEEN: &str = "2026-01-20T06:00:00.000Z";
 /// As it is shown.
@@ -88,21 +83,7 @@ impl<'a> World<'a> {
 
     fn call(&mut self, call: Call) -> String {
         self.now = self.now.plus_s(1);
-        let mut call = Call::decode(call.encode()).unwrap();
-        let filter = self.filter.clone();
-        call.set_up(|source| {
-            assert_eq!(source, "propexo");
-            Setup {
-                dialect: dialect::named("propexo"),
-                filter: Rc::new(filter),
-                retention: Retention::new(30 * DAY_S, 2 * DAY_S),
-                api: None,
-            }
-        });
-        let Reply::Json(answer) = self.ledger.answer(call, self.now).unwrap() else {
-            panic!("no answer")
-        };
-        answer
+        ask(&mut self.ledger, &call, &self.filter, self.now)
     }
 
     pub fn epoch(&self) -> Option<u64> {

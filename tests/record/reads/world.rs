@@ -1,19 +1,12 @@
 //! A ledger that is told of one lease, by webhooks and by reads.
 
-use std::rc::Rc;
-
-use leasewire::dialect;
 use leasewire::dialect::filter::Filter;
 use leasewire::integration::IntegrationId;
-use leasewire::ledger::{
-    Call, Fetched, Ledger, MergeOutcome, Merged, Reply, Retention, Setup, Snapshots,
-};
+use leasewire::ledger::{Call, Fetched, Ledger, MergeOutcome, Merged, Snapshots};
 use leasewire::time::Timestamp;
 use serde_json::Value;
 
-use crate::common::{Database, at, diff, take};
-
-const DAY_S: u64 = 86_400;
+use crate::common::{Database, ask, at, diff, take};
 
 pub struct World<'a> {
     pub database: &'a Database,
@@ -80,20 +73,7 @@ impl<'a> World<'a> {
             read: read.clone(),
             setup: None,
         };
-        let mut call = Call::decode(call.encode()).unwrap();
-        let filter = self.filter.clone();
-        call.set_up(|source| {
-            assert_eq!(source, "propexo");
-            Setup {
-                dialect: dialect::named("propexo"),
-                filter: Rc::new(filter),
-                retention: Retention::new(30 * DAY_S, 2 * DAY_S),
-                api: None,
-            }
-        });
-        let Reply::Json(answer) = self.ledger.answer(call, self.now).unwrap() else {
-            panic!("no answer")
-        };
+        let answer = ask(&mut self.ledger, &call, &self.filter, self.now);
         Merged::parse(&answer).unwrap()
     }
 

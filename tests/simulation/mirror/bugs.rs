@@ -92,6 +92,11 @@ impl Bug {
             "while requests are under way, no alarm is set",
         ),
         (
+            Self::JobsBelieved,
+            "jobs-believed",
+            "what a synchronisation hasn't seen is gone, though its job has failed",
+        ),
+        (
             Self::AskedTwice,
             "asked-twice",
             "each request is made twice",

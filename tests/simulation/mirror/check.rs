@@ -167,7 +167,7 @@ impl World {
         if record.said && unshown.is_none_or(|value| value == "null") {
             return Err(format!("what only webhooks tell is lost: {text}"));
         }
-        // Each synchronisation sees all of them.
+        // Each synchronisation sees all of them, or none because of a job that fails.
         if let Some(since) = row.maybe_text(7).unwrap() {
             return Err(format!("it counts as gone since {since}"));
         }

@@ -316,7 +316,13 @@ impl World {
         self.ask(ledger, call, world::Asked::Mirror(asked));
     }
 
-    fn mark(&mut self, at: usize, ticket: u64, unseen: Unseen) {
+    fn mark(&mut self, at: usize, ticket: u64, mut unseen: Unseen) {
+        if self.bug == Some(Bug::JobsBelieved) {
+            unseen
+                .groups
+                .iter_mut()
+                .for_each(|group| group.seen = u64::MAX / 2);
+        }
         let of = (unseen.of.source.clone(), unseen.of.integration.clone());
         let ledger = self.ledger(of);
         let life = self.mirror.as_ref().unwrap().desks[at].life;

@@ -108,7 +108,10 @@ impl World {
             _ => 0,
         };
         let plan = draw_plan(random);
-        let mut truth = Truth::default();
+        let mut truth = Truth {
+            failing: random.chance(300).then(|| random.pick(plan.models)),
+            ..Truth::default()
+        };
         let all = [
             ("propexo", "int_1"),
             ("propify", "int_2"),

@@ -27,6 +27,9 @@ pub struct Truth {
     pub records: Vec<Record>,
     /// Changes so far.
     pub made: u64,
+    /// A model whose jobs fail in all synchronisations but the first: what changes
+    /// is shown, and counts as not seen.
+    pub failing: Option<&'static str>,
 }
 
 pub struct Integration {
@@ -131,7 +134,10 @@ impl Truth {
     /// When a synchronisation last saw a record, at `ms`.
     pub fn seen_at(&self, record: &Record, ms: u64, time: impl Fn(u64) -> Timestamp) -> Timestamp {
         let seen_ms = &self.integrations[record.of].seen_ms;
-        let last = seen_ms.iter().rev().find(|seen_ms| **seen_ms <= ms);
+        let last = match self.failing == Some(record.model) {
+            true => seen_ms.first(),
+            false => seen_ms.iter().rev().find(|seen_ms| **seen_ms <= ms),
+        };
         time(*last.unwrap_or(&0))
     }
 
