@@ -6,6 +6,7 @@
 //! is dropped by the platform after a few attempts, and the events with it.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -98,6 +99,27 @@ impl Ledger {
     }
 }
 
+/// An object while it does something. That ends with this, also where its task is
+/// dropped as lost.
+struct Busy {
+    object: Rc<Object>,
+    flag: fn(&Object) -> &Cell<bool>,
+}
+
+impl Deref for Busy {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.object
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        (self.flag)(&self.object).set(false);
+    }
+}
+
 impl Object {
     /// The answers to `calls` before the first that fails, and why that does.
     async fn call(self: &Rc<Self>, calls: &[Uint8Array]) -> (Vec<Option<String>>, Option<String>) {
@@ -171,33 +193,40 @@ impl Object {
             let object = self.clone();
             tasks::start(async move { object.announce(&told).await });
         }
-        if effects.forward && !self.sending.replace(true) {
-            let object = self.clone();
-            tasks::start(async move {
-                object.forward().await;
-                object.sending.set(false);
-            });
+        if effects.forward
+            && let Some(object) = self.begin(|object| &object.sending)
+        {
+            tasks::start(async move { object.forward().await });
         }
-        if effects.tell && !self.telling.replace(true) {
-            let object = self.clone();
+        if effects.tell
+            && let Some(object) = self.begin(|object| &object.telling)
+        {
             tasks::start(async move {
                 if let Err(why) = object.tell().await {
                     // The alarm tells it again: it is set while something is owed.
                     warn("the connector can't be told", why);
                 }
-                object.telling.set(false);
             });
         }
-        if effects.rebuild && !self.rebuilding.replace(true) {
-            let object = self.clone();
+        if effects.rebuild
+            && let Some(object) = self.begin(|object| &object.rebuilding)
+        {
             tasks::start(async move {
                 if let Err(why) = object.rebuild().await {
                     // The alarm takes the step again: it is set while one waits.
                     warn("the rebuild stands still", why);
                 }
-                object.rebuilding.set(false);
             });
         }
+    }
+
+    /// Begins what goes on once at a time; `None` while it does.
+    fn begin(self: &Rc<Self>, flag: fn(&Self) -> &Cell<bool>) -> Option<Busy> {
+        let is_busy = flag(self).replace(true);
+        (!is_busy).then(|| Busy {
+            object: self.clone(),
+            flag,
+        })
     }
 
     /// Sends packs until everything is sent, enough is on its way, or the queue
