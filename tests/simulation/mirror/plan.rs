@@ -107,7 +107,11 @@ impl World {
             1 => -(random.below(3 * MINUTE) as i64),
             _ => 0,
         };
-        let plan = draw_plan(random);
+        let mut plan = draw_plan(random);
+        if self.bug == Some(Bug::AskedWhenAnswered) {
+            // It shows where a part changes between a request and its answer.
+            plan.rounds = vec![Round::Prompt; 8];
+        }
         let mut truth = Truth {
             failing: random.chance(300).then(|| random.pick(plan.models)),
             ..Truth::default()
